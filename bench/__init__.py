@@ -1,0 +1,1 @@
+"""Measures the network of :mod:`mtl_core` and states an interval with every answer."""

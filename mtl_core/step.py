@@ -1,0 +1,96 @@
+"""One training step: record the forward pass, blend the losses, backward, Adam.
+
+A step returns before it is done, since MXNet is asynchronous; it never synchronises by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mtl_core._mxnet import mx
+from mtl_core.config import Head, NetworkConfig, StepConfig
+from mtl_core.network import MultiTaskNetwork
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What one forward pass gave; arrays still being computed, by head in the config's order."""
+
+    outputs: tuple[Any, ...]  # raw scores, (B, units) each
+    losses: tuple[Any, ...]  # (B,) each
+    total: Any  # (B,): what backward starts from
+
+
+class NetworkAndLosses(mx.gluon.HybridBlock):  # type: ignore[misc]  # MXNet has no types
+    """From images (B, 784) and one label array (B,) a head to the blended loss.
+
+    With both heads the blend is ``(1 - alpha) * digits + alpha * odd_even``; with one head the
+    loss is that head's own. Returns outputs, losses and the blend as one flat tuple.
+    """
+
+    def __init__(self, network: MultiTaskNetwork, alpha: float) -> None:
+        super().__init__()
+        self.heads: tuple[Head, ...] = network.config.heads
+        weights: dict[Head, float] = {"digits": 1.0 - alpha, "odd_even": alpha}
+        self.weights = [weights[head] if len(self.heads) > 1 else 1.0 for head in self.heads]
+        with self.name_scope():
+            self.network = network
+            self.digits_loss = mx.gluon.loss.SoftmaxCELoss()
+            self.odd_even_loss = mx.gluon.loss.SigmoidBCELoss()
+
+    def hybrid_forward(self, F: Any, images: Any, *labels: Any) -> tuple[Any, ...]:
+        outputs = self.network(images)
+        losses = [
+            getattr(self, f"{head}_loss")(output, label)
+            for head, output, label in zip(self.heads, outputs, labels, strict=True)
+        ]
+        if len(losses) == 1:
+            return (*outputs, *losses, losses[0])
+        total = losses[0] * self.weights[0] + losses[1] * self.weights[1]  # (B,)
+        return (*outputs, *losses, total)
+
+
+class TrainingStep:
+    """A network, its losses and its optimizer on one device, ready to be stepped.
+
+    ``config.mode`` says how much MXNet compiles into a graph: ``imperative`` nothing,
+    ``hybridized`` the network, ``static`` the network with its memory planned once
+    (``static_alloc`` and ``static_shape``), ``whole_graph`` the losses too.
+    Parameters are drawn by Xavier from ``config.seed``.
+    """
+
+    def __init__(self, network: NetworkConfig, config: StepConfig, device: Any = None) -> None:
+        self.device = device or mx.cpu()
+        mx.random.seed(config.seed)
+        self.network = MultiTaskNetwork(network)
+        self.network.initialize(mx.init.Xavier(), ctx=self.device)
+        self.model = NetworkAndLosses(self.network, config.alpha)
+        if config.mode == "hybridized":
+            self.network.hybridize()
+        elif config.mode == "static":
+            self.network.hybridize(static_alloc=True, static_shape=True)
+        elif config.mode == "whole_graph":
+            self.model.hybridize(static_alloc=True, static_shape=True)
+        self.trainer = mx.gluon.Trainer(
+            self.network.collect_params(), "adam", {"learning_rate": config.learning_rate}
+        )
+
+    def forward(self, images: Any, *labels: Any) -> Forward:
+        """Outputs and losses; record the call to differentiate it."""
+        results = self.model(images, *labels)
+        heads = len(self.network.config.heads)
+        return Forward(results[:heads], results[heads : 2 * heads], results[-1])
+
+    def forward_backward(self, images: Any, *labels: Any) -> Forward:
+        """Forward, then the gradients of the summed loss, left in the parameters' ``grad``."""
+        with mx.autograd.record():
+            forward = self.forward(images, *labels)
+        forward.total.backward()
+        return forward
+
+    def __call__(self, images: Any, *labels: Any) -> Forward:
+        """One whole step on images (B, 784) and labels (B,) in the order of the heads."""
+        forward = self.forward_backward(images, *labels)
+        self.trainer.step(images.shape[0])
+        return forward

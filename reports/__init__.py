@@ -1,0 +1,1 @@
+"""Turns results into tables, pages and files; measures nothing and computes no statistics."""
