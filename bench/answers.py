@@ -1,0 +1,117 @@
+"""From raw blocks to what is known of each case, and from that to sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.questions import Group, Question, Results
+from bench.records import CONTROL, Answer, Block, Estimate, Failure, Measured, Ratio, SetUp
+from bench.stats import (
+    detectable,
+    exponential,
+    geometric,
+    inverse,
+    log_effects,
+    log_times,
+    sign_flip_p,
+    t_interval,
+)
+from bench.verdict import verdicts
+
+FEW_SET_UPS = 5  # below this, Student's t is wide and says so
+CONTROL_ALPHA = 0.01  # a control that is off more clearly than this is told
+
+
+def _facts(set_ups: list[SetUp]) -> dict[str, float]:
+    """The median of each fact over the set-ups."""
+    names = sorted({name for set_up in set_ups for name in set_up.facts})
+    return {name: float(np.median([s.facts[name] for s in set_ups if name in s.facts])) for name in names}
+
+
+def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]]]:
+    """Round by round: time relative to the set-up's first round, and the medians of its facts."""
+    levels = np.array([[np.log(r.iteration_s / s.rounds[0].iteration_s) for r in s.rounds] for s in set_ups])
+    names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
+    facts = [
+        {name: float(np.median([s.rounds[number].facts[name] for s in set_ups])) for name in names}
+        for number in range(levels.shape[1])
+    ]
+    return [geometric(column) for column in levels.T], facts
+
+
+def measured(group: Group, blocks: list[Block]) -> dict[str, Measured]:
+    """What is known of each case of the group that was measured at all."""
+    baseline = group.baseline
+    present = [name for name in group.cases if any(name in block.set_ups for block in blocks)]
+    effects = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
+    effects = {name: values for name, values in effects.items() if len(values)}
+    decided = verdicts(effects)
+    known = {}
+    for name in present:
+        set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
+        iteration = geometric(log_times(blocks, name))
+        ratio = None
+        if name in effects:
+            ratio = Ratio(
+                case=group.cases[name].name,
+                baseline=group.cases[baseline].name,
+                estimate=geometric(effects[name]),
+                verdict=decided[name],
+                detectable=detectable(effects[name]),
+            )
+        course, course_facts = _course(set_ups)
+        known[name] = Measured(
+            case=group.cases[name],
+            images=set_ups[0].images,
+            iteration_s=iteration,
+            images_per_s=inverse(iteration, set_ups[0].images),
+            first_call_s=geometric(np.log([s.first_call_s for s in set_ups])),
+            facts=_facts(set_ups),
+            effect=ratio,
+            course=course,
+            course_facts=course_facts,
+        )
+    return known
+
+
+def ratio_between(blocks: list[Block], variant: str, baseline: str) -> Estimate:
+    """Time of one variant over time of another, whichever is the declared baseline."""
+    return exponential(t_interval(log_effects(blocks, variant, baseline)))
+
+
+def control_warning(group: Group, blocks: list[Block]) -> str | None:
+    """One line when the baseline differs from itself: this run's intervals cannot be trusted."""
+    effects = log_effects(blocks, CONTROL, group.baseline)
+    if len(effects) < 2 or sign_flip_p(effects) >= CONTROL_ALPHA:
+        return None
+    estimate = geometric(effects)
+    return (
+        f"control off: {group.baseline} against itself in {group.part} is {estimate.value:.3f}x "
+        f"({estimate.low:.3f} to {estimate.high:.3f}); repeat the run on a quieter machine"
+    )
+
+
+def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list[Block]]) -> list[str]:
+    """What to mind about this question's answer; empty when nothing was wrong."""
+    found = []
+    for group in groups:
+        mine = blocks.get(group.name, [])
+        found += [line for line in [control_warning(group, mine)] if line]
+        if question.warm_up and 0 < len(mine) < FEW_SET_UPS:
+            found.append(f"{group.part}: only {len(mine)} set-ups; a larger --budget narrows the intervals")
+        unsteady = {s.case for block in mine for s in block.set_ups.values() if not s.steady}
+        if unsteady:
+            found.append(f"never became steady in some set-up: {', '.join(sorted(unsteady))}")
+    return found
+
+
+def answer(question: Question, blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
+    """The question's sentences and warnings, from all its blocks."""
+    groups = question.groups()
+    results: Results = {g.part: measured(g, blocks.get(g.name, [])) for g in groups}
+    lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
+    complete = all(group.baseline in results[group.part] for group in groups)
+    sentences = question.answer(results) if complete else ["Not answered: the baseline could not be measured."]
+    warned = warnings_for(question, groups, blocks)
+    warned += [f"{f.case} could not be measured: {f.reason}" for f in lost]
+    return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned)

@@ -1,0 +1,50 @@
+"""What does a GPU buy, with the batch already there and with the copy included?"""
+
+from __future__ import annotations
+
+from bench.questions import Part, Question, Results, Variant
+from bench.words import as_fast
+from mtl_core.gpu_choice import choose
+
+SIZES = (32, 128, 512, 2048)
+CHOICE = choose()
+
+
+def answer(results: Results) -> list[str]:
+    """Each device at each batch size, and where a GPU overtakes the CPU."""
+    sentences = []
+    for part, known in results.items():
+        for name, measured in known.items():
+            if measured.effect and name != "control":
+                sentences.append(as_fast(f"{part.replace('_', ' ')}: {name} is", measured))
+    for name in next(iter(results.values())):
+        ahead = [part for part, known in results.items() if name in known and known[name].effect]
+        ahead = [part for part in ahead if results[part][name].effect.verdict == "faster"]  # type: ignore[union-attr]
+        if ahead:
+            sentences.append(f"{name} overtakes the CPU from {ahead[0].replace('_', ' ')} on.")
+    return sentences
+
+
+def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
+    """CPU against each device; ``reason`` says why nothing can be compared here."""
+    there = {f"{name}_{way}": (name, way == "copied") for name in devices for way in ("resident", "copied")}
+    return Question(
+        name="device",
+        asks="What does a GPU buy?",
+        workload="bench.workloads.steps:StepWorkload",
+        parts={f"batch_{size}": Part(settings={"batch_size": size}) for size in SIZES},
+        variants={
+            "cpu": Variant(),
+            **{n: Variant(settings={"device": d, "copy_each_batch": c}) for n, (d, c) in there.items()},
+        },
+        baseline="cpu",
+        answer=answer,
+        skipped=lambda: reason,
+    )
+
+
+QUESTION = question_for(CHOICE.devices, None if CHOICE.devices else CHOICE.reason)
+
+
+def test_device(measured_variant):  # type: ignore[no-untyped-def]
+    measured_variant()

@@ -1,0 +1,38 @@
+"""What a benchmark on fresh parameters never shows: does training slow down as it goes on?"""
+
+from __future__ import annotations
+
+from bench.questions import Part, Question, Results, Variant
+from bench.words import level_change
+
+EPOCHS = 8
+
+
+def answer(results: Results) -> list[str]:
+    """From which epoch on training is slower than at first, and what flushing denormals does to it."""
+    runs = results["epoch"]
+    words = {"keep": "As the tutorial does it", "flush": "With denormals flushed"}
+    return [f"{words[name]}, {level_change(runs[name])}" for name in words if name in runs]
+
+
+QUESTION = Question(
+    name="drift",
+    asks="Does training slow down as it goes on?",
+    workload="bench.workloads.loading:TrainingRun",
+    parts={"epoch": Part()},
+    variants={
+        "keep": Variant(environment={"MTL_DENORMALS": "keep"}),
+        "flush": Variant(environment={"MTL_DENORMALS": "flush"}),
+    },
+    baseline="keep",
+    answer=answer,
+    control=False,
+    rounds=EPOCHS,
+    target=0.1,
+    warm_up=False,
+    least_blocks=3,
+)
+
+
+def test_drift(measured_variant):  # type: ignore[no-untyped-def]
+    measured_variant()

@@ -1,0 +1,169 @@
+"""Measures blocks: every variant of a group set up anew, their rounds interleaved in random order."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.pool import WorkerFailed, WorkerHandle, WorkerPool
+from bench.questions import Group
+from bench.records import Block, Case, Failure, Round, SetUp
+
+ROUND_S = 0.020  # the least work in a round
+COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteration count
+STEADY_WITHIN = 0.05  # two warm-up rounds this alike are steady
+MOST_WARM_UPS = 8  # rounds, then it is reported as never steady
+
+
+def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
+    """Iterations a round, by variant: 20 ms or more; one common count where the times allow it."""
+    counts = {name: max(1, math.ceil(ROUND_S / max(t, 1e-9))) for name, t in iteration_s.items()}
+    if max(counts.values()) <= COMMON_WITHIN * min(counts.values()):
+        return dict.fromkeys(counts, max(counts.values()))
+    return counts
+
+
+def _round(worker: WorkerHandle, iterations: int) -> Round:
+    answer = worker.ask("round", iterations=iterations)
+    return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=answer["facts"])
+
+
+class _SettingUp:
+    """One variant of a block while its samples come in."""
+
+    def __init__(self, case: Case, worker: WorkerHandle, seed: int) -> None:
+        self.case = case
+        self.worker = worker
+        self.answer: dict[str, Any] = worker.ask(
+            "set_up", workload=case.workload, settings=case.settings, seed=seed
+        )
+        self.warm_up: list[Round] = []
+        self.rounds: list[Round] = []
+        self.steady = True
+
+    def estimate(self) -> float:
+        """Seconds an iteration, roughly, from growing rounds; they count as warm-up."""
+        iterations = 1
+        while True:
+            self.warm_up.append(_round(self.worker, iterations))
+            last = self.warm_up[-1]
+            if last.seconds >= ROUND_S / 4 or iterations >= 1 << 20:
+                return last.iteration_s
+            iterations *= 4
+
+    def become_steady(self, iterations: int) -> None:
+        """Discard rounds until two in a row agree, or the cap is reached."""
+        for _ in range(MOST_WARM_UPS):
+            self.warm_up.append(_round(self.worker, iterations))
+            before, last = (r.iteration_s for r in self.warm_up[-2:])
+            if abs(last - before) <= STEADY_WITHIN * before:
+                return
+        self.steady = False
+
+    def finish(self) -> SetUp:
+        return SetUp(
+            case=self.case.name,
+            images=self.answer["images"],
+            set_up_s=self.answer["set_up_ns"] / 1e9,
+            first_call_s=self.answer["first_call_ns"] / 1e9,
+            warm_up=self.warm_up,
+            rounds=self.rounds,
+            steady=self.steady,
+            facts=self.worker.ask("facts"),
+        )
+
+
+class Harness:
+    """Starts workers, warms up, interleaves; one worker runs at a time, the others wait.
+
+    A variant whose worker fails is left out from then on and told in ``failures``; the others go on.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        pool: Callable[[], WorkerPool] = WorkerPool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.new_pool = pool
+        self.pool = pool()
+        self.clock = clock
+        self.invocation = 0
+        self.failures: dict[str, Failure] = {}
+        self.blocks_of: dict[str, int] = {}
+
+    def next_invocation(self) -> None:
+        """Go on in fresh processes."""
+        self.pool.end()
+        self.pool = self.new_pool()
+        self.invocation += 1
+
+    def close(self) -> None:
+        self.pool.end()
+
+    def measure(self, group: Group) -> Block:
+        """One block: one observation of each ratio of the group."""
+        start = self.clock()
+        running = self._set_up(group)
+        if group.question.warm_up:
+            self._guarded(running, lambda variant: variant.estimate())
+            counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
+            self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant]))
+        else:
+            counts = dict.fromkeys(running, 1)
+        for _ in range(group.question.rounds):
+            self._guarded(running, lambda v: v.rounds.append(_round(v.worker, counts[v.case.variant])))
+        finished: dict[str, SetUp] = {}
+        self._guarded(running, lambda v: finished.__setitem__(v.case.variant, v.finish()))
+        self._guarded(running, lambda v: v.worker.ask("tear_down"))
+        index = self.blocks_of.get(group.name, 0)
+        self.blocks_of[group.name] = index + 1
+        return Block(
+            group=group.name,
+            invocation=self.invocation,
+            index=index,
+            seconds=self.clock() - start,
+            set_ups=finished,
+        )
+
+    def _set_up(self, group: Group) -> dict[str, _SettingUp]:
+        cases = [case for case in group.cases.values() if case.name not in self.failures]
+        self.rng.shuffle(cases)
+        running: dict[str, _SettingUp] = {}
+        for case, worker in zip(cases, self._workers(cases), strict=True):
+            try:
+                running[case.variant] = _SettingUp(case, worker, self.rng.randrange(2**31))
+            except WorkerFailed as failure:
+                self._fail(case, worker, failure)
+        return running
+
+    def _workers(self, cases: list[Case]) -> list[WorkerHandle]:
+        """A worker for each case, drawn at random among those with its environment."""
+        by_environment: dict[tuple[tuple[str, str], ...], list[WorkerHandle]] = {}
+        for case in cases:
+            key = tuple(sorted(case.environment.items()))
+            if key not in by_environment:
+                count = sum(other.environment == case.environment for other in cases)
+                drawn: list[WorkerHandle] = list(self.pool.workers_for(case.environment, count))
+                self.rng.shuffle(drawn)
+                by_environment[key] = drawn
+        return [by_environment[tuple(sorted(case.environment.items()))].pop() for case in cases]
+
+    def _guarded(self, running: dict[str, _SettingUp], act: Callable[[_SettingUp], object]) -> None:
+        """Do it for each variant in random order; one that fails leaves the block."""
+        for variant in self.rng.sample(list(running.values()), len(running)):
+            try:
+                act(variant)
+            except WorkerFailed as failure:
+                del running[variant.case.variant]
+                self._fail(variant.case, variant.worker, failure)
+
+    def _fail(self, case: Case, worker: WorkerHandle, failure: WorkerFailed) -> None:
+        self.pool.discard(worker)
+        self.failures[case.name] = Failure(
+            case=case.name, reason=failure.reason, last_lines=failure.last_lines
+        )

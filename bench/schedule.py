@@ -1,0 +1,104 @@
+"""Spends one budget over all questions: first on every one, then where the answer is least certain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.questions import Group
+from bench.records import Block, Failure
+from bench.stats import log_effects, t_interval
+
+BLOCKS_AN_INVOCATION = 3  # of each group in the first pass, before the processes are started anew
+
+
+@dataclass
+class Progress:
+    """What the person sees while it runs."""
+
+    group: str
+    spent_s: float
+    budget_s: float
+    blocks: int
+
+
+def uncertainty(group: Group, blocks: list[Block]) -> float:
+    """The widest half-width of the group's ratios over what the question needs; at most 1 is enough."""
+    baseline = group.baseline
+    widths = []
+    for variant in group.cases:
+        effects = log_effects(blocks, variant, baseline)
+        if variant != baseline and len(effects):
+            widths.append((t_interval(effects).high - t_interval(effects).low) / 2)
+    return max(widths, default=0.0) / group.question.target
+
+
+@dataclass
+class Schedule:
+    """Chooses what to measure next; knows nothing of how it is measured."""
+
+    groups: list[Group]
+    budget_s: float
+    measure: Callable[[Group], Block]
+    next_invocation: Callable[[], None]
+    failures: dict[str, Failure]
+    finished: Callable[[Block], None] = lambda block: None  # called with each block as it ends
+    show: Callable[[Progress], None] = lambda progress: None
+    clock: Callable[[], float] = time.monotonic
+    spent_before_s: float = 0.0
+    blocks: dict[str, list[Block]] = field(default_factory=dict)
+
+    def run(self) -> dict[str, list[Block]]:
+        """Every group its least number of blocks, then the neediest until the budget is spent."""
+        self.start = self.clock()
+        for group in self.groups:
+            self.blocks.setdefault(group.name, [])
+        for rounds in range(max((g.question.least_blocks for g in self.groups), default=0)):
+            if rounds and rounds % BLOCKS_AN_INVOCATION == 0:
+                self.next_invocation()
+            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.question.least_blocks)
+        self._spend_the_rest()
+        return self.blocks
+
+    def spent_s(self) -> float:
+        return self.spent_before_s + self.clock() - self.start
+
+    def _pass(self, groups: Iterable[Group]) -> None:
+        """One block each; past the budget only groups with nothing at all are still measured."""
+        for group in groups:
+            if self.spent_s() < self.budget_s or not self.blocks[group.name]:
+                self._one(group)
+
+    def _one(self, group: Group) -> None:
+        blocks = self.blocks[group.name]
+        self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
+        block = self.measure(group)
+        blocks.append(block)
+        self.finished(block)
+
+    def _spend_the_rest(self) -> None:
+        renew_at = [self.budget_s * share for share in (0.5, 0.75)]
+        while True:
+            spent = self.spent_s()
+            affordable = [g for g in self._open() if spent + self._cost(g) <= self.budget_s]
+            if not affordable:
+                return
+            if renew_at and spent > renew_at[0]:
+                renew_at = [at for at in renew_at if at > spent]
+                self.next_invocation()
+            self._one(max(affordable, key=lambda g: self._need(g)))
+
+    def _open(self) -> list[Group]:
+        return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]
+
+    def _measurable(self, group: Group) -> bool:
+        return any(case.name not in self.failures for case in group.cases.values())
+
+    def _need(self, group: Group) -> float:
+        return uncertainty(group, self.blocks[group.name])
+
+    def _cost(self, group: Group) -> float:
+        return float(np.mean([block.seconds for block in self.blocks[group.name]] or [0.0]))

@@ -1,0 +1,144 @@
+"""One run: machine, schedule, journal and answers put together; used by the plugin and the commands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.answers import answer, measured
+from bench.harness import Harness
+from bench.machine import Ceilings, Machine, collect, measure_ceilings
+from bench.questions import Group, Question
+from bench.records import SCHEMA, Answer, Block, Failure, Measured
+from bench.schedule import Progress, Schedule
+from bench.store import Identity, Journal, Line, read_journal
+from mtl_core.errors import UserError
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from ``90s``, ``5m`` or ``1h``. Raises UserError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not match or float(match[1]) <= 0:
+        raise UserError(f"budget is {text!r}; expected a time above zero such as 90s, 5m or 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run found out."""
+
+    machine: Machine
+    ceilings: Ceilings | None
+    settings: dict[str, str]
+    blocks: dict[str, list[Block]]
+    measured: dict[str, dict[str, Measured]]  # by group, then variant
+    answers: list[Answer]
+    failures: dict[str, Failure]
+    spent_s: float
+
+    def block(self) -> dict[str, Any]:
+        """What stands under our key at the top of the result file."""
+        machine = msgspec.to_builtins(self.machine)
+        return {
+            "schema": SCHEMA,
+            "machine": machine,
+            "build": machine.get("build"),
+            "source": machine.get("source"),
+            "settings": {**self.settings, "python": sys.version.split()[0]},
+            "ceilings": msgspec.to_builtins(self.ceilings),
+            "answers": msgspec.to_builtins(self.answers),
+            "failures": msgspec.to_builtins(list(self.failures.values())),
+            "spent_s": self.spent_s,
+        }
+
+
+@dataclass
+class Session:
+    """The settings of a run and its workers."""
+
+    budget_s: float
+    seed: int = 0
+    journal_path: Path | None = None
+    resume: bool = False
+    show: Callable[[Progress], None] = lambda progress: None
+    harness: Harness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.harness = Harness(self.seed)
+
+    def settings(self, groups: list[Group]) -> dict[str, str]:
+        """What a resumed run must have in common with the interrupted one."""
+        return {
+            "budget": f"{self.budget_s:g}s",
+            "seed": str(self.seed),
+            "groups": ",".join(sorted(group.name for group in groups)),
+        }
+
+    def measure(self, groups: list[Group]) -> Outcome:
+        """Measure the groups within the budget; each finished block is in the journal at once."""
+        groups = [group for group in groups if group.question.skipped() is None]
+        machine = collect()
+        identity = Identity(
+            machine=machine.class_key, revision=str(machine.source), settings=self.settings(groups)
+        )
+        done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
+        journal = Journal(self.journal_path, identity) if self.journal_path else None
+        ceilings = measure_ceilings()
+        schedule = self._schedule(groups, done, journal)
+        try:
+            blocks = schedule.run()
+        finally:
+            self.harness.close()
+            if journal:
+                journal.close()
+        questions: dict[str, Question] = {g.question.name: g.question for g in groups}
+        return Outcome(
+            machine=machine,
+            ceilings=ceilings,
+            settings=self.settings(groups),
+            blocks=blocks,
+            measured={g.name: measured(g, blocks[g.name]) for g in groups},
+            answers=[answer(q, blocks, self.harness.failures) for q in questions.values()],
+            failures=dict(self.harness.failures),
+            spent_s=schedule.spent_s(),
+        )
+
+    def _schedule(self, groups: list[Group], done: list[Line], journal: Journal | None) -> Schedule:
+        blocks: dict[str, list[Block]] = {}
+        for line in done:
+            if line.block:
+                blocks.setdefault(line.block.group, []).append(line.block)
+            if line.failure:
+                self.harness.failures[line.failure.case] = line.failure
+        told = set(self.harness.failures)
+
+        def finished(block: Block) -> None:
+            if journal:
+                for name in self.harness.failures.keys() - told:
+                    journal.add(Line(failure=self.harness.failures[name]))
+                    told.add(name)
+                journal.add(Line(block=block, spent_s=schedule.spent_s()))
+
+        schedule = Schedule(
+            groups=groups,
+            budget_s=self.budget_s,
+            measure=self.harness.measure,
+            next_invocation=self.harness.next_invocation,
+            failures=self.harness.failures,
+            finished=finished,
+            show=self.show,
+            spent_before_s=max((line.spent_s for line in done), default=0.0),
+            blocks=blocks,
+        )
+        return schedule
+
+    def close(self) -> None:
+        self.harness.close()

@@ -1,0 +1,113 @@
+"""Files: written whole or not at all, validated when read, never unpickled; and the journal of a run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from bench.records import Block, Failure
+from mtl_core.errors import UserError
+
+LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be equal for a run to be resumed: mixing anything else would be a lie."""
+
+    machine: str
+    revision: str
+    settings: dict[str, str]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a journal: who it is of first, then what was finished."""
+
+    identity: Identity | None = None
+    block: Block | None = None
+    failure: Failure | None = None
+    spent_s: float = 0.0
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The file has its old content or all of the new one, whatever happens.
+
+    Raises UserError when the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}): choose another place with --json") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class Journal:
+    """Every finished block on disk at once, a JSON line each, so that nothing finished is lost."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            write_atomically(path, msgspec.json.encode(Line(identity=identity)) + b"\n")
+        self.file = path.open("ab")
+
+    def add(self, line: Line) -> None:
+        self.file.write(msgspec.json.encode(line) + b"\n")
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        self.file.close()
+
+    def remove(self) -> None:
+        """The result file has it all now."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def read_journal(path: Path, identity: Identity) -> list[Line]:
+    """What an interrupted run had finished; a last line cut off in the middle is left out.
+
+    Raises UserError when the journal is of another machine, revision or other settings, naming them.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: nothing to resume ({error.strerror}); run without --resume") from None
+    whole = raw[: raw.rfind(b"\n") + 1].splitlines()
+    try:
+        lines = [msgspec.json.decode(line, type=Line) for line in whole]
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path} is no journal of this suite ({error}); remove it and run again") from None
+    if not lines or lines[0].identity is None:
+        raise UserError(f"{path} is no journal of this suite; remove it and run again")
+    differing = _differences(lines[0].identity, identity)
+    if differing:
+        raise UserError(f"cannot resume {path}: {'; '.join(differing)}; run without --resume to start anew")
+    if len(raw) > raw.rfind(b"\n") + 1:
+        write_atomically(path, raw[: raw.rfind(b"\n") + 1])
+    return lines[1:]
+
+
+def _differences(then: Identity, now: Identity) -> list[str]:
+    found = []
+    if then.machine != now.machine:
+        found.append(f"machine was {then.machine}, is {now.machine}")
+    if then.revision != now.revision:
+        found.append(f"revision was {then.revision}, is {now.revision}")
+    for name in sorted(then.settings.keys() | now.settings.keys()):
+        before, after = then.settings.get(name, "unset"), now.settings.get(name, "unset")
+        if before != after:
+            found.append(f"{name} was {before}, is {after}")
+    return found

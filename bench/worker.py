@@ -1,0 +1,109 @@
+"""One process that measures on command: JSON lines in, JSON lines out.
+
+Run as ``python -m bench.worker``. Its environment is given before MXNet loads. Standard output
+belongs to the protocol; whatever else is printed goes to standard error, which the coordinator
+keeps for the report of a failure. End of input ends the process.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import random
+import sys
+import time
+from typing import Any, TextIO
+
+from bench.workload import Workload
+from mtl_core import denormals
+
+LARGEST_PADDING = 1 << 20
+
+
+def _pad(seed: int) -> list[bytearray]:
+    """A few allocations of random size, so that each set-up lands elsewhere in memory."""
+    rng = random.Random(seed)
+    return [bytearray(rng.randrange(1, LARGEST_PADDING)) for _ in range(rng.randrange(8))]
+
+
+class Worker:
+    """Answers the coordinator's commands with one workload at a time."""
+
+    def __init__(self) -> None:
+        self.workload: Workload | None = None
+        self.padding: list[bytearray] = []
+
+    def hello(self) -> dict[str, Any]:
+        import mtl_core
+        from mtl_core._mxnet import mx
+
+        return {"pid": os.getpid(), "mxnet": mx.__version__, "mtl_core": mtl_core.__file__}
+
+    def set_up(self, workload: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+        """Build the workload and make its first call, which traces and allocates."""
+        self.tear_down()
+        self.padding = _pad(seed)
+        module, factory = workload.split(":")
+        start = time.perf_counter_ns()
+        self.workload = getattr(importlib.import_module(module), factory)(**settings)
+        self.workload.synchronise()
+        built = time.perf_counter_ns()
+        self.workload.prepare()
+        first = self._timed(1)
+        return {"images": self.workload.images, "set_up_ns": built - start, "first_call_ns": first}
+
+    def round(self, iterations: int) -> dict[str, Any]:
+        """One round: synchronised at both ends, without garbage collection inside."""
+        assert self.workload is not None
+        gc.collect(1)
+        self.workload.prepare()
+        gc.disable()
+        try:
+            spent = self._timed(iterations)
+        finally:
+            gc.enable()
+        return {"ns": spent, "facts": self.workload.round_facts()}
+
+    def facts(self) -> dict[str, Any]:
+        assert self.workload is not None
+        return self.workload.facts()
+
+    def tear_down(self) -> dict[str, Any]:
+        if self.workload is not None:
+            self.workload.close()
+            self.workload = None
+            gc.collect()
+        return {}
+
+    def _timed(self, iterations: int) -> int:
+        assert self.workload is not None
+        self.workload.synchronise()
+        start = time.perf_counter_ns()
+        self.workload.run(iterations)
+        self.workload.synchronise()
+        return time.perf_counter_ns() - start
+
+
+def serve(commands: TextIO, answers: TextIO, worker: Worker) -> None:
+    """Answer one line for each line, until the input ends."""
+    for line in commands:
+        command = json.loads(line)
+        answer = getattr(worker, command.pop("do"))(**command)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+    worker.tear_down()
+
+
+def main() -> None:
+    """Take the protocol's end of standard output away from everybody else, then serve."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    choice = os.environ.get("MTL_DENORMALS", "keep")
+    denormals.apply("flush" if choice == "flush" else "keep")
+    serve(sys.stdin, answers, Worker())
+
+
+if __name__ == "__main__":
+    main()

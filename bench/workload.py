@@ -1,0 +1,30 @@
+"""What a worker can measure: the protocol between the harness and the measured thing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Workload(Protocol):
+    """Built in a worker from a case's settings. It neither synchronises nor prints by itself."""
+
+    images: int
+    """The work of one iteration, in images."""
+
+    def prepare(self) -> None:
+        """Untimed, before each round: return to the state from which every round starts alike."""
+
+    def run(self, iterations: int) -> None:
+        """The measured work; may return before it is done."""
+
+    def synchronise(self) -> None:
+        """Wait until everything that was started is done."""
+
+    def round_facts(self) -> dict[str, float]:
+        """What was counted in the round just timed; read untimed."""
+
+    def facts(self) -> dict[str, float]:
+        """What is known after the last round, such as the share of denormal optimizer state."""
+
+    def close(self) -> None:
+        """End whatever was started."""

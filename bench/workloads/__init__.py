@@ -1,0 +1,1 @@
+"""What runs inside a worker: the only part of ``bench`` that computes with MXNet."""

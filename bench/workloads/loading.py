@@ -1,0 +1,178 @@
+"""Loading as a workload: an iteration is one pass over the images; and whole epochs, split or unsplit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+
+from bench.workloads.steps import device_named
+from mtl_core._mxnet import mx
+from mtl_core.config import NetworkConfig, StepConfig
+from mtl_core.loaders import FastLoader, TutorialLoader
+from mtl_core.step import TrainingStep, denormal_share
+from mtl_core.synthetic import draw_digits
+
+Way = Literal["tutorial", "fast"]
+
+
+def make_loader(way: Way, images: int, batch_size: int, workers: int, thread_pool: bool) -> Any:
+    """The tutorial's DataLoader (a transform a sample) or the fast one, over synthetic digits."""
+    split = draw_digits(images)
+    if way == "fast":
+        return FastLoader(split, batch_size, mx.cpu(), shuffle=True, seed=0)
+    np.random.seed(0)  # Gluon's sampler draws from it
+    return TutorialLoader(
+        split, batch_size, mx.cpu(), shuffle=True, workers=workers, thread_pool=thread_pool, last_batch="keep"
+    )
+
+
+def proportional_memory() -> int:
+    """Bytes of this process and its children, shared pages divided among their owners (PSS)."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(int(getattr(member.memory_full_info(), "pss", 0)) for member in family)
+
+
+class LoadingWorkload:
+    """Passes over the images with nothing done to them."""
+
+    def __init__(
+        self,
+        *,
+        way: Way = "tutorial",
+        workers: int = 0,
+        thread_pool: bool = False,
+        images: int = 2560,
+        batch_size: int = 128,
+    ) -> None:
+        self.images = images
+        self.loader = make_loader(way, images, batch_size, workers, thread_pool)
+        start = time.perf_counter()
+        for batch in self.loader:  # the pass is finished, so that no prefetched batch is left over
+            batch.images.wait_to_read()
+            if start:
+                self.first_batch_s, start = time.perf_counter() - start, 0.0
+
+    def prepare(self) -> None:
+        """Every pass starts alike."""
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            for batch in self.loader:
+                batch.images.wait_to_read()
+
+    def synchronise(self) -> None:
+        mx.nd.waitall()
+
+    def round_facts(self) -> dict[str, float]:
+        return {}
+
+    def facts(self) -> dict[str, float]:
+        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_memory())}
+
+    def close(self) -> None:
+        self.loader.close()
+
+
+class EpochWorkload:
+    """An epoch of training, its time split into waiting for data, computing, and reading metrics.
+
+    ``split`` synchronises after each step so that the parts can be told apart; the unsplit control
+    does not, and shows what the splitting itself costs.
+    """
+
+    def __init__(
+        self, *, way: Way = "tutorial", workers: int = 2, split: bool = True, images: int = 6400
+    ) -> None:
+        self.images = images
+        self.split = split
+        self.loader = make_loader(way, images, 128, workers, thread_pool=False)
+        mode: Literal["hybridized", "whole_graph"] = "hybridized" if way == "tutorial" else "whole_graph"
+        self.step = TrainingStep(NetworkConfig(), StepConfig(mode=mode), device_named("cpu"))
+        self.metrics_each_batch = way == "tutorial"
+        self.spent = {"waiting_s": 0.0, "computing_s": 0.0, "synchronising_s": 0.0}
+
+    def prepare(self) -> None:
+        self.spent = dict.fromkeys(self.spent, 0.0)
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            self._epoch()
+
+    def _epoch(self) -> None:
+        metrics = (mx.metric.Accuracy(), mx.metric.Accuracy())
+        batches = iter(self.loader)
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                break
+            loaded = time.perf_counter()
+            forward = self.step(batch.images, batch.digits, batch.odd_even)
+            if self.split:
+                mx.nd.waitall()
+            computed = time.perf_counter()
+            if self.metrics_each_batch:
+                metrics[0].update(batch.digits, forward.outputs[0])
+                metrics[1].update(batch.odd_even, forward.outputs[1].sigmoid() > 0.5)
+            self.spent["waiting_s"] += loaded - start
+            self.spent["computing_s"] += computed - loaded
+            self.spent["synchronising_s"] += time.perf_counter() - computed
+
+    def synchronise(self) -> None:
+        mx.nd.waitall()
+
+    def round_facts(self) -> dict[str, float]:
+        return dict(self.spent) if self.split else {}
+
+    def facts(self) -> dict[str, float]:
+        return {"denormal_share": denormal_share(self.step)}
+
+    def close(self) -> None:
+        self.loader.close()
+
+
+class TrainingRun:
+    """A real training run on in-memory batches: each iteration is the next epoch, nothing is reset."""
+
+    def __init__(self, *, images: int = 60_000, batch_size: int = 128, seed: int = 42) -> None:
+        self.images = images
+        self.loader = FastLoader(training_split(images), batch_size, mx.cpu(), shuffle=True, seed=seed)
+        self.step = TrainingStep(NetworkConfig(), StepConfig(seed=seed), mx.cpu())
+
+    def prepare(self) -> None:
+        """Nothing returns to the start: the course of time is what is measured."""
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            for number, batch in enumerate(self.loader):
+                self.step(batch.images, batch.digits, batch.odd_even)
+                if number % 50 == 49:
+                    mx.nd.waitall()  # a queue without bound would measure memory
+
+    def synchronise(self) -> None:
+        mx.nd.waitall()
+
+    def round_facts(self) -> dict[str, float]:
+        return {"denormal_share": denormal_share(self.step)}
+
+    def facts(self) -> dict[str, float]:
+        return {"denormal_share": denormal_share(self.step)}
+
+    def close(self) -> None:
+        self.loader.close()
+
+
+def training_split(images: int) -> Any:
+    """MNIST where it lies on this machine, synthetic digits elsewhere; never a download."""
+    from mtl_core.dataset import Split
+    from mtl_core.errors import UserError
+    from mtl_core.mnist import load_mnist
+
+    try:
+        split = load_mnist(download=False).train
+    except UserError:
+        return draw_digits(images)
+    return Split(images=split.images[:images], labels=split.labels[:images])

@@ -1,0 +1,123 @@
+"""Training steps as workloads: forward, forward and backward, or the whole step."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from typing import Any, Literal
+
+import numpy as np
+
+from mtl_core._mxnet import mx
+from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
+from mtl_core.step import TrainingStep, denormal_share
+from mtl_core.synthetic import draw_digits
+
+Part = Literal["forward", "forward_backward", "step"]
+BATCHES = 20  # that rotate, so that no batch is learned by heart
+STEPS_BEFORE_RESET = 200  # far below the 700 steps after which a fixed batch makes denormals
+
+
+def device_named(name: str) -> Any:
+    """``cpu``, ``cpu(1)``, ``gpu(0)`` ... as MXNet's context."""
+    kind, _, index = name.rstrip(")").partition("(")
+    return mx.Context(kind, int(index or 0))
+
+
+def labels_for(labels: np.ndarray, head: Head) -> np.ndarray:
+    """What the head learns: the digit itself, or 1.0 for an odd one; float32 (N,)."""
+    return (labels if head == "digits" else labels % 2).astype(np.float32)
+
+
+def batches_for(heads: tuple[Head, ...], batch_size: int, device: Any) -> list[tuple[Any, ...]]:
+    """Rotating batches of synthetic digits on the device: images (B, 784), one label array a head."""
+    count = max(2, min(BATCHES, 16_384 // batch_size))
+    split = draw_digits(count * batch_size)
+    arrays = [split.images.reshape(-1, 784).astype(np.float32) / 255.0]
+    arrays += [labels_for(split.labels, head) for head in heads]
+    held = [mx.nd.array(array, ctx=device) for array in arrays]
+    slices = [slice(i * batch_size, (i + 1) * batch_size) for i in range(count)]
+    return [tuple(array[part].copy() for array in held) for part in slices]
+
+
+class StepWorkload:
+    """One network stepped on rotating batches; parameters and Adam return to a snapshot."""
+
+    def __init__(
+        self,
+        *,
+        part: Part = "step",
+        mode: Mode = "hybridized",
+        batch_size: int = 128,
+        heads: list[Head] | tuple[Head, ...] = HEADS,
+        device: str = "cpu",
+        copy_each_batch: bool = False,
+    ) -> None:
+        self.images = batch_size
+        self.copy_each_batch = copy_each_batch
+        self.device = device_named(device)
+        self.step = TrainingStep(NetworkConfig(heads=tuple(heads)), StepConfig(mode=mode), self.device)
+        batches = batches_for(tuple(heads), batch_size, mx.cpu() if copy_each_batch else self.device)
+        self.batches = cycle(batches)
+        self.call = {
+            "forward": self.step.forward,
+            "forward_backward": self.step.forward_backward,
+            "step": self.step,
+        }[part]
+        self.step(*self._to_device(batches[0]))  # makes Adam's state, so that it can be kept
+        self.start = self.step.snapshot()
+        self.done = 0
+
+    def _to_device(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(array.as_in_context(self.device) for array in batch)
+
+    def prepare(self) -> None:
+        if self.done > STEPS_BEFORE_RESET:
+            self.step.restore(self.start)
+            self.done = 0
+
+    def run(self, iterations: int) -> None:
+        self.done += iterations
+        for batch in islice(self.batches, iterations):
+            self.call(*(self._to_device(batch) if self.copy_each_batch else batch))
+
+    def synchronise(self) -> None:
+        mx.nd.waitall()
+
+    def round_facts(self) -> dict[str, float]:
+        return {}
+
+    def facts(self) -> dict[str, float]:
+        return {"denormal_share": denormal_share(self.step)}
+
+    def close(self) -> None:
+        mx.nd.waitall()
+
+
+class SeparateNetworks:
+    """One network a head, stepped one after the other on the same images: no multi-task learning."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.parts = [StepWorkload(**{**settings, "heads": [head]}) for head in HEADS]
+        self.images = self.parts[0].images
+
+    def prepare(self) -> None:
+        for part in self.parts:
+            part.prepare()
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            for part in self.parts:
+                part.run(1)
+
+    def synchronise(self) -> None:
+        mx.nd.waitall()
+
+    def round_facts(self) -> dict[str, float]:
+        return {}
+
+    def facts(self) -> dict[str, float]:
+        return {"denormal_share": max(part.facts()["denormal_share"] for part in self.parts)}
+
+    def close(self) -> None:
+        for part in self.parts:
+            part.close()
