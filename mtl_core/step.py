@@ -8,9 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mtl_core._mxnet import mx
 from mtl_core.config import Head, NetworkConfig, StepConfig
 from mtl_core.network import MultiTaskNetwork
+
+
+SMALLEST_NORMAL = np.float32(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A step's parameters and Adam's state, as copies; ``updates`` counts the steps taken."""
+
+    parameters: tuple[Any, ...]
+    state: tuple[Any, ...]
+    updates: int
 
 
 @dataclass(frozen=True)
@@ -94,3 +108,41 @@ class TrainingStep:
         forward = self.forward_backward(images, *labels)
         self.trainer.step(images.shape[0])
         return forward
+
+    def parameter_arrays(self) -> list[Any]:
+        """The parameters' own arrays, in the order of the network."""
+        return [parameter.data() for parameter in self.network.collect_params().values()]
+
+    def state_arrays(self) -> list[Any]:
+        """Adam's own arrays, mean and variance of each parameter; empty before the first step."""
+        states = self.trainer._updaters[0].states
+        return [array for index in sorted(states) for array in states[index]]
+
+    def snapshot(self) -> Snapshot:
+        """What :meth:`restore` returns to; take it after the first step, which makes Adam's state."""
+        copies = [tuple(a.copy() for a in arrays) for arrays in (self.parameter_arrays(), self.state_arrays())]
+        return Snapshot(copies[0], copies[1], self.trainer.optimizer.num_update)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Return to the snapshot in place, so that every array keeps its address."""
+        for target, source in zip(self.parameter_arrays(), snapshot.parameters, strict=True):
+            source.copyto(target)
+        for target, source in zip(self.state_arrays(), snapshot.state, strict=True):
+            source.copyto(target)
+        optimizer = self.trainer.optimizer
+        optimizer.num_update = snapshot.updates
+        for index in optimizer._index_update_count:
+            optimizer._index_update_count[index] = snapshot.updates
+
+
+def denormal_share(step: TrainingStep) -> float:
+    """The share of Adam's state that is denormal, 0 to 1; synchronises.
+
+    Read from the bits, since flushed arithmetic takes a denormal for zero.
+    """
+    bits = [array.asnumpy().view(np.uint32).ravel() & 0x7FFFFFFF for array in step.state_arrays()]
+    if not bits:
+        return 0.0
+    magnitude = np.concatenate(bits)
+    smallest = int(SMALLEST_NORMAL.view(np.uint32))
+    return float(np.mean((magnitude > 0) & (magnitude < smallest)))
