@@ -1,0 +1,130 @@
+"""Two ways to turn images into batches: the tutorial's, to be measured, and a fast one, to be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mtl_core._mxnet import mx
+from mtl_core.dataset import Split
+
+LastBatch = Literal["keep", "discard", "rollover"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Float32 arrays on the device."""
+
+    images: Any  # (B, 784) from the fast loader, (B, 1, 28, 28) from the tutorial's; 0 to 1
+    digits: Any  # (B,)
+    odd_even: Any  # (B,): 1.0 for an odd digit
+
+
+class FastLoader:
+    """Converts once, then only shuffles and slices. Iterating it is one epoch.
+
+    The order of epoch e depends on (seed, e) alone, so a resumed run sees what an uninterrupted one
+    would; ``epoch`` may be set. With ``last_batch="rollover"`` what does not fill a batch comes
+    first in the next epoch, with ``"discard"`` it is dropped.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        device: Any,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        last_batch: LastBatch = "keep",
+    ) -> None:
+        self.batch_size = batch_size
+        self.device = device
+        self.shuffle = shuffle
+        self.seed = seed
+        self.last_batch = last_batch
+        self.epoch = 0
+        self.rest = np.zeros(0, np.int64)
+        self.images = split.images.reshape(len(split.images), -1).astype(np.float32) / np.float32(255)
+        self.digits = split.labels.astype(np.float32)
+
+    def __len__(self) -> int:
+        waiting = len(self.rest) + len(self.digits)
+        return -(-waiting // self.batch_size) if self.last_batch == "keep" else waiting // self.batch_size
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = self._order()
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            yield self._batch(order[start : start + self.batch_size])
+        if self.last_batch == "rollover":
+            self.rest = order[len(order) - len(order) % self.batch_size :]
+
+    def _order(self) -> Any:
+        """Which images come when in this epoch, those rolled over first."""
+        count = len(self.digits)
+        rng = np.random.Generator(np.random.PCG64([self.seed, self.epoch]))
+        self.epoch += 1
+        return np.concatenate([self.rest, rng.permutation(count) if self.shuffle else np.arange(count)])
+
+    def _batch(self, chosen: Any) -> Batch:
+        digits = self.digits[chosen]
+        arrays = (self.images[chosen], digits, digits % 2)
+        return Batch(*(mx.nd.array(array, ctx=self.device) for array in arrays))
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+def _transform(image: Any, label: Any) -> tuple[Any, Any, Any]:
+    """The tutorial's transform of one sample: (28, 28, 1) bytes to (1, 28, 28) floats, both labels."""
+    pixels = image.transpose((2, 0, 1)).astype("float32") / 255.0
+    return pixels, np.float32(label), np.float32(label % 2)
+
+
+class TutorialLoader:
+    """The original's way: a transform a sample, Gluon's DataLoader, 5 worker processes, shuffle, rollover.
+
+    Gluon's sampler draws from NumPy's global generator. Worker processes are forked here and end
+    with :meth:`close`; they hand out arrays in shared memory, which are moved to the device.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        device: Any,
+        *,
+        shuffle: bool,
+        workers: int = 5,
+        thread_pool: bool = False,
+        last_batch: LastBatch = "rollover",
+    ) -> None:
+        self.device = device
+        images = mx.nd.array(split.images[..., None], dtype="uint8")  # (N, 28, 28, 1)
+        dataset = mx.gluon.data.ArrayDataset(images, split.labels.astype(np.int32)).transform(_transform)
+        self.loader = mx.gluon.data.DataLoader(
+            dataset,
+            batch_size,
+            shuffle=shuffle,
+            last_batch=last_batch,
+            num_workers=workers,
+            thread_pool=thread_pool,
+        )
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for arrays in self.loader:
+            yield Batch(*(array.as_in_context(self.device) for array in arrays))
+
+    def close(self) -> None:
+        """End the worker processes and wait until they are gone."""
+        pool = getattr(self.loader, "_worker_pool", None)
+        if pool is not None:
+            pool.terminate()
+            pool.join()
+            self.loader._worker_pool = None
