@@ -52,9 +52,13 @@ def _list() -> None:
 
 @app.command()
 def run(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help=f"Time for everything, default {DEFAULT}.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help=f"About {QUICK}: every question, wider intervals.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=f"About {QUICK}: every question, wider intervals.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,

@@ -111,7 +111,9 @@ def answer(question: Question, blocks: dict[str, list[Block]], failures: dict[st
     results: Results = {g.part: measured(g, blocks.get(g.name, [])) for g in groups}
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     complete = all(group.baseline in results[group.part] for group in groups)
-    sentences = question.answer(results) if complete else ["Not answered: the baseline could not be measured."]
+    sentences = (
+        question.answer(results) if complete else ["Not answered: the baseline could not be measured."]
+    )
     warned = warnings_for(question, groups, blocks)
     warned += [f"{f.case} could not be measured: {f.reason}" for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned)

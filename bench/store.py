@@ -40,7 +40,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}): choose another place with --json") from None
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): choose another place with --json"
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -74,6 +74,15 @@ class FastLoader:
         arrays = (self.images[chosen], digits, digits % 2)
         return Batch(*(mx.nd.array(array, ctx=self.device) for array in arrays))
 
+    @property
+    def rolled_over(self) -> list[int]:
+        """The images that wait for the next epoch."""
+        return [int(image) for image in self.rest]
+
+    @rolled_over.setter
+    def rolled_over(self, images: list[int]) -> None:
+        self.rest = np.array(images, np.int64)
+
     def close(self) -> None:
         """Nothing was started."""
 
@@ -120,6 +129,15 @@ class TutorialLoader:
     def __iter__(self) -> Iterator[Batch]:
         for arrays in self.loader:
             yield Batch(*(array.as_in_context(self.device) for array in arrays))
+
+    @property
+    def rolled_over(self) -> list[int]:
+        """The images that wait for the next epoch; Gluon's sampler keeps them."""
+        return list(getattr(self.loader._batch_sampler, "_prev", []))
+
+    @rolled_over.setter
+    def rolled_over(self, images: list[int]) -> None:
+        self.loader._batch_sampler._prev = list(images)
 
     def close(self) -> None:
         """End the worker processes and wait until they are gone."""

@@ -14,7 +14,6 @@ from mtl_core._mxnet import mx
 from mtl_core.config import Head, NetworkConfig, StepConfig
 from mtl_core.network import MultiTaskNetwork
 
-
 SMALLEST_NORMAL = np.float32(np.finfo(np.float32).tiny)
 
 
@@ -86,9 +85,9 @@ class TrainingStep:
             self.network.hybridize(static_alloc=True, static_shape=True)
         elif config.mode == "whole_graph":
             self.model.hybridize(static_alloc=True, static_shape=True)
-        self.trainer = mx.gluon.Trainer(
-            self.network.collect_params(), "adam", {"learning_rate": config.learning_rate}
-        )
+        # A list keeps the network's order; from the dictionary Trainer would take them sorted by name.
+        self.parameters = list(self.network.collect_params().values())
+        self.trainer = mx.gluon.Trainer(self.parameters, "adam", {"learning_rate": config.learning_rate})
 
     def forward(self, images: Any, *labels: Any) -> Forward:
         """Outputs and losses; record the call to differentiate it."""
@@ -110,29 +109,45 @@ class TrainingStep:
         return forward
 
     def parameter_arrays(self) -> list[Any]:
-        """The parameters' own arrays, in the order of the network."""
-        return [parameter.data() for parameter in self.network.collect_params().values()]
+        """The parameters' own arrays, in the order of the network: weight (units, inputs), bias (units,)."""
+        return [parameter.data() for parameter in self.parameters]
+
+    def gradient_arrays(self) -> list[Any]:
+        """The gradients' own arrays, shaped and ordered as :meth:`parameter_arrays`."""
+        return [parameter.grad() for parameter in self.parameters]
 
     def state_arrays(self) -> list[Any]:
-        """Adam's own arrays, mean and variance of each parameter; empty before the first step."""
-        states = self.trainer._updaters[0].states
-        return [array for index in sorted(states) for array in states[index]]
+        """Adam's own arrays: mean and variance of each parameter, in the order of the network.
+
+        MXNet makes them at the first update; asked for earlier, they are made here, all zero.
+        """
+        updater, adam = self.trainer._updaters[0], self.trainer.optimizer
+        for index, parameter in enumerate(self.parameters):
+            if index not in updater.states:
+                updater.states[index] = adam.create_state_multi_precision(index, parameter.data())
+                updater.states_synced[index] = True
+        return [array for index in range(len(self.parameters)) for array in updater.states[index]]
 
     def snapshot(self) -> Snapshot:
-        """What :meth:`restore` returns to; take it after the first step, which makes Adam's state."""
-        copies = [tuple(a.copy() for a in arrays) for arrays in (self.parameter_arrays(), self.state_arrays())]
+        """What :meth:`restore` returns to, also in a new step of the same network; before any step too."""
+        copies = [
+            tuple(a.copy() for a in arrays) for arrays in (self.parameter_arrays(), self.state_arrays())
+        ]
         return Snapshot(copies[0], copies[1], self.trainer.optimizer.num_update)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to the snapshot in place, so that every array keeps its address."""
-        for target, source in zip(self.parameter_arrays(), snapshot.parameters, strict=True):
+        targets = self.parameter_arrays() + self.state_arrays()
+        sources = snapshot.parameters + snapshot.state
+        shapes = [[array.shape for array in arrays] for arrays in (targets, sources)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"a snapshot of another network: arrays {shapes[1]}; expected {shapes[0]}")
+        for target, source in zip(targets, sources, strict=True):
             source.copyto(target)
-        for target, source in zip(self.state_arrays(), snapshot.state, strict=True):
-            source.copyto(target)
-        optimizer = self.trainer.optimizer
-        optimizer.num_update = snapshot.updates
-        for index in optimizer._index_update_count:
-            optimizer._index_update_count[index] = snapshot.updates
+        adam = self.trainer.optimizer
+        adam._set_current_context(self.device.device_id)  # Adam counts by device
+        adam._index_update_count.update(dict.fromkeys(range(len(self.parameters)), snapshot.updates))
+        adam.num_update = snapshot.updates
 
 
 def denormal_share(step: TrainingStep) -> float:

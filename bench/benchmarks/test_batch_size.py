@@ -11,7 +11,9 @@ def answer(results: Results) -> list[str]:
     """The sizes that reach half and nine tenths of the best throughput, and one to recommend."""
     known = {m.images: m.images_per_s for name, m in results["step"].items() if name != "control"}
     best = max(known, key=lambda size: known[size].value)
-    reach = {share: min(s for s in known if known[s].value >= share * known[best].value) for share in (0.5, 0.9)}
+    reach = {
+        share: min(s for s in known if known[s].value >= share * known[best].value) for share in (0.5, 0.9)
+    }
     return [
         f"The best throughput is {known[best].value:,.0f} images/s "
         f"({known[best].low:,.0f} to {known[best].high:,.0f}) at batch size {best}.",

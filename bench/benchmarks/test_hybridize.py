@@ -24,9 +24,13 @@ def answer(results: Results) -> list[str]:
         gain = plain.iteration_s.value - graph.iteration_s.value
         if gain > 0:
             steps = max(0, math.ceil(price / gain))
-            sentences.append(f"Tracing costs {price * 1e3:.1f} ms more in the first call: paid after {steps} steps.")
+            sentences.append(
+                f"Tracing costs {price * 1e3:.1f} ms more in the first call: paid after {steps} steps."
+            )
         else:
-            sentences.append(f"Tracing costs {price * 1e3:.1f} ms more in the first call and is not paid back here.")
+            sentences.append(
+                f"Tracing costs {price * 1e3:.1f} ms more in the first call and is not paid back here."
+            )
     return sentences
 
 

@@ -19,13 +19,17 @@ def answer(results: Results) -> list[str]:
     ways = {name: m.images_per_s for name, m in loading.items() if name.startswith("workers_")}
     best = max(ways, key=lambda name: ways[name].value)
     left_out = [str(count) for count in COUNTS if count not in WORKERS]
-    sentences = [f"The DataLoader is quickest with {best.removeprefix('workers_')} workers: {ways[best].value:,.0f} images/s."]
+    sentences = [
+        f"The DataLoader is quickest with {best.removeprefix('workers_')} workers: {ways[best].value:,.0f} images/s."
+    ]
     if left_out:
         sentences.append(f"Not tried on {CORES} cores: {', '.join(left_out)} workers.")
     fast = loading.get("fast")
     if fast is not None:
         times = fast.images_per_s.value / ways[best].value
-        sentences.append(f"The fast loader gives {fast.images_per_s.value:,.0f} images/s, {times:.0f} times that.")
+        sentences.append(
+            f"The fast loader gives {fast.images_per_s.value:,.0f} images/s, {times:.0f} times that."
+        )
     return sentences + _epoch(results)
 
 
@@ -39,7 +43,9 @@ def _epoch(results: Results) -> list[str]:
     sentences = [f"The tutorial's epoch: {shares}; {limit} limits it."]
     effect = results["epoch"]["unsplit"].effect if "unsplit" in results["epoch"] else None
     if effect:
-        sentences.append(f"Unsplit it takes {interval(effect.estimate)} the time, so the parts can be believed.")
+        sentences.append(
+            f"Unsplit it takes {interval(effect.estimate)} the time, so the parts can be believed."
+        )
     return sentences
 
 

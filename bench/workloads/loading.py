@@ -116,7 +116,7 @@ class EpochWorkload:
             computed = time.perf_counter()
             if self.metrics_each_batch:
                 metrics[0].update(batch.digits, forward.outputs[0])
-                metrics[1].update(batch.odd_even, forward.outputs[1].sigmoid() > 0.5)
+                metrics[1].update(batch.odd_even, (forward.outputs[1].sigmoid() > 0.5).reshape(-1))
             self.spent["waiting_s"] += loaded - start
             self.spent["computing_s"] += computed - loaded
             self.spent["synchronising_s"] += time.perf_counter() - computed

@@ -1,0 +1,48 @@
+"""One image, both answers with their probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_core import checkpoint
+from mtl_core._mxnet import mx
+from mtl_core.config import NetworkConfig, StepConfig
+from mtl_core.dataset import Bytes
+from mtl_core.errors import UserError
+from mtl_core.step import TrainingStep
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities: ``digits`` (10,) sums to 1, ``odd`` is that of an odd digit."""
+
+    digits: NDArray[np.float64]
+    odd: float
+
+    @property
+    def digit(self) -> int:
+        return int(self.digits.argmax())
+
+
+def load_network(path: Path) -> TrainingStep:
+    """The network of a checkpoint. Raises UserError when the file is not one of this network's."""
+    _, snapshot = checkpoint.load(path)
+    step = TrainingStep(NetworkConfig(), StepConfig(mode="imperative"))
+    targets = step.parameter_arrays()
+    if [a.shape for a in targets] != [a.shape for a in snapshot.parameters]:
+        raise UserError(f"{path} holds another network; expected the tutorial's 128-64-10 with both heads")
+    for target, source in zip(targets, snapshot.parameters, strict=True):
+        source.copyto(target)
+    return step
+
+
+def predict(step: TrainingStep, image: Bytes) -> Prediction:
+    """Both answers for one (28, 28) image of bytes, light on dark."""
+    pixels = mx.nd.array(image.reshape(1, -1).astype(np.float32) / 255, ctx=step.device)
+    scores, logit = (output.asnumpy().astype(np.float64) for output in step.network(pixels))
+    powers = np.exp(scores[0] - scores[0].max())
+    return Prediction(powers / powers.sum(), float(1 / (1 + np.exp(-logit[0, 0]))))
