@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.pool import WorkerFailed, WorkerHandle, WorkerPool
+from bench.pool import WorkerFailedError, WorkerHandle, WorkerPool
 from bench.questions import Group
 from bench.records import Block, Case, Failure, Round, SetUp
 
@@ -137,7 +137,7 @@ class Harness:
         for case, worker in zip(cases, self._workers(cases), strict=True):
             try:
                 running[case.variant] = _SettingUp(case, worker, self.rng.randrange(2**31))
-            except WorkerFailed as failure:
+            except WorkerFailedError as failure:
                 self._fail(case, worker, failure)
         return running
 
@@ -158,11 +158,11 @@ class Harness:
         for variant in self.rng.sample(list(running.values()), len(running)):
             try:
                 act(variant)
-            except WorkerFailed as failure:
+            except WorkerFailedError as failure:
                 del running[variant.case.variant]
                 self._fail(variant.case, variant.worker, failure)
 
-    def _fail(self, case: Case, worker: WorkerHandle, failure: WorkerFailed) -> None:
+    def _fail(self, case: Case, worker: WorkerHandle, failure: WorkerFailedError) -> None:
         self.pool.discard(worker)
         self.failures[case.name] = Failure(
             case=case.name, reason=failure.reason, last_lines=failure.last_lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -18,7 +19,7 @@ COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
 LAST_LINES = 12  # of a failed worker's standard error, for the report
 
 
-class WorkerFailed(Exception):
+class WorkerFailedError(Exception):
     """A worker crashed, hung or ran out of memory; carries the last lines it said."""
 
     def __init__(self, reason: str, last_lines: list[str]) -> None:
@@ -31,7 +32,7 @@ class WorkerHandle(Protocol):
     """What the harness needs of a worker."""
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer; raises :class:`WorkerFailed`."""
+        """Send one command and wait for its answer; raises :class:`WorkerFailedError`."""
 
     def end(self) -> None:
         """End the process and everything it started."""
@@ -44,7 +45,7 @@ class WorkerProcess:
         self, environment: dict[str, str], *, root: Path | None = None, limit_s: float = COMMAND_LIMIT_S
     ) -> None:
         self.limit_s = limit_s
-        self.stderr: IO[bytes] = tempfile.TemporaryFile()
+        self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker"],
             stdin=subprocess.PIPE,
@@ -81,14 +82,10 @@ class WorkerProcess:
     def end(self) -> None:
         """Close its input, give it a moment, then end its whole process group."""
         if self.process.stdin is not None and not self.process.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it is gone already, which is what was wanted
                 self.process.stdin.close()
-            except BrokenPipeError:
-                pass  # it is gone already, which is what was wanted
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # ended by force below
             self.process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            pass  # ended by force below
         self._kill_group()
         self.process.wait()
         if self.process.stdout is not None:
@@ -112,17 +109,15 @@ class WorkerProcess:
             return "was killed (SIGKILL): most likely out of memory"
         return f"crashed: signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
-    def _failed(self, reason: str) -> WorkerFailed:
+    def _failed(self, reason: str) -> WorkerFailedError:
         self._kill_group()
         self.stderr.seek(0)
         lines = self.stderr.read().decode(errors="replace").splitlines()
-        return WorkerFailed(reason, lines[-LAST_LINES:])
+        return WorkerFailedError(reason, lines[-LAST_LINES:])
 
     def _kill_group(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody is left in it
 
 
 class WorkerPool:

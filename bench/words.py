@@ -41,4 +41,5 @@ def level_change(known: Measured, tolerance: float = 0.05) -> str:
         last = known.course[-1]
         steady = "at" if last.high < 1.0 + tolerance else "undecided:"
         return f"the last epoch runs {steady} {interval(inverse(last))} its first speed; {beside}."
-    return f"from epoch {start + 1} on training runs at {interval(inverse(known.course[-1]))} its first speed; {beside}."
+    level = interval(inverse(known.course[-1]))
+    return f"from epoch {start + 1} on training runs at {level} its first speed; {beside}."

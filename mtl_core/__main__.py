@@ -166,7 +166,8 @@ def _train(
         _run_epochs(training, settings, file, len(dataset.train.labels))
         test = evaluate(training.step, dataset.test)
         typer.echo(
-            f"Test accuracies [{test.digits_accuracy:.4f}, {test.odd_even_accuracy:.4f}] on {test.images} images"
+            f"Test accuracies [{test.digits_accuracy:.4f}, {test.odd_even_accuracy:.4f}] "
+            f"on {test.images} images"
         )
         if json_file:
             _write_json(json_file, settings, training.history, test)
@@ -195,7 +196,8 @@ def _run_epochs(training: Training, settings: dict[str, Any], file: Path | None,
 def _epoch_line(result: EpochResult) -> str:
     """An epoch as the tutorial prints it: the digit first, then odd/even."""
     return (
-        f"Epoch [{result.epoch}], train accuracies [{result.digits_accuracy:.4f}, {result.odd_even_accuracy:.4f}], "
+        f"Epoch [{result.epoch}], "
+        f"train accuracies [{result.digits_accuracy:.4f}, {result.odd_even_accuracy:.4f}], "
         f"losses [{result.digits_loss:.4f}, {result.odd_even_loss:.4f}]"
     )
 
@@ -244,7 +246,7 @@ def _write_json(path: Path, settings: dict[str, Any], history: list[EpochResult]
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             json.dump(content, file, indent=2)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except OSError as error:
         raise UserError(f"--json {path} cannot be written ({error.strerror}); choose another place") from None
 

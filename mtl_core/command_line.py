@@ -1,4 +1,4 @@
-"""Runs a Typer application so that bad input costs one line and exit code 2, and a bug keeps its traceback."""
+"""Runs a Typer application: bad input costs one line and exit code 2, a bug keeps its traceback."""
 
 from __future__ import annotations
 

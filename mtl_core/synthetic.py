@@ -10,6 +10,7 @@ number generators", OOPSLA 2014), so image i does not depend on how many are dra
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ def _mix(z: UInt64) -> UInt64:
     """SplitMix64's finaliser: well mixed bits of a counter."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed: UInt64 = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 def _random(seed: int, first: int, count: int, lanes: int) -> UInt64:
@@ -70,7 +72,7 @@ def _segments(digit: int, half_tangent: int, width: float) -> NDArray[np.float64
     for stroke in _STROKES[digit]:
         points = [((x - 6.0) * width, y - 10.0) for x, y in stroke]
         turned = [(cosine * x - sine * y + 20.0, sine * x + cosine * y + 20.0) for x, y in points]
-        ends += [(*start, *stop) for start, stop in zip(turned, turned[1:], strict=False)]
+        ends += [(*start, *stop) for start, stop in pairwise(turned)]
     return np.array(ends, dtype=np.float64)
 
 
@@ -83,7 +85,8 @@ def _distance_map(segments: NDArray[np.float64]) -> Bytes:
         along = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0.0, 1.0)
         away_x, away_y = x - (x0 + along * dx), y - (y0 + along * dy)
         nearest = np.minimum(nearest, away_x * away_x + away_y * away_y)
-    return np.minimum(np.floor(np.sqrt(nearest) * STEPS_A_PIXEL), 255.0).astype(np.uint8)
+    steps: Bytes = np.minimum(np.floor(np.sqrt(nearest) * STEPS_A_PIXEL), 255.0).astype(np.uint8)
+    return steps
 
 
 @lru_cache(maxsize=1)

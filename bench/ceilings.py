@@ -1,0 +1,60 @@
+"""What the machine can do at best, measured in a process of its own: ``python -m bench.ceilings``."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from mtl_core._mxnet import mx
+
+REPEATS = 7
+SIDE = 1024  # of the matrices
+COPIED = 1 << 26  # bytes; beyond the caches of today's machines
+LOOPS = 200_000
+
+
+def median_s(act: Callable[[], Any]) -> float:
+    """Median duration after one call to warm up."""
+    act()
+    spent = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        act()
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
+
+
+def _loop() -> int:
+    total = 0
+    for number in range(LOOPS):
+        total += number
+    return total
+
+
+def measure() -> dict[str, Any]:
+    """All ceilings and the build, as ``bench.machine.Ceilings`` has them."""
+    ours = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    theirs = mx.nd.array(ours)
+    source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
+    flop = 2 * SIDE**3 / 1e9
+    libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in threadpool_info()}
+    return {
+        "mxnet_gflop_per_s": flop / median_s(lambda: mx.nd.dot(theirs, theirs).wait_to_read()),
+        "numpy_gflop_per_s": flop / median_s(lambda: ours @ ours),
+        "memory_gb_per_s": 2 * COPIED / 1e9 / median_s(lambda: np.copyto(target, source)),
+        "python_loops_per_s": LOOPS / median_s(_loop),
+        "mxnet": mx.__version__,
+        "numpy": np.__version__,
+        "features": sorted(n for n, f in mx.runtime.Features().items() if f.enabled),
+        "libraries": sorted(libraries),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))

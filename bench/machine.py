@@ -1,0 +1,230 @@
+"""The machine a run was measured on: a stable class key, volatile fields, the build and its ceilings."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from mtl_core.errors import UserError
+from mtl_core.gpu_choice import NoDriverError, ask_nvml
+
+RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "MTL_")
+BUSY_SHARE = 0.5  # of the granted cores taken by others at the start: rounds will wait for them
+STOLEN_SHARE = 0.02  # of the run's time: above it bursts reach the medians of rounds
+CEILINGS_LIMIT_S = 120.0
+ROOT = Path("/")
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a result was measured on. The host's name is left out: results are shared."""
+
+    cpu: str
+    architecture: str
+    cores_granted: float  # what affinity and the cgroup's quota leave of them
+    cores_there: int
+    memory_gib: int
+    system: str
+    accelerators: list[str]
+    kernel: str
+    load: float | None  # processes that want to run, averaged over a minute
+    governor: str | None
+    mhz: float | None
+    huge_pages: str | None
+    environment: dict[str, str]
+    python: str
+    source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
+
+    @property
+    def class_key(self) -> str:
+        """Equal for machines whose results may stand in one history."""
+        devices = ",".join(self.accelerators) or "no accelerator"
+        return (
+            f"{self.cpu} | {self.architecture} | {self.cores_granted:g} cores | {self.memory_gib} GiB | "
+            f"{self.system} | {devices}"
+        )
+
+
+class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine can do at best, and the build that was asked; medians."""
+
+    mxnet_gflop_per_s: float  # float32 matrix product of 1024 x 1024
+    numpy_gflop_per_s: float
+    memory_gb_per_s: float  # copy of an array beyond the cache, read and written
+    python_loops_per_s: float
+    mxnet: str
+    numpy: str
+    features: list[str]
+    libraries: list[str]  # BLAS and OpenMP in use
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds since the machine started, over all its cores."""
+
+    steal_s: float
+    total_s: float
+
+
+def _text(path: Path) -> str | None:
+    """A small file's content; None where there is none or it may not be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def cpu_model(root: Path = ROOT) -> str:
+    """The CPU's own name; py-cpuinfo would take a second to find the same."""
+    told = _text(root / "proc/cpuinfo") or ""
+    match = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", told, re.MULTILINE)
+    if match:
+        return " ".join(match[1].split())
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return (
+            subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+        )
+    return platform.processor() or "unknown"
+
+
+def quota(root: Path = ROOT) -> float | None:
+    """Cores that the cgroup (version 2 or 1) grants; None without a limit."""
+    two = (_text(root / "sys/fs/cgroup/cpu.max") or "").split()
+    one = [_text(root / f"sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period")]
+    limit, period = two if len(two) == 2 else one
+    try:
+        granted = float(limit or "max") / float(period or 0)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return granted if granted > 0 else None
+
+
+def cores_granted(root: Path = ROOT) -> float:
+    """The cores this process may use, not the cores there."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = quota(root)
+    return float(affinity) if limit is None else min(float(affinity), limit)
+
+
+def memory_gib(root: Path = ROOT) -> int:
+    """Memory granted, rounded to GiB: what is there or the cgroup's limit."""
+    there = psutil.virtual_memory().total
+    told = _text(root / "sys/fs/cgroup/memory.max") or ""
+    return round(min(there, int(told) if told.isdigit() else there) / 2**30)
+
+
+def accelerators() -> list[str]:
+    """Names of the GPUs that the driver reports."""
+    try:
+        return [name for name, _ in ask_nvml()]
+    except NoDriverError:
+        return []
+
+
+def system_name(root: Path = ROOT) -> str:
+    """The system's family and release, such as ``Linux debian 12``."""
+    told = dict(re.findall(r'^(\w+)="?([^"\n]*)', _text(root / "etc/os-release") or "", re.MULTILINE))
+    return " ".join([platform.system(), *(told[n] for n in ("ID", "VERSION_ID") if n in told)])
+
+
+def revision(folder: Path) -> str | None:
+    """The git revision of a folder, with ``+dirty`` for an uncommitted tree; None outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _mhz() -> float | None:
+    try:
+        clock = psutil.cpu_freq()
+    except (OSError, NotImplementedError):
+        return None
+    return float(clock.current) if clock else None
+
+
+def collect(root: Path = ROOT) -> Machine:
+    """Read everything that is known of the machine now; what cannot be read is None."""
+    variables = {n: v for n, v in sorted(os.environ.items()) if n.startswith(RELEVANT_VARIABLES)}
+    variables.pop("MTL_DATA_DIR", None)  # a path of this machine, and no knob
+    return Machine(
+        cpu=cpu_model(root),
+        architecture=platform.machine(),
+        cores_granted=cores_granted(root),
+        cores_there=os.cpu_count() or 1,
+        memory_gib=memory_gib(root),
+        system=system_name(root),
+        accelerators=accelerators(),
+        kernel=platform.release(),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        mhz=_mhz(),
+        huge_pages=_text(root / "sys/kernel/mm/transparent_hugepage/enabled"),
+        environment=variables,
+        python=platform.python_version(),
+        source=revision(Path(__file__).parent),
+    )
+
+
+def counters() -> Counters:
+    """Steal and total time now; their growth over a run tells what a hypervisor took."""
+    times = psutil.cpu_times()
+    return Counters(steal_s=float(getattr(times, "steal", 0.0)), total_s=float(sum(times)))
+
+
+def warnings_about(machine: Machine, before: Counters, after: Counters) -> list[str]:
+    """What made measuring hard, each with advice; empty on a good machine."""
+    found = []
+    if machine.load is not None and machine.load > BUSY_SHARE * machine.cores_granted:
+        found.append(
+            f"load {machine.load:.1f} on {machine.cores_granted:g} cores at the start: "
+            "intervals are wider; stop other work and repeat"
+        )
+    total = after.total_s - before.total_s
+    stolen = (after.steal_s - before.steal_s) / total if total > 0 else 0.0
+    if stolen > STOLEN_SHARE:
+        found.append(
+            f"the hypervisor took {stolen:.1%} of the time: repeat at another hour or on a machine of your own"
+        )
+    if machine.governor not in (None, "performance"):
+        found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
+    if machine.cores_granted < machine.cores_there:
+        found.append(
+            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet starts as many threads "
+            "as it sees; OMP_NUM_THREADS says otherwise"
+        )
+    return found
+
+
+def measure_ceilings() -> Ceilings:
+    """Measure in a process of its own, since the coordinator never loads MXNet.
+
+    Raises UserError with what the process said last when MXNet does not load there.
+    """
+    command = [sys.executable, "-m", "bench.ceilings"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=CEILINGS_LIMIT_S,
+        cwd=Path(__file__).parent.parent,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise UserError(said[-1].removeprefix("mtl_core.errors.UserError: "))
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return msgspec.convert(told, Ceilings)
