@@ -133,10 +133,13 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     """pytest's exit code and what it printed, which is for us and not for the reader."""
     import pytest
 
+    from bench import plugin
+
     said = io.StringIO()
-    options = ["-p", "bench.plugin", "-p", "no:cacheprovider", "-q", "--benchmark-quiet", "-o", "addopts="]
+    # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
+    options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
     with redirect_stdout(said):
-        code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[frame])
+        code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
     return int(code), said.getvalue()
 
 

@@ -118,7 +118,8 @@ def memory_gib(root: Path = ROOT) -> int:
     """Memory granted, rounded to GiB: what is there or the cgroup's limit."""
     there = psutil.virtual_memory().total
     told = _text(root / "sys/fs/cgroup/memory.max") or ""
-    return round(min(there, int(told) if told.isdigit() else there) / 2**30)
+    limit = int(told) if told.isdigit() else there
+    return int(min(there, limit) / 2**30 + 0.5)
 
 
 def accelerators() -> list[str]:
@@ -196,15 +197,13 @@ def warnings_about(machine: Machine, before: Counters, after: Counters) -> list[
     total = after.total_s - before.total_s
     stolen = (after.steal_s - before.steal_s) / total if total > 0 else 0.0
     if stolen > STOLEN_SHARE:
-        found.append(
-            f"the hypervisor took {stolen:.1%} of the time: repeat at another hour or on a machine of your own"
-        )
+        found.append(f"the hypervisor took {stolen:.1%} of the time: repeat when it is quieter")
     if machine.governor not in (None, "performance"):
         found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
     if machine.cores_granted < machine.cores_there:
         found.append(
-            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet starts as many threads "
-            "as it sees; OMP_NUM_THREADS says otherwise"
+            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet starts as many "
+            "threads as it sees; OMP_NUM_THREADS says otherwise"
         )
     return found
 

@@ -24,6 +24,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a run under plain pytest."""
     group = parser.getgroup("mtl-bench", "interleaved benchmarks of the multi-task network")
     group.addoption("--mtl-budget", default="5m", help="time for all that is selected, such as 90s or 5m")
     group.addoption("--mtl-seed", type=int, default=0, help="seed of the random order of rounds")

@@ -13,6 +13,8 @@ from bench import schedule
 
 
 class Show(Protocol):
+    """Called with the progress before each set-up."""
+
     def __call__(self, progress: schedule.Progress) -> None: ...
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from bench.answers import answer, measured
 from bench.harness import Harness
-from bench.machine import Ceilings, Machine, collect, measure_ceilings
+from bench.machine import Ceilings, Machine, collect, counters, measure_ceilings, warnings_about
 from bench.questions import Group, Question
 from bench.records import SCHEMA, Answer, Block, Failure, Measured
 from bench.schedule import Progress, Schedule
@@ -36,13 +36,14 @@ class Outcome:
     """All that a run found out."""
 
     machine: Machine
-    ceilings: Ceilings | None
+    ceilings: Ceilings
     settings: dict[str, str]
     blocks: dict[str, list[Block]]
     measured: dict[str, dict[str, Measured]]  # by group, then variant
     answers: list[Answer]
     failures: dict[str, Failure]
     spent_s: float
+    warnings: list[str]  # about the machine
 
     def block(self) -> dict[str, Any]:
         """What stands under our key at the top of the result file."""
@@ -50,11 +51,13 @@ class Outcome:
         return {
             "schema": SCHEMA,
             "machine": machine,
-            "build": machine.get("build"),
-            "source": machine.get("source"),
+            "machine_class": self.machine.class_key,
+            "build": {n: getattr(self.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
+            "source": self.machine.source,
             "settings": {**self.settings, "python": sys.version.split()[0]},
             "ceilings": msgspec.to_builtins(self.ceilings),
             "answers": msgspec.to_builtins(self.answers),
+            "warnings": self.warnings,
             "failures": msgspec.to_builtins(list(self.failures.values())),
             "spent_s": self.spent_s,
         }
@@ -92,6 +95,7 @@ class Session:
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
         ceilings = measure_ceilings()
+        before = counters()
         schedule = self._schedule(groups, done, journal)
         try:
             blocks = schedule.run()
@@ -109,6 +113,7 @@ class Session:
             answers=[answer(q, blocks, self.harness.failures) for q in questions.values()],
             failures=dict(self.harness.failures),
             spent_s=schedule.spent_s(),
+            warnings=warnings_about(machine, before, counters()),
         )
 
     def _schedule(self, groups: list[Group], done: list[Line], journal: Journal | None) -> Schedule:

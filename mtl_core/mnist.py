@@ -77,7 +77,7 @@ def _checked(compressed: bytes, path: str, name: str) -> bytes:
     if found != SHA256[name]:
         raise UserError(
             f"{path}: SHA-256 {found[:16]}... of {len(compressed)} bytes; expected {SHA256[name][:16]}...: "
-            "the file is truncated or altered; delete it to have it downloaded again, or give another --data-dir"
+            "the file is truncated or altered; delete it to have it fetched again, or give another --data-dir"
         )
     return compressed
 

@@ -20,7 +20,7 @@ def answer(results: Results) -> list[str]:
     best = max(ways, key=lambda name: ways[name].value)
     left_out = [str(count) for count in COUNTS if count not in WORKERS]
     sentences = [
-        f"The DataLoader is quickest with {best.removeprefix('workers_')} workers: {ways[best].value:,.0f} images/s."
+        f"The DataLoader is quickest with {best.split('_')[1]} workers: {ways[best].value:,.0f} images/s."
     ]
     if left_out:
         sentences.append(f"Not tried on {CORES} cores: {', '.join(left_out)} workers.")

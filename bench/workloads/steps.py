@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any, Literal
 
@@ -58,11 +59,12 @@ class StepWorkload:
         self.step = TrainingStep(NetworkConfig(heads=tuple(heads)), StepConfig(mode=mode), self.device)
         batches = batches_for(tuple(heads), batch_size, mx.cpu() if copy_each_batch else self.device)
         self.batches = cycle(batches)
-        self.call = {
+        calls: dict[Part, Callable[..., Any]] = {
             "forward": self.step.forward,
             "forward_backward": self.step.forward_backward,
             "step": self.step,
-        }[part]
+        }
+        self.call = calls[part]
         self.step(*self._to_device(batches[0]))  # makes Adam's state, so that it can be kept
         self.start = self.step.snapshot()
         self.done = 0
