@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -112,7 +112,7 @@ BLOCKING = [
     "MXNDArrayWaitToWrite",
     "MXNDArrayWaitAll",
 ]
-WAYS_TO_WAIT = {
+WAYS_TO_WAIT: dict[str, Callable[[Any], object]] = {
     "asnumpy": lambda array: array.asnumpy(),
     "asscalar": lambda array: array.asscalar(),
     "wait_to_read": lambda array: array.wait_to_read(),
@@ -160,8 +160,9 @@ def test_the_count_of_blocking_calls_sees_each_way_to_wait(way: str) -> None:
 
 def test_the_count_sees_a_synchronisation_that_slips_into_a_step() -> None:
     step = TrainingStep(SMALL, StepConfig())
+    batch = batches(1)[0]
     with blocking_calls() as called:
-        float(step(*batches(1)[0]).total.sum().asscalar())
+        float(step(*batch).total.sum().asscalar())
     assert called == ["MXNDArraySyncCopyToCPU"]
 
 
