@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
 import io
+import math
 import os
 import tempfile
-import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable
@@ -52,7 +53,9 @@ def parse_idx(raw: bytes, name: str, dimensions: int) -> Bytes:
             f"(IDX, unsigned bytes, {dimensions} dimensions): it is another file"
         )
     shape = tuple(int.from_bytes(raw[i : i + 4], "big") for i in range(4, header, 4))
-    expected = int(np.prod([int(n) for n in shape], dtype=object))
+    expected = math.prod(shape)
+    if expected == 0:
+        raise UserError(f"{name}: its header {shape} has no element; expected an array: fetch the file again")
     if len(raw) - header != expected:
         raise UserError(
             f"{name}: {len(raw) - header} bytes of data; its header {shape} needs {expected}: fetch it again"
@@ -71,15 +74,12 @@ def _unpack(compressed: bytes, name: str) -> bytes:
     return raw
 
 
-def _checked(compressed: bytes, path: str, name: str) -> bytes:
-    """The bytes themselves, when they are the file that ``name`` stands for."""
+def _mismatch(compressed: bytes, name: str) -> str | None:
+    """What differs from the file that ``name`` stands for; None for the file itself."""
     found = hashlib.sha256(compressed).hexdigest()
-    if found != SHA256[name]:
-        raise UserError(
-            f"{path}: SHA-256 {found[:16]}... of {len(compressed)} bytes; expected {SHA256[name][:16]}...: "
-            "the file is truncated or altered; delete it to have it fetched again, or give another --data-dir"
-        )
-    return compressed
+    if found == SHA256[name]:
+        return None
+    return f"SHA-256 {found[:16]}... of {len(compressed)} bytes, expected {SHA256[name][:16]}..."
 
 
 def gluon_cache() -> Path:
@@ -98,31 +98,48 @@ def _folder(data_dir: Path | None) -> tuple[Path, bool]:
 
 
 def _read_local(path: Path) -> bytes:
+    """The file's bytes, checked; UserError naming it."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path}: over {LARGEST_FILE} bytes; expected MNIST's {path.name}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            compressed = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); expected MNIST's four .gz files in that folder"
         ) from None
+    problem = _mismatch(compressed, path.name)
+    if problem:
+        raise UserError(
+            f"{path}: {problem}; the file is truncated or altered: "
+            "put MNIST's own there, or delete it to have Gluon's cache folder filled again"
+        )
+    return compressed
 
 
 def _fetch(name: str, progress: Progress | None) -> bytes:
     """The file from the first mirror that gives it whole; UserError with each mirror's reason."""
     reasons = []
     for mirror in MIRRORS:
-        try:
-            return _checked(_download(mirror + name, name, progress), mirror + name, name)
-        except (OSError, UserError, urllib.error.URLError) as error:
-            reasons.append(f"{mirror}: {str(error).removeprefix(mirror + name + ': ')}")
+        compressed, problem = _try_mirror(mirror, name, progress)
+        if not problem:
+            return compressed
+        reasons.append(f"{mirror}: {' '.join(problem.split())}")
     raise UserError(
         f"{name} could not be downloaded ({'; '.join(reasons)}); put MNIST's four files into a folder and "
         "name it with --data-dir, or use --data synthetic"
     )
 
 
+def _try_mirror(mirror: str, name: str, progress: Progress | None) -> tuple[bytes, str | None]:
+    """The bytes a mirror gave, and why they are not the file (None: they are)."""
+    try:
+        compressed = _download(mirror + name, name, progress)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a malformed header
+        return b"", str(error) or type(error).__name__
+    return compressed, _mismatch(compressed, name)
+
+
 def _download(url: str, name: str, progress: Progress | None) -> bytes:
+    """What the server gives, cut just over the largest size that could be right."""
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
         size = int(answer.headers.get("Content-Length") or 0)
         data = bytearray()
@@ -137,24 +154,30 @@ def _download(url: str, name: str, progress: Progress | None) -> bytes:
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:
-    """Write the file whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    """Write the file whole or not at all; UserError where the folder cannot be written."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(folder / name)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(folder / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"{folder / name}: cannot be written ({error.strerror}); "
+            "name a folder that can be with $MXNET_HOME, or MNIST's own folder with --data-dir"
+        ) from None
 
 
 def _file(folder: Path, named: bool, name: str, download: bool, progress: Progress | None) -> Bytes:
     path = folder / name
     if named or path.exists():
-        compressed = _checked(_read_local(path), str(path), name)
+        compressed = _read_local(path)
     elif download:
         compressed = _fetch(name, progress)
         _keep(folder, name, compressed)

@@ -24,7 +24,7 @@ def device_named(name: str) -> Any:
     return mx.Context(kind, int(index or 0))
 
 
-def labels_for(labels: np.ndarray, head: Head) -> np.ndarray:
+def labels_for(labels: Any, head: Head) -> Any:
     """What the head learns: the digit itself, or 1.0 for an odd one; float32 (N,)."""
     return (labels if head == "digits" else labels % 2).astype(np.float32)
 

@@ -1,0 +1,49 @@
+"""Workloads that go wrong in a real worker, for the tests of faults."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+
+class Spin:
+    """Does nothing for a known time; goes wrong as told."""
+
+    images = 1
+
+    def __init__(self, fault: str = "", spin_s: float = 0.001) -> None:
+        self.fault = fault
+        self.spin_s = spin_s
+
+    def prepare(self) -> None:
+        pass
+
+    def run(self, iterations: int) -> None:
+        if self.fault == "crash":
+            print("about to crash", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.fault == "raise":
+            raise ValueError("no such thing")
+        if self.fault == "hang":
+            signal.pause()
+        if self.fault == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "print":
+            print("this must not disturb the protocol")
+        end = time.perf_counter() + self.spin_s * iterations
+        while time.perf_counter() < end:
+            pass
+
+    def synchronise(self) -> None:
+        pass
+
+    def round_facts(self) -> dict[str, float]:
+        return {}
+
+    def facts(self) -> dict[str, float]:
+        return {}
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,196 @@
+"""The harness with workers that are played: what is interleaved, what is left out, what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.harness import COMMON_WITHIN, ROUND_S, Harness, iterations_for
+from bench.pool import WorkerFailedError
+from bench.questions import Group, Part, Question, Variant
+from bench.records import CONTROL, Block, Failure, Round, SetUp
+from bench.schedule import Schedule
+
+SPEED_NS = {"slow": 2_000_000, "quick": 1_000_000}
+
+
+class Played:
+    """A worker that takes the time its settings say, and logs what it was asked."""
+
+    log: list[tuple[str, str]]
+
+    def __init__(self, log: list[tuple[str, str]]) -> None:
+        self.log = log
+        self.variant = ""
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        if do == "set_up":
+            self.variant = arguments["settings"]["speed"]
+        self.log.append((do, self.variant))
+        if self.variant == "broken" and do == "round":
+            raise WorkerFailedError("crashed: signal SIGSEGV", ["the last thing it said"])
+        if do == "set_up":
+            return {"images": 128, "set_up_ns": 1_000_000, "first_call_ns": 5_000_000}
+        if do == "round":
+            return {"ns": SPEED_NS[self.variant] * arguments["iterations"], "facts": {}}
+        return {}
+
+    def end(self) -> None:
+        self.log.append(("end", self.variant))
+
+
+class PlayedPool:
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str]] = []
+        self.held: list[Played] = []
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        self.held += [Played(self.log) for _ in range(count - len(self.held))]
+        return self.held[:count]
+
+    def discard(self, worker: Played) -> None:
+        self.held.remove(worker)
+
+    def end(self) -> None:
+        self.log.append(("end of pool", ""))
+
+
+def question(*names: str) -> Question:
+    return Question(
+        name="q",
+        asks="?",
+        workload="m:W",
+        variants={name: Variant(settings={"speed": name}) for name in names},
+        baseline=names[0],
+        answer=lambda results: [],
+        parts={"p": Part()},
+    )
+
+
+def harness(pool: PlayedPool) -> Harness:
+    return Harness(seed=1, pool=lambda: pool, clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+
+
+def test_a_block_has_every_variant_and_the_control() -> None:
+    group = question("slow", "quick").groups()[0]
+    block = harness(PlayedPool()).measure(group)
+    assert set(block.set_ups) == {"slow", "quick", CONTROL}
+    assert all(len(s.rounds) == group.question.rounds for s in block.set_ups.values())
+    assert block.set_ups["slow"].rounds[0].iteration_s == pytest.approx(2e-3)
+    assert block.set_ups["quick"].first_call_s == pytest.approx(5e-3)
+
+
+def test_rounds_take_turns_in_changing_order() -> None:
+    pool = PlayedPool()
+    harness(pool).measure(question("slow", "quick").groups()[0])
+    rounds = [variant for do, variant in pool.log if do == "round"]
+    turns = [tuple(rounds[i : i + 3]) for i in range(len(rounds) - 24, len(rounds), 3)]
+    assert all(sorted(turn) == ["quick", "slow", "slow"] for turn in turns)
+    assert len(set(turns)) > 1
+
+
+def test_a_variant_that_crashes_costs_that_variant_only() -> None:
+    ours = harness(PlayedPool())
+    group = question("slow", "broken", "quick").groups()[0]
+    first, second = ours.measure(group), ours.measure(group)
+    assert set(first.set_ups) == set(second.set_ups) == {"slow", "quick", CONTROL}
+    failure = ours.failures["q/p/broken"]
+    assert (failure.reason, failure.last_lines) == ("crashed: signal SIGSEGV", ["the last thing it said"])
+
+
+def test_a_new_invocation_ends_the_old_processes() -> None:
+    pool = PlayedPool()
+    ours = harness(pool)
+    ours.measure(question("slow").groups()[0])
+    ours.next_invocation()
+    assert ("end of pool", "") in pool.log
+    assert ours.measure(question("slow").groups()[0]).invocation == 1
+
+
+times = st.dictionaries(st.sampled_from("abcdef"), st.floats(1e-8, 1.0), min_size=1)
+
+
+@given(times)
+def test_every_round_is_long_enough(iteration_s: dict[str, float]) -> None:
+    counts = iterations_for(iteration_s)
+    assert all(counts[name] * t >= ROUND_S * 0.999 for name, t in iteration_s.items())
+
+
+@given(times)
+def test_variants_of_like_speed_share_one_count(iteration_s: dict[str, float]) -> None:
+    counts = iterations_for(iteration_s)
+    assert len(set(counts.values())) == 1 or max(counts.values()) > COMMON_WITHIN * min(counts.values())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def schedule(budget_s: float, spread: dict[str, float], cost_s: float = 2.0) -> tuple[Schedule, list[str]]:
+    """A schedule over groups whose effects spread as said; each block costs ``cost_s`` of a fake clock."""
+    clock, order = Clock(), []
+    groups = []
+    for name in spread:
+        asked = question("slow", "quick")
+        groups.append(Group(question=asked, part=name, baseline="slow", cases=asked.groups()[0].cases))
+
+    def block(group: Group) -> Block:
+        clock.now += cost_s
+        order.append(group.part)
+        number = sum(part == group.part for part in order)
+        factor = 1 + spread[group.part] * (-1) ** number
+        made = {
+            name: SetUp(
+                case=name,
+                images=1,
+                set_up_s=0,
+                first_call_s=0,
+                warm_up=[],
+                steady=True,
+                rounds=[Round(seconds=factor if name == "quick" else 1.0, iterations=1)],
+            )
+            for name in group.cases
+        }
+        return Block(group=group.name, invocation=0, index=number, seconds=cost_s, set_ups=made)
+
+    failures: dict[str, Failure] = {}
+    nothing: Callable[[], None] = lambda: None  # noqa: E731
+    return Schedule(groups, budget_s, block, nothing, failures, clock=clock), order
+
+
+def test_every_group_is_asked_before_any_is_asked_again() -> None:
+    plan, order = schedule(100.0, {"a": 0.01, "b": 0.01, "c": 0.01})
+    plan.run()
+    assert order[:3] == ["a", "b", "c"]
+
+
+def test_the_rest_of_the_budget_goes_to_the_least_certain() -> None:
+    plan, order = schedule(80.0, {"calm": 0.001, "wild": 0.2})
+    plan.run()
+    assert order.count("wild") > 3 * order.count("calm")
+
+
+def test_it_stops_when_every_answer_is_certain_enough() -> None:
+    plan, order = schedule(1000.0, {"a": 0.001, "b": 0.001})
+    plan.run()
+    assert len(order) < 20
+
+
+def test_it_keeps_to_the_budget() -> None:
+    plan, _ = schedule(30.0, {"a": 0.2, "b": 0.2})
+    plan.run()
+    assert plan.spent_s() <= 30.0
+
+
+def test_a_budget_too_small_still_asks_every_group_once() -> None:
+    plan, order = schedule(1.0, {"a": 0.2, "b": 0.2, "c": 0.2})
+    plan.run()
+    assert order == ["a", "b", "c"]

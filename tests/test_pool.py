@@ -1,0 +1,104 @@
+"""Real worker processes: that they answer, fail in words, and leave nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def worker() -> Iterator[WorkerProcess]:
+    made = WorkerProcess({"PYTHONPATH": str(ROOT)}, limit_s=30.0)
+    yield made
+    made.end()
+
+
+def set_up(worker: WorkerProcess, **settings: Any) -> dict[str, Any]:
+    return worker.ask("set_up", workload="tests.faulty:Spin", settings=settings, seed=1)
+
+
+def test_a_worker_measures_on_command(worker: WorkerProcess) -> None:
+    assert set_up(worker)["images"] == 1
+    assert worker.ask("round", iterations=3)["ns"] >= 3_000_000
+
+
+def test_what_a_workload_prints_does_not_disturb_the_protocol(worker: WorkerProcess) -> None:
+    assert set_up(worker, fault="print")["images"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "said"),
+    [
+        ("crash", "SIGSEGV", "about to crash"),
+        ("raise", "exit code 1", "ValueError: no such thing"),
+        ("killed", "out of memory", ""),
+    ],
+)
+def test_a_failure_is_told_with_the_last_lines(
+    worker: WorkerProcess, fault: str, reason: str, said: str
+) -> None:
+    with pytest.raises(WorkerFailedError) as failed:
+        set_up(worker, fault=fault)
+    assert reason in failed.value.reason
+    assert said in "\n".join(failed.value.last_lines)
+
+
+def test_a_worker_that_hangs_is_ended_with_its_group() -> None:
+    worker = WorkerProcess({"PYTHONPATH": str(ROOT)}, limit_s=20.0)
+    worker.ask("tear_down")
+    worker.limit_s = 0.2
+    with pytest.raises(WorkerFailedError, match="hung"):
+        set_up(worker, fault="hang")
+    worker.end()
+    assert not psutil.pid_exists(worker.process.pid)
+
+
+def test_a_failed_worker_is_replaced() -> None:
+    pool = WorkerPool(lambda environment: WorkerProcess({**environment, "PYTHONPATH": str(ROOT)}))
+    try:
+        first = pool.workers_for({}, 1)[0]
+        with pytest.raises(WorkerFailedError):
+            set_up(first, fault="raise")
+        pool.discard(first)
+        second = pool.workers_for({}, 1)[0]
+        assert set_up(second)["images"] == 1
+    finally:
+        pool.end()
+
+
+def test_workers_end_when_the_coordinator_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "coordinator.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import signal
+            from bench.pool import WorkerProcess
+            worker = WorkerProcess({})
+            worker.ask("set_up", workload="tests.faulty:Spin", settings={}, seed=1)
+            print(worker.process.pid, flush=True)
+            signal.pause()
+            """
+        )
+    )
+    environment = {"PYTHONPATH": str(ROOT)}
+    coordinator = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert coordinator.stdout is not None
+    orphan = psutil.Process(int(coordinator.stdout.readline()))
+    coordinator.kill()
+    coordinator.wait()
+    coordinator.stdout.close()
+    psutil.wait_procs([orphan], timeout=20)
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,96 @@
+"""Files are whole or not there, and a run is resumed only into what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.records import Block, Failure
+from bench.session import parse_duration
+from bench.store import Identity, Journal, Line, read_journal, write_atomically
+from mtl_core.errors import UserError
+
+IDENTITY = Identity(machine="cpu | 2 cores", revision="abc", settings={"seed": "0", "budget": "300s"})
+
+
+def block(index: int) -> Block:
+    return Block(group="q/p", invocation=0, index=index, seconds=1.0, set_ups={})
+
+
+def journal_with(path: Path, *lines: Line) -> None:
+    journal = Journal(path, IDENTITY)
+    for line in lines:
+        journal.add(line)
+    journal.close()
+
+
+def test_what_was_finished_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "run.journal"
+    lines = [Line(block=block(0), spent_s=1.5), Line(failure=Failure(case="a", reason="b", last_lines=[]))]
+    journal_with(path, *lines)
+    assert read_journal(path, IDENTITY) == lines
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40])
+def test_a_last_line_cut_off_is_left_out_and_the_journal_goes_on(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "run.journal"
+    journal_with(path, Line(block=block(0)), Line(block=block(1)))
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert read_journal(path, IDENTITY) == [Line(block=block(0))]
+    journal_with(path, Line(block=block(2)))
+    assert read_journal(path, IDENTITY) == [Line(block=block(0)), Line(block=block(2))]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"machine": "other | 4 cores"}, "machine was cpu | 2 cores, is other | 4 cores"),
+        ({"revision": "def"}, "revision was abc, is def"),
+        ({"settings": {"seed": "1", "budget": "300s"}}, "seed was 0, is 1"),
+    ],
+)
+def test_unlike_runs_are_not_mixed(tmp_path: Path, changed: dict[str, object], named: str) -> None:
+    path = tmp_path / "run.journal"
+    journal_with(path, Line(block=block(0)))
+    now = Identity(
+        **{"machine": IDENTITY.machine, "revision": "abc", "settings": IDENTITY.settings, **changed}
+    )  # type: ignore[arg-type]
+    with pytest.raises(UserError) as refused:
+        read_journal(path, now)
+    assert named in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not json\n", b"[1, 2]\n", b"\xff\xfe\n", b"{}\n"])
+def test_a_file_that_is_no_journal_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.journal"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        read_journal(path, IDENTITY)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "result.json"
+    write_atomically(target, b"old")
+
+    def full_disk(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.store.os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("5m", 300.0), ("0.5h", 1800.0)])
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "0s", "5 minutes"])
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="expected a time above zero"):
+        parse_duration(text)
