@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
