@@ -84,15 +84,14 @@ class ReferenceStep:
 
     def _dense(self, layer: int, x: Array) -> Array:
         """(B, inputs) -> (B, units)"""
-        weight, bias = self.parameters[2 * layer : 2 * layer + 2]
-        product = x @ weight.T
-        product += bias
+        product: Array = x @ self.parameters[2 * layer].T
+        product += self.parameters[2 * layer + 1]
         return product
 
     def _run(
         self, images: Array, labels: Sequence[Array]
     ) -> tuple[ReferenceForward, list[Array], list[Array]]:
-        """The forward pass, each trunk layer's input and the shared output, and the gradients at the scores."""
+        """The forward pass; what each layer read; the gradient at each head's scores."""
         kept = [images.reshape(len(images), -1)]  # (B, 784)
         for layer in range(self.trunk):  # (B, 784) -> (B, 128) -> (B, 64) -> (B, 10)
             x = self._dense(layer, kept[-1])
@@ -112,22 +111,20 @@ class ReferenceStep:
     def forward_backward(self, images: Array, *labels: Array) -> ReferenceForward:
         """Forward, then the gradients of the summed loss into ``gradients``."""
         forward, kept, slopes = self._run(images, labels)
-        shared = np.zeros_like(kept[-1]) if self.trunk else None  # (B, 10): what the heads send back
-        for i, slope in enumerate(slopes):
-            back = self._backward(self.trunk + i, kept[-1], slope, send_back=self.trunk > 0)
-            if shared is not None and back is not None:
-                shared += back
+        above = list(enumerate(slopes, start=self.trunk))  # the layers that read what is below them
+        for layer, slope in above:
+            self._keep_gradient(layer, kept[-1], slope)
         for layer in reversed(range(self.trunk)):
-            assert shared is not None
-            shared *= kept[layer + 1] > 0  # relu passes where it was open
-            shared = self._backward(layer, kept[layer], shared, send_back=layer > 0)
+            back = sum(slope @ self.parameters[2 * reader] for reader, slope in above)  # (B, units)
+            slope = back * (kept[layer + 1] > 0)  # relu passes where it was open
+            self._keep_gradient(layer, kept[layer], slope)
+            above = [(layer, slope)]
         return forward
 
-    def _backward(self, layer: int, x: Array, slope: Array, *, send_back: bool) -> Array | None:
-        """Gradients of a layer from its input (B, inputs) and slope (B, units); the slope at its input."""
+    def _keep_gradient(self, layer: int, x: Array, slope: Array) -> None:
+        """A layer's gradients from what it read, (B, inputs), and the slope at its output, (B, units)."""
         np.matmul(slope.T, x, out=self.gradients[2 * layer])  # (units, inputs)
         np.sum(slope, axis=0, out=self.gradients[2 * layer + 1])  # (units,)
-        return slope @ self.parameters[2 * layer] if send_back else None
 
     def __call__(self, images: Array, *labels: Array) -> ReferenceForward:
         """One whole step: forward, backward, Adam on the gradient's mean over the batch."""
@@ -158,3 +155,13 @@ class ReferenceStep:
     def state_arrays(self) -> list[Array]:
         """Adam's mean and variance of each parameter, in the order of the network."""
         return [array for pair in zip(self.means, self.variances, strict=True) for array in pair]
+
+    def snapshot(self) -> tuple[list[Array], int]:
+        """What :meth:`restore` returns to: copies of parameters and Adam's state, and the updates so far."""
+        return [array.copy() for array in self.parameters + self.state_arrays()], self.updates
+
+    def restore(self, snapshot: tuple[list[Array], int]) -> None:
+        """Return to the snapshot in place."""
+        arrays, self.updates = snapshot
+        for target, source in zip(self.parameters + self.state_arrays(), arrays, strict=True):
+            target[...] = source
