@@ -87,6 +87,9 @@ def cpu_model(root: Path = ROOT) -> str:
     match = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", told, re.MULTILINE)
     if match:
         return " ".join(match[1].split())
+    arm = [re.search(rf"^CPU {n}\s*:\s*(\S+)", told, re.MULTILINE) for n in ("implementer", "part")]
+    if arm[0] and arm[1]:  # ARM servers give numbers for names
+        return f"ARM implementer {arm[0][1]} part {arm[1][1]}"
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return (
@@ -117,7 +120,8 @@ def cores_granted(root: Path = ROOT) -> float:
 def memory_gib(root: Path = ROOT) -> int:
     """Memory granted, rounded to GiB: what is there or the cgroup's limit."""
     there = psutil.virtual_memory().total
-    told = _text(root / "sys/fs/cgroup/memory.max") or ""
+    two, one = (_text(root / "sys/fs/cgroup" / n) for n in ("memory.max", "memory/memory.limit_in_bytes"))
+    told = two or one or ""
     limit = int(told) if told.isdigit() else there
     return int(min(there, limit) / 2**30 + 0.5)
 

@@ -60,6 +60,7 @@ def test_a_quota_lowers_the_cores_granted_and_never_raises_them(tmp_path: Path) 
         ("model\t\t: 85\nmodel name\t: Intel(R) Xeon(R) Platinum 8175M\n", "Intel(R) Xeon(R) Platinum 8175M"),
         ("model\t\t: 49\nmodel name\t: AMD EPYC  7R32\n", "AMD EPYC 7R32"),
         ("CPU part\t: 0xd08\nModel\t\t: Raspberry Pi 4 Model B\n", "Raspberry Pi 4 Model B"),
+        ("CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "ARM implementer 0x41 part 0xd0c"),
     ],
 )
 def test_cpu_model_is_the_name_not_the_number(tmp_path: Path, told: str, expected: str) -> None:
@@ -70,6 +71,10 @@ def test_memory_is_the_cgroups_limit_where_that_is_lower(tmp_path: Path) -> None
     free = memory_gib(tmp_path)
     assert memory_gib(root_with(tmp_path, {"sys/fs/cgroup/memory.max": str(2**30)})) == 1
     assert memory_gib(root_with(tmp_path, {"sys/fs/cgroup/memory.max": "max"})) == free
+
+
+def test_memory_limit_of_cgroup_version_1(tmp_path: Path) -> None:
+    assert memory_gib(root_with(tmp_path, {"sys/fs/cgroup/memory/memory.limit_in_bytes": str(2**30)})) == 1
 
 
 def test_the_system_names_its_release(tmp_path: Path) -> None:
