@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mirror, Mirror]]:
 
 def serve(mirror: Mirror) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+        def do_GET(self) -> None:  # the name that http.server calls
             name = self.path.strip("/")
             mirror.asked.append(name)
             if name not in mirror.files:
@@ -134,7 +135,7 @@ def test_what_is_written_is_read(array: np.ndarray) -> None:
 def test_a_truncated_file_is_an_error_that_names_it(array: np.ndarray, data: st.DataObject) -> None:
     raw = idx(array)
     length = data.draw(st.integers(0, len(raw) - 1))
-    with pytest.raises(UserError, match="^the-file: ") as error:
+    with pytest.raises(UserError, match=r"^the-file: ") as error:
         parse_idx(raw[:length], "the-file", array.ndim)
     one_line(error)
 
@@ -145,7 +146,7 @@ def test_an_altered_header_byte_is_an_error(array: np.ndarray, data: st.DataObje
     raw = bytearray(idx(array))
     position = data.draw(st.integers(0, 3 + 4 * array.ndim))
     raw[position] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(UserError, match="^the-file: "):
+    with pytest.raises(UserError, match=r"^the-file: "):
         parse_idx(bytes(raw), "the-file", array.ndim)
 
 
@@ -328,12 +329,9 @@ def test_nobody_listening_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         load_mnist()
 
 
-def test_a_write_that_fails_leaves_no_part_of_a_file(
-    cache: Path, mirrors: tuple[Mirror, Mirror], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
+@pytest.mark.usefixtures("mirrors")
+def test_a_write_that_fails_leaves_no_part_of_a_file(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = mock.Mock(side_effect=OSError(28, "No space left on device"))
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)") as error:
         load_mnist()
