@@ -6,7 +6,7 @@ import importlib
 import io
 import pkgutil
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,14 +81,14 @@ def run(
         raise UserError("--quick and --budget are two ways to say the same: give one")
     modules = _chosen(names or [])
     target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    _measure(modules, budget or (QUICK if quick else DEFAULT), seed, target, resume)
+    _measure(modules, budget or (QUICK if quick else DEFAULT), quick, seed, target, resume)
 
 
 def _journal_of(json_file: Path | None) -> Path:
     return (json_file or RESULTS / "run").with_suffix(".journal")
 
 
-def _measure(modules: list[Any], budget: str, seed: int, target: Path, resume: bool) -> None:
+def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Path, resume: bool) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench import progress
     from bench.plugin import OUTCOME, SESSION
@@ -114,7 +114,8 @@ def _measure(modules: list[Any], budget: str, seed: int, target: Path, resume: b
             journal.unlink(missing_ok=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
-        code, said = _pytest([str(module.__file__) for module in modules], partial, frame)
+        files = [str(module.__file__) for module in modules]
+        code, said = _pytest(files, ["--mtl-quick"] if quick else [], partial, frame)
     if frame.outcome is None:
         raise UserError(_nothing_measured(modules)) if code == 5 else RuntimeError(said)
     write_atomically(target, partial.read_bytes())
@@ -129,7 +130,7 @@ def _nothing_measured(modules: list[Any]) -> str:
     return "nothing was measured: " + "; ".join(f"{m.QUESTION.name}: {m.QUESTION.skipped()}" for m in modules)
 
 
-def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
+def _pytest(files: list[str], more: list[str], partial: Path, frame: object) -> tuple[int, str]:
     """pytest's exit code and what it printed, which is for us and not for the reader."""
     import pytest
 
@@ -138,8 +139,8 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     said = io.StringIO()
     # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
     options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
-    with redirect_stdout(said):
-        code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
+    with redirect_stdout(said), redirect_stderr(said):
+        code = pytest.main([*files, *more, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
     return int(code), said.getvalue()
 
 
@@ -148,9 +149,41 @@ def _report(outcome: Any, target: Path) -> None:
 
     from reports import terminal
 
-    terminal.show(Console(), outcome.answers, outcome.measured)
+    console = Console()
+    terminal.show(console, outcome.answers, outcome.measured)
+    for warning in outcome.warnings:
+        console.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
     typer.echo(f"Next: pytest-benchmark compare {target}")
+
+
+@app.command()
+def machine() -> None:
+    """Tell what this machine is, and measure its ceilings.
+
+    Examples:
+
+      python -m bench machine
+    """
+    import msgspec
+
+    from bench.machine import collect, measure_ceilings
+
+    found = collect()
+    typer.echo(f"class: {found.class_key}")
+    for record in (found, measure_ceilings()):
+        for name, value in msgspec.to_builtins(record).items():
+            typer.echo(f"{name}: {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={v}" for k, v in value.items()) or "none"
+    return "unknown" if value is None else str(value)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from bench.records import CONTROL, Answer, Block, Estimate, Failure, Measured, R
 from bench.stats import (
     detectable,
     exponential,
+    first_call_differences,
     geometric,
     inverse,
     log_effects,
@@ -50,8 +51,9 @@ def measured(group: Group, blocks: list[Block]) -> dict[str, Measured]:
     for name in present:
         set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
         iteration = geometric(log_times(blocks, name))
-        ratio = None
+        ratio = extra = None
         if name in effects:
+            extra = t_interval(first_call_differences(blocks, name, baseline))
             ratio = Ratio(
                 case=group.cases[name].name,
                 baseline=group.cases[baseline].name,
@@ -68,7 +70,9 @@ def measured(group: Group, blocks: list[Block]) -> dict[str, Measured]:
             first_call_s=geometric(np.log([s.first_call_s for s in set_ups])),
             facts=_facts(set_ups),
             effect=ratio,
+            extra_first_call_s=extra,
             course=course,
+            times_s=[float(t) for t in np.exp(log_times(blocks, name))],
             course_facts=course_facts,
         )
     return known
@@ -98,7 +102,7 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
         mine = blocks.get(group.name, [])
         found += [line for line in [control_warning(group, mine)] if line]
         if question.warm_up and 0 < len(mine) < FEW_SET_UPS:
-            found.append(f"{group.part}: only {len(mine)} set-ups; a larger --budget narrows the intervals")
+            found.append(f"{group.part}: few set-ups ({len(mine)}); a larger --budget narrows the intervals")
         unsteady = {s.case for block in mine for s in block.set_ups.values() if not s.steady}
         if unsteady:
             found.append(f"never became steady in some set-up: {', '.join(sorted(unsteady))}")
@@ -110,10 +114,12 @@ def answer(question: Question, blocks: dict[str, list[Block]], failures: dict[st
     groups = question.groups()
     results: Results = {g.part: measured(g, blocks.get(g.name, [])) for g in groups}
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
-    complete = all(group.baseline in results[group.part] for group in groups)
-    sentences = (
-        question.answer(results) if complete else ["Not answered: the baseline could not be measured."]
-    )
+    if any(group.name not in blocks for group in groups):
+        sentences = ["Not answered: only some of its parts were selected."]
+    elif any(group.baseline not in results[group.part] for group in groups):
+        sentences = ["Not answered: the baseline could not be measured."]
+    else:
+        sentences = question.answer(results)
     warned = warnings_for(question, groups, blocks)
     warned += [f"{f.case} could not be measured: {f.reason}" for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned)

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a run under plain pytest."""
     group = parser.getgroup("mtl-bench", "interleaved benchmarks of the multi-task network")
     group.addoption("--mtl-budget", default="5m", help="time for all that is selected, such as 90s or 5m")
+    group.addoption("--mtl-quick", action="store_true", help="fewer variants where a question has many")
     group.addoption("--mtl-seed", type=int, default=0, help="seed of the random order of rounds")
 
 
@@ -35,7 +36,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if FIXTURE not in metafunc.fixturenames:
         return
     question = metafunc.module.QUESTION
-    cases = [(group, case) for group in question.groups() for case in group.cases.values()]
+    quick = metafunc.config.getoption("--mtl-quick")
+    cases = [(group, case) for group in question.groups(quick) for case in group.cases.values()]
     metafunc.parametrize(FIXTURE, cases, ids=[case.name for _, case in cases], indirect=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -21,7 +22,7 @@ class Show(Protocol):
 @contextmanager
 def shown() -> Iterator[Show]:
     """The question being measured, time spent and time left; one plain line a question in a pipe."""
-    console = Console(stderr=True)
+    console = Console(file=sys.stderr)  # bound now: what pytest prints there is not for the reader
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     told: set[str] = set()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

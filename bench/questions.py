@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.records import CONTROL, Case, Measured, Setting
 
@@ -52,10 +52,14 @@ class Question:
     warm_up: bool = True  # off where the course of time is what is measured
     least_blocks: int = 4
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
+    quick: tuple[str, ...] = ()  # the variants of a quick run; all without
 
-    def groups(self) -> list[Group]:
+    def groups(self, quick: bool = False) -> list[Group]:
         """One group a part: the cases compared with one another."""
-        return [self._group(name, part) for name, part in self.parts.items()]
+        asked = self
+        if quick and self.quick:
+            asked = replace(self, variants={name: self.variants[name] for name in self.quick})
+        return [asked._group(name, part) for name, part in asked.parts.items()]
 
     def _group(self, name: str, part: Part) -> Group:
         baseline = part.baseline or self.baseline

@@ -117,7 +117,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     first_call_s: Estimate
     facts: dict[str, float]  # medians over the set-ups
     effect: Ratio | None  # None for the baseline
+    extra_first_call_s: Estimate | None  # what its first call costs more than the baseline's
     course: list[Estimate]  # time of each round of a set-up over that of its first, over the set-ups
+    times_s: list[float]  # an iteration's, one number a set-up
     course_facts: list[dict[str, float]]  # medians over the set-ups, by round
 
 

@@ -66,6 +66,12 @@ def log_times(blocks: list[Block], variant: str) -> Floats:
     return np.array([np.log(np.median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
 
 
+def first_call_differences(blocks: list[Block], variant: str, baseline: str) -> Floats:
+    """Seconds that the first call of a set-up takes more than the baseline's, one number a block."""
+    both = [block.set_ups for block in blocks if variant in block.set_ups and baseline in block.set_ups]
+    return np.array([s[variant].first_call_s - s[baseline].first_call_s for s in both], dtype=np.float64)
+
+
 def sign_flip_p(effects: Floats) -> float:
     """Two-sided p of no effect, by flipping the signs of the set-ups' effects in every way.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bench.records import Estimate, Measured
-from bench.stats import inverse
+import numpy as np
+
+from bench.records import Estimate, Measured, Ratio
+from bench.stats import fit_line, inverse, t_interval
 
 
 def digits_for(estimate: Estimate) -> int:
@@ -25,8 +27,21 @@ def as_fast(subject: str, known: Measured) -> str:
     assert known.effect is not None
     sentence = f"{subject} {interval(inverse(known.effect.estimate))} as fast"
     if known.effect.verdict == "undecided":
-        return f"{sentence}: undecided, this run could tell {known.effect.detectable:.1%} or more."
+        return f"{sentence}: {undecided(known.effect)}."
     return f"{sentence}: {known.effect.verdict}."
+
+
+def undecided(ratio: Ratio) -> str:
+    """Not knowing, with the smallest effect that this run could have told and what would decide it."""
+    if ratio.estimate.n < 2:
+        return "undecided, since one set-up has no interval; a larger --budget decides"
+    return f"undecided, this run could tell {ratio.detectable:.1%} or more; a larger --budget tells less"
+
+
+def milliseconds(estimate: Estimate) -> str:
+    """``1.2 ms (0.9 to 1.5)``."""
+    value, low, high = (f"{1e3 * x:.1f}" for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ms ({low} to {high})" if estimate.n > 1 else f"{value} ms (one set-up: no interval)"
 
 
 def level_change(known: Measured, tolerance: float = 0.05) -> str:
@@ -43,3 +58,22 @@ def level_change(known: Measured, tolerance: float = 0.05) -> str:
         return f"the last epoch runs {steady} {interval(inverse(last))} its first speed; {beside}."
     level = interval(inverse(known.course[-1]))
     return f"from epoch {start + 1} on training runs at {level} its first speed; {beside}."
+
+
+def line(known: list[Measured]) -> str:
+    """``t = t0 + n * t1`` over the sizes measured: both costs with intervals, and how well it fits."""
+    set_ups = min(len(m.times_s) for m in known)
+    sizes = np.array([m.images for m in known], dtype=np.float64)
+    times = np.array([m.times_s[:set_ups] for m in known]).T  # (set-ups, sizes)
+    coefficients, departure = fit_line(sizes, times)
+    fixed, each = (t_interval(column) for column in coefficients.T)
+    return (
+        f"A step costs {_scaled(fixed, 1e6)} us and {_scaled(each, 1e6)} us an image; "
+        f"the line misses a size by up to {departure:.0%}."
+    )
+
+
+def _scaled(estimate: Estimate, scale: float) -> str:
+    """A number in another unit with three digits and its interval."""
+    value, low, high = (f"{x * scale:.3g}" for x in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})" if estimate.n > 1 else value

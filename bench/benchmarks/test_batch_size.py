@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.questions import Question, Results, Variant
+from bench.words import line
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
 
@@ -14,7 +15,9 @@ def answer(results: Results) -> list[str]:
     reach = {
         share: min(s for s in known if known[s].value >= share * known[best].value) for share in (0.5, 0.9)
     }
+    fit = line([m for name, m in results["step"].items() if name != "control"])
     return [
+        fit,
         f"The best throughput is {known[best].value:,.0f} images/s "
         f"({known[best].low:,.0f} to {known[best].high:,.0f}) at batch size {best}.",
         f"Half of it is reached at {reach[0.5]}, nine tenths at {reach[0.9]}: {reach[0.9]} is recommended "
@@ -33,6 +36,7 @@ QUESTION = Question(
     rounds=4,
     target=0.05,
     least_blocks=3,
+    quick=("1", "8", "64", "128", "512", "4096"),
 )
 
 

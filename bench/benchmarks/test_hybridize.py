@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from bench.questions import Part, Question, Results, Variant
-from bench.words import as_fast
+from bench.records import Measured
+from bench.words import as_fast, milliseconds
 
 NAMES = {
     "hybridized": "Hybridizing makes the step",
@@ -19,19 +20,18 @@ def answer(results: Results) -> list[str]:
     step = results["step"]
     sentences = [as_fast(words, step[name]) for name, words in NAMES.items() if name in step]
     if "hybridized" in step:
-        plain, graph = step["imperative"], step["hybridized"]
-        price = graph.first_call_s.value - plain.first_call_s.value
-        gain = plain.iteration_s.value - graph.iteration_s.value
-        if gain > 0:
-            steps = max(0, math.ceil(price / gain))
-            sentences.append(
-                f"Tracing costs {price * 1e3:.1f} ms more in the first call: paid after {steps} steps."
-            )
-        else:
-            sentences.append(
-                f"Tracing costs {price * 1e3:.1f} ms more in the first call and is not paid back here."
-            )
+        sentences.append(price(step["imperative"], step["hybridized"]))
     return sentences
+
+
+def price(plain: Measured, graph: Measured) -> str:
+    """What the first call costs more, and after how many steps that is paid."""
+    extra, gain = graph.extra_first_call_s, plain.iteration_s.value - graph.iteration_s.value
+    assert extra is not None
+    if extra.low <= 0:
+        return f"Tracing: the first call differs by {milliseconds(extra)}; no price was found."
+    paid = f"paid after {math.ceil(extra.value / gain)} steps" if gain > 0 else "not paid back here"
+    return f"Tracing makes the first call {milliseconds(extra)} longer: {paid}."
 
 
 QUESTION = Question(

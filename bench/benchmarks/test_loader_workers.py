@@ -74,6 +74,7 @@ QUESTION = Question(
     rounds=2,
     target=0.1,
     least_blocks=3,
+    quick=("workers_0", "workers_2", f"workers_{TUTORIAL}", "fast"),
 )
 
 

@@ -44,7 +44,7 @@ class LoadingWorkload:
         way: Way = "tutorial",
         workers: int = 0,
         thread_pool: bool = False,
-        images: int = 2560,
+        images: int = 1280,
         batch_size: int = 128,
     ) -> None:
         self.images = images
@@ -84,7 +84,7 @@ class EpochWorkload:
     """
 
     def __init__(
-        self, *, way: Way = "tutorial", workers: int = 2, split: bool = True, images: int = 6400
+        self, *, way: Way = "tutorial", workers: int = 2, split: bool = True, images: int = 2560
     ) -> None:
         self.images = images
         self.split = split

@@ -1,0 +1,80 @@
+"""Trains the tutorial over ten seeds, denormals kept and flushed in turn, and times both loaders.
+
+Run ``python docs/studies/tutorial.py RESULT.json`` with MNIST in ``$MTL_DATA_DIR``; it prints the
+tables of docs/tutorial.md. Each training is a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SEEDS = range(42, 52)
+WORKERS = (0, 1, 2, 5)
+EPOCHS = 5
+
+
+def train(*options: str) -> dict[str, Any]:
+    """What ``python -m mtl_core train --json`` told."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "run.json"
+        command = [
+            sys.executable,
+            "-m",
+            "mtl_core",
+            "train",
+            "--data",
+            "mnist",
+            "--json",
+            str(file),
+            *options,
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        told: dict[str, Any] = json.loads(file.read_text())
+    return told
+
+
+def spread(values: list[float], digits: int = 4) -> str:
+    """Mean, standard deviation and range."""
+    return (
+        f"{statistics.mean(values):.{digits}f} +- {statistics.stdev(values):.{digits}f} "
+        f"({min(values):.{digits}f} to {max(values):.{digits}f})"
+    )
+
+
+def main(target: Path) -> None:
+    """Run everything, print the tables, keep the raw numbers."""
+    runs: dict[str, list[dict[str, Any]]] = {"keep": [], "flush": []}
+    for seed in SEEDS:
+        for choice, done in runs.items():
+            done.append(train("--seed", str(seed), "--denormals", choice, "--epochs", str(EPOCHS)))
+    for choice, done in runs.items():
+        for task in ("digits", "odd_even"):
+            name = f"{task}_accuracy"
+            print(choice, "train", task, spread([run["epochs"][-1][name] for run in done]))
+            print(choice, "test", task, spread([run["test"][name] for run in done]))
+        for epoch in range(EPOCHS):
+            rows = [run["epochs"][epoch] for run in done]
+            step_ms = statistics.median(1e3 * row["duration_s"] / (row["images"] / 128) for row in rows)
+            share = statistics.median(row["denormal_share"] for row in rows)
+            print(f"{choice} epoch {epoch}: {step_ms:.2f} ms a step, denormal share {share:.1%}")
+    speeds: dict[str, list[float]] = {}
+    for _ in range(2):
+        for name, options in [
+            ("fast", ()),
+            *((f"tutorial, {n} workers", ("--loader", "tutorial", "--workers", str(n))) for n in WORKERS),
+        ]:
+            told = train(*options, "--epochs", str(EPOCHS))
+            speeds.setdefault(name, []).append(sum(epoch["duration_s"] for epoch in told["epochs"]))
+    for name, seconds in speeds.items():
+        print(f"{name}: {EPOCHS} epochs in {', '.join(f'{s:.2f}' for s in seconds)} s")
+    target.write_text(json.dumps({"runs": runs, "speeds": speeds}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,134 @@
+"""The main job as a person runs it: a real run of one question, its file, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.records import SCHEMA, VERDICTS
+
+ROOT = Path(__file__).parent.parent
+
+
+def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+        timeout=240,
+        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """One question with so small a budget that each of its parts gets its set-ups once."""
+    folder = tmp_path_factory.mktemp("ran")
+    done = bench("run", "second_head", "--budget", "1s", "--json", "result.json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["result.json"]
+    told = json.loads((folder / "result.json").read_text())
+    told["path"] = str(folder / "result.json")
+    return done, told
+
+
+def test_the_question_is_answered_in_words(ran: Any) -> None:
+    said = ran[0].stdout
+    assert "What does the second head cost?" in said
+    assert "Both heads take" in said
+    assert "second_head/step" in said
+    assert "result.json" in said
+
+
+def test_the_terminal_is_80_columns_wide(ran: Any) -> None:
+    assert max(map(len, ran[0].stdout.splitlines())) <= 80
+    assert "\x1b" not in ran[0].stdout
+
+
+def test_the_file_has_every_variant_with_its_raw_rounds(ran: Any) -> None:
+    told = ran[1]
+    names = {entry["extra_info"]["mtl_bench"]["case"]["variant"] for entry in told["benchmarks"]}
+    assert names == {"digits", "odd_even", "both", "separate", "control"}
+    assert len(told["benchmarks"]) == 15
+    for entry in told["benchmarks"]:
+        ours = entry["extra_info"]["mtl_bench"]
+        rounds = [r["seconds"] / r["iterations"] for s in ours["set_ups"] for r in s["rounds"]]
+        assert entry["stats"]["data"] == pytest.approx(rounds)
+        assert ours["set_ups"][0]["warm_up"]
+        assert ours["facts"]["denormal_share"] == 0.0
+        assert ours["verdict"] in (*VERDICTS, None)
+        if ours["case"]["variant"] != "digits":
+            assert set(ours["effect"]) == {"value", "low", "high", "confidence", "n"}
+
+
+def test_the_file_tells_what_it_was_measured_on(ran: Any) -> None:
+    ours = ran[1]["mtl_bench"]
+    assert ours["schema"] == SCHEMA
+    assert ours["build"]["mxnet"] == "1.9.1"
+    assert ours["ceilings"]["numpy_gflop_per_s"] > 0
+    assert ours["answers"][0]["sentences"]
+
+
+def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
+    command = [sys.executable, "-m", "pytest_benchmark", "compare", ran[1]["path"]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "second_head/step/both" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "hybridise"), "no benchmark is named 'hybridise'"),
+        (("run", "--budget", "soon"), "budget is 'soon'"),
+        (("run", "--bugdet", "5m"), "--budget"),
+        (("run", "--quick", "--budget", "5m"), "give one"),
+        (("run", "--resume"), "nothing to resume"),
+        (("run", "device"), "nothing was measured: device: "),
+    ],
+)
+def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    if arguments == ("run", "device") and os.path.exists("/dev/nvidia0"):  # noqa: PTH110
+        pytest.skip("there is a GPU here, so that device can be measured")
+    done = bench(*arguments, folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_questions_are_listed(tmp_path: Path) -> None:
+    listed = bench("run", "--list", folder=tmp_path).stdout
+    for name in ("hybridize", "device", "batch_size", "loader_workers", "second_head", "drift"):
+        assert name in listed
+
+
+def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "run", "second_head", "--budget", "60s"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (tmp_path / "said").open("w") as said:
+        killed = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=said, stderr=said)
+        journal = tmp_path / ".benchmarks" / "mtl-bench" / "run.journal"
+        coordinator = psutil.Process(killed.pid)
+        while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+            assert killed.poll() is None, (tmp_path / "said").read_text()
+            psutil.wait_procs([coordinator], timeout=0.2)
+        workers = coordinator.children(recursive=True)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert workers
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    kept = journal.read_bytes()
+    other = bench("run", "second_head", "--budget", "61s", "--resume", folder=tmp_path)
+    assert other.returncode == 2
+    assert "budget was 60s, is 61s" in other.stderr
+    assert journal.read_bytes() == kept
