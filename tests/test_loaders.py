@@ -32,7 +32,7 @@ def numbered(count: int) -> Split:
 
 def numbers(batch: Batch) -> list[int]:
     pixels = np.rint(batch.images.asnumpy().reshape(len(batch.digits), -1) * 255).astype(int)
-    return (pixels[:, 0] * 256 + pixels[:, 1]).tolist()
+    return [int(number) for number in pixels[:, 0] * 256 + pixels[:, 1]]
 
 
 def epoch(loader: Loader) -> list[list[int]]:

@@ -46,8 +46,8 @@ def test_the_size_of_a_chunk_does_not_matter(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("count", [0, 1, 2047, 2048, 2049])
 def test_any_length_has_mnists_form(count: int) -> None:
     split = draw_digits(count)
-    assert (split.images.shape, split.images.dtype) == ((count, 28, 28), np.uint8)
-    assert (split.labels.shape, split.labels.dtype) == ((count,), np.uint8)
+    assert (split.images.shape, split.labels.shape) == ((count, 28, 28), (count,))
+    assert split.images.dtype == split.labels.dtype == np.dtype(np.uint8)
 
 
 def test_every_digit_comes_about_equally_often() -> None:
