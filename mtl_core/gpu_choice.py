@@ -1,7 +1,8 @@
 """CPU or GPU: chosen from what NVML reports, before anything is installed, and told in one line.
 
 Standard library only, since nox runs it in an environment of its own: NVML is a C library that
-every NVIDIA driver brings, and five of its functions are enough.
+every NVIDIA driver brings, and a handful of its functions are enough. Source: NVIDIA's NVML API
+reference; the compute capabilities are those in the machine code of mxnet-cu112 1.9.1.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mtl_core.errors import UserError
 
 # mxnet-cu112 has machine code for 5.0, 6.0, 7.0, 8.0 and 8.6 and no PTX: code for x.y runs on x.z, z >= y.
 LEAST, BEYOND = (5, 0), (9, 0)
-Gpu = tuple[str, tuple[int, int]]  # name, compute capability
+NVML = "libnvidia-ml.so.1"
+
+
+class Gpu(NamedTuple):
+    """One GPU of this machine."""
+
+    name: str
+    trouble: str | None  # why MXNet's last GPU build cannot compute on it; None when it can
 
 
 @dataclass(frozen=True)
@@ -29,34 +40,60 @@ class NoDriverError(Exception):
     """NVML is not there or does not answer; says why."""
 
 
-def ask_nvml() -> list[Gpu]:
-    """Name and compute capability of each GPU. Raises NoDriverError."""
+def ask_nvml(load: Callable[[str], Any] = ctypes.CDLL) -> list[Gpu]:
+    """Every GPU of this machine, in the driver's order. Raises NoDriverError."""
     try:
-        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        nvml = load(NVML)
     except OSError:
         raise NoDriverError("no NVIDIA driver") from None
-    _checked(nvml.nvmlInit_v2(), "nvmlInit")
     try:
-        count = ctypes.c_uint()
-        _checked(nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)), "nvmlDeviceGetCount")
-        return [_gpu(nvml, index) for index in range(count.value)]
-    finally:
-        nvml.nvmlShutdown()
+        _call(nvml, "nvmlInit_v2")
+        try:
+            count = ctypes.c_uint()
+            _call(nvml, "nvmlDeviceGetCount_v2", ctypes.byref(count))
+            return [_gpu(nvml, index) for index in range(count.value)]
+        finally:
+            nvml.nvmlShutdown()
+    except AttributeError as error:  # a function that this driver does not have
+        raise NoDriverError(f"the NVIDIA driver is too old ({error})") from None
 
 
-def _gpu(nvml: ctypes.CDLL, index: int) -> Gpu:
+def _gpu(nvml: Any, index: int) -> Gpu:
     device, name = ctypes.c_void_p(), ctypes.create_string_buffer(96)
     major, minor = ctypes.c_int(), ctypes.c_int()
-    _checked(nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(device)), "nvmlDeviceGetHandleByIndex")
-    _checked(nvml.nvmlDeviceGetName(device, name, len(name)), "nvmlDeviceGetName")
-    capability = nvml.nvmlDeviceGetCudaComputeCapability
-    _checked(
-        capability(device, ctypes.byref(major), ctypes.byref(minor)), "nvmlDeviceGetCudaComputeCapability"
-    )
-    return name.value.decode(errors="replace"), (major.value, minor.value)
+    _call(nvml, "nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(device))
+    _call(nvml, "nvmlDeviceGetName", device, name, ctypes.c_uint(len(name)))
+    _call(nvml, "nvmlDeviceGetCudaComputeCapability", device, ctypes.byref(major), ctypes.byref(minor))
+    told = name.value.decode(errors="replace")
+    return Gpu(told, _trouble(told, (major.value, minor.value), _mig_instances(nvml, device)))
 
 
-def _checked(code: int, function: str) -> None:
+def _trouble(name: str, capability: tuple[int, int], mig_instances: int | None) -> str | None:
+    if not LEAST <= capability < BEYOND:
+        version = ".".join(map(str, capability))
+        return f"{name} is compute capability {version}; the last MXNet has no machine code for it"
+    if mig_instances == 0:
+        return f"{name} is in MIG mode without an instance"
+    return None
+
+
+def _mig_instances(nvml: Any, device: ctypes.c_void_p) -> int | None:
+    """How many MIG instances a GPU is split into; None where it is not or cannot be."""
+    on, pending, most = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint()
+    try:
+        refused = nvml.nvmlDeviceGetMigMode(device, ctypes.byref(on), ctypes.byref(pending))
+    except AttributeError:  # a driver from before MIG
+        return None
+    if refused or not on.value:
+        return None
+    _call(nvml, "nvmlDeviceGetMaxMigDeviceCount", device, ctypes.byref(most))
+    instance, find = ctypes.c_void_p(), nvml.nvmlDeviceGetMigDeviceHandleByIndex
+    codes = [find(device, ctypes.c_uint(i), ctypes.byref(instance)) for i in range(most.value)]
+    return codes.count(0)
+
+
+def _call(nvml: Any, function: str, *arguments: object) -> None:
+    code = getattr(nvml, function)(*arguments)
     if code != 0:
         raise NoDriverError(f"the NVIDIA driver does not answer ({function} returned {code})")
 
@@ -64,26 +101,23 @@ def _checked(code: int, function: str) -> None:
 def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     """GPU when a device is one that MXNet's last wheel has machine code for, else CPU, and why.
 
-    ``$MTL_DEVICE`` (cpu or gpu) decides without asking.
+    ``$MTL_DEVICE`` (cpu or gpu) decides otherwise. Raises UserError for any other value of it.
     """
-    wanted = os.environ.get("MTL_DEVICE")
+    wanted = os.environ.get("MTL_DEVICE", "")
+    if wanted not in ("", "cpu", "gpu"):
+        raise UserError(
+            f'MTL_DEVICE is "{wanted}", expected "cpu" or "gpu"; unset it to let the driver decide'
+        )
     if wanted == "cpu":
         return Choice("cpu", (), "MTL_DEVICE=cpu: CPU")
     try:
         found = ask()
+        trouble = "; ".join(gpu.trouble for gpu in found if gpu.trouble) or "the driver reports no GPU"
     except NoDriverError as error:
         found, trouble = [], str(error)
-    else:
-        trouble = "the driver reports no GPU"
-    usable = [i for i, (_, capability) in enumerate(found) if LEAST <= capability < BEYOND]
-    if usable or wanted == "gpu":
-        names = ", ".join(found[i][0] for i in usable) or "MTL_DEVICE=gpu"
-        return Choice("gpu", tuple(f"gpu({i})" for i in usable), f"{names}: GPU")
-    if found:
-        trouble = "; ".join(_unusable(*gpu) for gpu in found)
+    usable = {f"gpu({index})": gpu.name for index, gpu in enumerate(found) if gpu.trouble is None}
+    if usable:
+        return Choice("gpu", tuple(usable), f"{', '.join(usable.values())}: GPU")
+    if wanted == "gpu":
+        return Choice("gpu", (), f"MTL_DEVICE=gpu, though {trouble}: GPU")
     return Choice("cpu", (), f"{trouble}: CPU")
-
-
-def _unusable(name: str, capability: tuple[int, int]) -> str:
-    version = ".".join(map(str, capability))
-    return f"{name} is compute capability {version}; the last MXNet has no machine code for it"
