@@ -77,6 +77,7 @@ def _names_numpy_removed() -> Iterator[None]:
 
 def _remedy(error: BaseException) -> str:
     """Which version of what stands in the way of the import, and the command that mends it."""
+    reason = " ".join(str(error).split())  # one line, whatever the error's own
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.platform(terse=True)}"
     if importlib.util.find_spec("mxnet") is None:
         return (
@@ -91,12 +92,12 @@ def _remedy(error: BaseException) -> str:
         )
     if isinstance(error, OSError):
         return (
-            f"MXNet's library does not load ({error}; {versions}). For the GPU build install its CUDA "
+            f"MXNet's library does not load ({reason}; {versions}). For the GPU build install its CUDA "
             "libraries with \"pip install 'mtl-bench[gpu]'\"; for the CPU build reinstall it with "
             '"pip install --force-reinstall mxnet==1.9.1".'
         )
     return (
-        f"MXNet 1.9.1 does not import here ({type(error).__name__}: {error}; {versions}). "
+        f"MXNet 1.9.1 does not import here ({type(error).__name__}: {reason}; {versions}). "
         'This combination is untried; "uvx nox -s bench" installs one that works.'
     )
 
