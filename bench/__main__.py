@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Benchmarks of a multi-task network in MXNet Gluon."
 )
 RESULTS = Path(".benchmarks") / "mtl-bench"
+INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 QUICK, DEFAULT = "1m", "5m"
 
 
@@ -91,7 +92,7 @@ def _journal_of(json_file: Path | None) -> Path:
 def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Path, resume: bool) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench import progress
-    from bench.plugin import OUTCOME, SESSION
+    from bench.plugin import OUTCOME, REFUSED, SESSION
     from bench.session import Session, parse_duration
     from bench.store import write_atomically
 
@@ -99,12 +100,14 @@ def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Pa
         """Gives pytest our session, and takes the outcome from it."""
 
         outcome: Any = None
+        refused: UserError | None = None
 
         def pytest_configure(self, config: Any) -> None:
             config.stash[SESSION] = session
 
         def pytest_unconfigure(self, config: Any) -> None:
             self.outcome = config.stash.get(OUTCOME, None)
+            self.refused = config.stash.get(REFUSED, None)
 
     frame = Frame()
     journal = _journal_of(None)
@@ -117,7 +120,8 @@ def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Pa
         files = [str(module.__file__) for module in modules]
         code, said = _pytest(files, ["--mtl-quick"] if quick else [], partial, frame)
     if frame.outcome is None:
-        raise UserError(_nothing_measured(modules)) if code == 5 else RuntimeError(said)
+        partial.unlink(missing_ok=True)
+        raise frame.refused or _why_nothing(modules, code, said, journal)
     write_atomically(target, partial.read_bytes())
     partial.unlink()
     journal.unlink(missing_ok=True)
@@ -126,8 +130,16 @@ def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Pa
         raise typer.Exit(1)
 
 
-def _nothing_measured(modules: list[Any]) -> str:
-    return "nothing was measured: " + "; ".join(f"{m.QUESTION.name}: {m.QUESTION.skipped()}" for m in modules)
+def _why_nothing(modules: list[Any], code: int, said: str, journal: Path) -> BaseException:
+    """What to raise when pytest came back without an outcome."""
+    reasons = [f"{m.QUESTION.name}: {m.QUESTION.skipped()}" for m in modules if m.QUESTION.skipped()]
+    if len(reasons) == len(modules):
+        return UserError("nothing was measured: " + "; ".join(reasons))
+    if code == INTERRUPTED:
+        kept = f"; what was finished is in {journal}, go on with --resume" if journal.exists() else ""
+        typer.echo(f"stopped{kept}", err=True)
+        return KeyboardInterrupt()
+    return RuntimeError(said)
 
 
 def _pytest(files: list[str], more: list[str], partial: Path, frame: object) -> tuple[int, str]:

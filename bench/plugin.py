@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mtl_core.errors import UserError
+
 if TYPE_CHECKING:
     from bench.records import SetUp
     from bench.session import Outcome, Session
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FIXTURE = "measured_variant"
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
 OUTCOME: pytest.StashKey[Outcome] = pytest.StashKey()
+REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -57,7 +60,11 @@ def _outcome(session: pytest.Session) -> Outcome:
     if OUTCOME not in config.stash:
         items = [item for item in session.items if FIXTURE in getattr(item, "fixturenames", ())]
         groups = {item.callspec.params[FIXTURE][0].name: item.callspec.params[FIXTURE][0] for item in items}  # type: ignore[attr-defined]
-        config.stash[OUTCOME] = _session(config).measure(list(groups.values()))
+        try:
+            config.stash[OUTCOME] = _session(config).measure(list(groups.values()))
+        except UserError as error:
+            config.stash[REFUSED] = error
+            pytest.exit(f"error: {error}", returncode=2)
     return config.stash[OUTCOME]
 
 
