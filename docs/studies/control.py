@@ -52,10 +52,8 @@ def main(seconds: float, size: int) -> None:
     )
     print(f"{held} of {len(pieces)} runs of {size} blocks hold 1; median half-width {np.median(widths):.2%}")
     print("verdicts:", {verdict: said.count(verdict) for verdict in sorted(set(said))})
-    between = [
-        float(np.mean(effects[i : i + BLOCKS_AN_INVOCATION]))
-        for i in range(0, len(effects), BLOCKS_AN_INVOCATION)
-    ]
+    starts = range(0, len(effects), BLOCKS_AN_INVOCATION)
+    between = [float(np.mean(effects[i : i + BLOCKS_AN_INVOCATION])) for i in starts]
     print("means of the invocations:", ", ".join(f"{mean:+.2%}" for mean in between))
 
 
