@@ -1,10 +1,12 @@
 """Every way to use the project, one session each: ``nox -l`` lists them, ``nox -s NAME -- ...`` passes on.
 
-Environments are made by uv where it is found, by virtualenv elsewhere, and kept.
+Environments are made by uv where it is found, by virtualenv elsewhere, and kept; what is installed
+in one already is not installed again, so that a later start costs little.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -13,65 +15,88 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from mtl_core.gpu_choice import choose  # noqa: E402  # standard library only; found beside this file
+from mtl_core.errors import UserError  # noqa: E402  # standard library only; found beside this file
+from mtl_core.gpu_choice import choose  # noqa: E402
 
+try:
+    CHOICE = choose()
+except UserError as error:
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2) from None
+
+nox.needs_version = ">=2025.11.12"  # download_python
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "tests"]
+# MXNet's CPU and GPU builds fill the same folder: an environment has one of them for life.
+nox.options.envdir = f".nox/{CHOICE.extra}"
+
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+# The Python that runs nox, or one that was tried where that one was not.
+DEFAULT = None if "{}.{}".format(*sys.version_info) in PYTHONS else "3.12"
+NEEDS_UV = (3, 13)
 
 
 def install(session: nox.Session, *extras: str) -> None:
-    """Install the project with MXNet for the device found here, and these extras."""
-    choice = choose()
-    session.log(choice.reason)
+    """Install the project with these extras, unless this environment has just that already."""
+    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    wanted, stamp = f"{','.join(extras)} {project}", Path(session.virtualenv.location, "mtl-bench-installed")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
     # MXNet takes seconds to import without compiled bytecode, and every worker imports it.
-    env = {"UV_COMPILE_BYTECODE": "1"}
-    session.install("-e", f".[{','.join((choice.extra, *extras))}]", env=env)
+    session.install("-e", f".[{','.join(extras)}]", env={"UV_COMPILE_BYTECODE": "1"})
+    stamp.write_text(wanted, encoding="utf-8")
 
 
-@nox.session
+def install_with_mxnet(session: nox.Session, *extras: str) -> None:
+    """Install the project, these extras and MXNet for the device found here; say which and why."""
+    session.log(CHOICE.reason)
+    version = tuple(map(int, session.python.split("."))) if session.python else sys.version_info
+    if session.venv_backend != "uv" and version >= NEEDS_UV:
+        session.error('MXNet\'s metadata stops pip on this Python; uv gets past it: pip install "nox[uv]"')
+    install(session, CHOICE.extra, *extras)
+
+
+@nox.session(python=DEFAULT)
 def bench(session: nox.Session) -> None:
     """Measure and answer: python -m bench run. Arguments go on, such as ``-- --quick``."""
-    install(session)
+    install_with_mxnet(session)
     session.run("python", "-m", "bench", "run", *session.posargs)
 
 
-@nox.session
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
-    """Train the network on MNIST: python -m mtl_core train."""
-    install(session)
+    """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
+    install_with_mxnet(session)
     session.run("python", "-m", "mtl_core", "train", *session.posargs)
 
 
-@nox.session
+@nox.session(python=DEFAULT)
 def tests(session: nox.Session) -> None:
-    """Run the tests on the default Python."""
-    install(session, "test")
+    """Run the tests: pytest. Arguments go on, such as ``-- -k stats``."""
+    install_with_mxnet(session, "test")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS, download_python="never")
 def tests_each(session: nox.Session) -> None:
-    """Run the tests on each supported Python that is found; the others are skipped."""
-    install(session, "test")
+    """Run the tests on each supported Python that is found; the others are skipped, not installed."""
+    install_with_mxnet(session, "test")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
-@nox.session
+@nox.session(python=DEFAULT)
 def gpu_wheels(session: nox.Session) -> None:
-    """Download the GPU build (over 0.5 GB) and check that every library it needs is in the wheels named."""
-    install(session, "test")
-    session.run("python", "-m", "pytest", "-m", "gpu_wheels", *session.posargs)
+    """Check that the GPU build's libraries are in the wheels named: a 2 GB download, no GPU needed."""
+    install(session, "gpu", "test")
+    session.run("python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py", *session.posargs)
 
 
-@nox.session
+@nox.session(python=DEFAULT)
 def lint(session: nox.Session) -> None:
-    """Check style, format and types."""
-    install(session, "test", "lint")
-    if session.posargs:
-        session.run("ruff", "check", *session.posargs)
-        return
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("mypy", "bench", "mtl_core", "reports")
+    """Check style, format and types. Arguments go to ruff's check, such as ``-- --fix``."""
+    install(session, "lint")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("mypy", "--strict", "bench", "mtl_core", "reports")

@@ -1,0 +1,12 @@
+"""How every test runs: no time limit on a drawn example, the same examples on every CI run."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# A shared machine stalls at any time: an example's duration says nothing about the code.
+settings.register_profile("work", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "work")
