@@ -65,7 +65,8 @@ def test_the_file_has_every_variant_with_its_raw_rounds(ran: Any) -> None:
         rounds = [r["seconds"] / r["iterations"] for s in ours["set_ups"] for r in s["rounds"]]
         assert entry["stats"]["data"] == pytest.approx(rounds)
         assert ours["set_ups"][0]["warm_up"]
-        assert ours["facts"]["denormal_share"] == 0.0
+        # Training in earnest has 0.1 of them and is slowed by that; single ones come and go.
+        assert ours["facts"]["denormal_share"] < 1e-3
         assert ours["verdict"] in (*VERDICTS, None)
         if ours["case"]["variant"] != "digits":
             assert set(ours["effect"]) == {"value", "low", "high", "confidence", "n"}

@@ -47,9 +47,7 @@ def main(seconds: float, size: int) -> None:
     widths = sorted((i.high - i.low) / 2 for i in intervals)
     said = [verdicts({"control": piece})["control"] for piece in pieces]
     print(f"{len(blocks)} blocks in {seconds:.0f} s, {np.median([b.seconds for b in blocks]):.2f} s each")
-    print(
-        f"standard deviation from set-up to set-up {np.std(effects, ddof=1):.2%}, mean {np.mean(effects):+.2%}"
-    )
+    print(f"from set-up to set-up {np.std(effects, ddof=1):.2%} (s.d.), mean {np.mean(effects):+.2%}")
     print(f"{held} of {len(pieces)} runs of {size} blocks hold 1; median half-width {np.median(widths):.2%}")
     print("verdicts:", {verdict: said.count(verdict) for verdict in sorted(set(said))})
     starts = range(0, len(effects), BLOCKS_AN_INVOCATION)

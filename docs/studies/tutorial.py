@@ -64,7 +64,7 @@ def main(target: Path) -> None:
             share = statistics.median(row["denormal_share"] for row in rows)
             print(f"{choice} epoch {epoch}: {step_ms:.2f} ms a step, denormal share {share:.1%}")
     speeds: dict[str, list[float]] = {}
-    for _ in range(2):
+    for _ in range(1):
         for name, options in [
             ("fast", ()),
             *((f"tutorial, {n} workers", ("--loader", "tutorial", "--workers", str(n))) for n in WORKERS),
