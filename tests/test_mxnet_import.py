@@ -31,7 +31,8 @@ def test_importing_leaves_numpy_exactly_as_found() -> None:
         run(
             "import numpy, numpy.random, numpy.testing, numpy.lib.stride_tricks\n"
             "import types\n"
-            "names = lambda: [n for n in dir(numpy) if not isinstance(vars(numpy).get(n), types.ModuleType)]\n"
+            "kind = types.ModuleType\n"
+            "names = lambda: [n for n in dir(numpy) if not isinstance(vars(numpy).get(n), kind)]\n"
             "before, listed = dict(vars(numpy)), names()\n"
             "import mtl_core._mxnet\n"
             "after = vars(numpy)\n"
