@@ -17,8 +17,22 @@ def _fail(line: str) -> NoReturn:
     raise SystemExit(BAD_INPUT)
 
 
+def _fail_usage(error: Exception) -> NoReturn:
+    """Say what is wrong with the arguments; raise what is no complaint about them."""
+    if not hasattr(error, "format_message"):  # click's way to say that the usage is wrong
+        raise error
+    message: str = error.format_message().rstrip()
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+        print(message, file=sys.stderr)
+        raise SystemExit(BAD_INPUT)
+    _fail(message)
+
+
 def run(app: typer.Typer, prog: str) -> NoReturn:
-    """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, the command's own code otherwise."""
+    """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, the command's own code otherwise.
+
+    Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
+    """
     command = typer.main.get_command(app)
     try:
         code = command.main(prog_name=prog, standalone_mode=False)
@@ -28,7 +42,5 @@ def run(app: typer.Typer, prog: str) -> NoReturn:
         print("interrupted", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
-        if not hasattr(error, "format_message"):  # click's way to say that the usage is wrong
-            raise
-        _fail(error.format_message().rstrip())
+        _fail_usage(error)
     raise SystemExit(code if isinstance(code, int) else 0)
