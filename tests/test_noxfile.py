@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import nox.registry
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -60,11 +61,17 @@ class PlayedSession:
         raise SessionStoppedError(line)
 
 
+def load(monkeypatch: pytest.MonkeyPatch, device: str) -> dict[str, Any]:
+    """What the noxfile defines; its sessions are forgotten before, since nox keeps them for the process."""
+    monkeypatch.setenv("MTL_DEVICE", device)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(nox.registry, "_REGISTRY", {})
+    return runpy.run_path(str(ROOT / "noxfile.py"))
+
+
 @pytest.fixture
 def noxfile(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("MTL_DEVICE", "cpu")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    return runpy.run_path(str(ROOT / "noxfile.py"))
+    return load(monkeypatch, "cpu")
 
 
 @pytest.fixture
@@ -120,8 +127,7 @@ def test_the_device_decides_what_is_installed_and_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for device in ("cpu", "gpu"):
-        monkeypatch.setenv("MTL_DEVICE", device)
-        sessions = runpy.run_path(str(ROOT / "noxfile.py"))
+        sessions = load(monkeypatch, device)
         session = PlayedSession(tmp_path / device)
         session.folder.mkdir()
         sessions["tests"](session)
