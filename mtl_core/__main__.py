@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from mtl_core import denormals
 from mtl_core.command_line import run
 from mtl_core.config import Mode, StepConfig, TrainConfig
-from mtl_core.dataset import Dataset
+from mtl_core.dataset import Bytes, Dataset
 from mtl_core.errors import UserError
+from mtl_core.files import check_place, write_whole
 
 if TYPE_CHECKING:
     from mtl_core.training import EpochResult, TestResult, Training
@@ -29,32 +30,54 @@ app = typer.Typer(
 Data = Literal["auto", "mnist", "synthetic"]
 
 
+EPILOG = "Results go to standard output, notes and the progress bar to standard error."
+
+
 @app.callback()
 def commands() -> None:
-    """MXNet's multi-task tutorial: one network learns a digit and its parity at once."""
+    """MXNet's multi-task tutorial: one network learns a digit and its parity.
+
+    \b
+    Examples:
+      python -m mtl_core train --checkpoint run.npz
+      python -m mtl_core predict --checkpoint run.npz --index 7
+    """
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def train(
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 5,
-    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
+    batch_size: Annotated[int, typer.Option(help="Images a step, 1 to 60000.")] = 128,
     alpha: Annotated[float, typer.Option(help="Weight of the odd/even loss, 0 to 1.")] = 0.5,
-    learning_rate: Annotated[float, typer.Option(help="Adam's.")] = 0.01,
+    learning_rate: Annotated[float, typer.Option(help="Adam's, above 0.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Of MXNet, NumPy and random.")] = 42,
     device: Annotated[str, typer.Option(help="cpu, cpu(1), gpu, gpu(1) ...")] = "cpu",
-    data: Annotated[Data, typer.Option(help="auto: MNIST where it can be had.")] = "auto",
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's four .gz files.")] = None,
-    loader: Annotated[Literal["fast", "tutorial"], typer.Option(help="How batches are made.")] = "fast",
-    workers: Annotated[int, typer.Option(help="Processes of the tutorial's loader.")] = 5,
-    mode: Annotated[Mode | None, typer.Option(help="What is compiled; by the loader without.")] = None,
-    denormal_numbers: Annotated[
-        Literal["keep", "flush"] | None, typer.Option("--denormals", help="By the loader without.")
+    data: Annotated[
+        Data, typer.Option(help="auto: MNIST, or synthetic digits where it cannot be had.")
+    ] = "auto",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST's four .gz files; else $MTL_DATA_DIR.")
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Written after each epoch.")] = None,
+    loader: Annotated[
+        Literal["fast", "tutorial"], typer.Option(help="tutorial: Gluon's DataLoader, as the original.")
+    ] = "fast",
+    workers: Annotated[int, typer.Option(help="Processes of the tutorial's loader, 0 to 64.")] = 5,
+    mode: Annotated[
+        Mode | None, typer.Option(help="What MXNet compiles [fast: whole_graph, tutorial: hybridized].")
+    ] = None,
+    denormal_numbers: Annotated[
+        Literal["keep", "flush"] | None,
+        typer.Option("--denormals", help="Numbers near 0 [fast: flush, tutorial: keep]."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="File to write after each epoch, or to go on from.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Everything printed, and more.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all that is printed, settings and versions.")
+    ] = None,
 ) -> None:
-    """Train on MNIST and test on its 10,000 test images.
+    """Train on 60,000 images and test on 10,000; Ctrl-C keeps what was reached.
 
     \b
     Examples:
@@ -75,10 +98,11 @@ def train(
         seed=seed,
     )
     config = TrainConfig(epochs=epochs, batch_size=batch_size, step=step)
+    for path, option in ((checkpoint, "--checkpoint"), (json_file, "--json")):
+        if path:
+            check_place(path, option)
     choice = denormal_numbers or ("flush" if fast else "keep")
-    note = denormals.apply(choice)  # before MXNet starts its threads
-    if note:
-        typer.echo(note, err=True)
+    notes = [note for note in [denormals.apply(choice)] if note]  # before MXNet starts its threads
     settings = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -86,9 +110,18 @@ def train(
         "device": device,
         "loader": loader,
         "workers": 0 if fast else workers,
-        "denormals": choice if not note else "keep",
+        "denormals": "keep" if notes else choice,
     }
-    _train(config, settings, _load(data, data_dir), checkpoint, resume, json_file)
+    files = Files(checkpoint, resume, json_file)
+    _train(config, settings, lambda: _load(data, data_dir), notes, files)
+
+
+class Files(NamedTuple):
+    """The files of a run."""
+
+    checkpoint: Path | None
+    resume: bool
+    json: Path | None
 
 
 def _load(data: Data, data_dir: Path | None) -> Dataset:
@@ -104,8 +137,7 @@ def _load(data: Data, data_dir: Path | None) -> Dataset:
     except UserError as error:
         if data == "mnist" or data_dir is not None or os.environ.get("MTL_DATA_DIR"):
             raise
-        typer.echo(f"training on synthetic digits, since MNIST could not be had: {error}", err=True)
-        return load_synthetic()
+        return replace(load_synthetic(), note=f"synthetic digits, since MNIST could not be had: {error}")
 
 
 @contextmanager
@@ -148,49 +180,78 @@ def _epoch_bar(epochs: int, images: int) -> Iterator[Callable[[int], None]]:
 def _train(
     config: TrainConfig,
     settings: dict[str, Any],
-    dataset: Dataset,
-    file: Path | None,
-    resume: bool,
-    json_file: Path | None,
+    load: Callable[[], Dataset],
+    notes: list[str],
+    files: Files,
 ) -> None:
     """Train, test, and keep what was reached, also when Ctrl-C ends it."""
+    from mtl_core.devices import device
     from mtl_core.training import Training, evaluate
 
+    on = device(settings["device"])  # a GPU that cannot compute is told before anything is downloaded
+    dataset = load()
+    notes = notes + ([dataset.note] if dataset.note else [])
+    for note in notes:
+        typer.echo(note, err=True)
     settings = {**settings, "data": dataset.name}
-    training = Training(
-        config, dataset.train, settings["loader"], settings["workers"], _device(settings["device"])
-    )
+    training = Training(config, dataset.train, settings["loader"], settings["workers"], on)
+    reached: list[EpochResult] = []  # those told, and kept where there is a checkpoint
+    test = None
     try:
-        if resume and file:
-            _go_on(training, settings, file)
-        _run_epochs(training, settings, file, len(dataset.train.labels))
+        if files.resume:
+            reached += _go_on(training, settings, files)
+        _run_epochs(training, settings, files.checkpoint, reached)
         test = evaluate(training.step, dataset.test)
-        typer.echo(
-            f"Test accuracies [{test.digits_accuracy:.4f}, {test.odd_even_accuracy:.4f}] "
-            f"on {test.images} images"
-        )
-        if json_file:
-            _write_json(json_file, settings, training.history, test)
+        typer.echo(_test_line(test))
     except KeyboardInterrupt:
-        kept = f"; {file} has them, go on with --resume" if file and training.history else ""
-        typer.echo(f"stopped after {len(training.history)} of {config.epochs} epochs{kept}", err=True)
+        typer.echo(_stopped_line(config, files, len(reached)), err=True)
         raise
     finally:
         training.close()
+        if files.json:
+            _write_json(files.json, settings, reached, test, notes)
 
 
-def _run_epochs(training: Training, settings: dict[str, Any], file: Path | None, images: int) -> None:
-    from mtl_core import checkpoint
-
+def _run_epochs(
+    training: Training, settings: dict[str, Any], file: Path | None, reached: list[EpochResult]
+) -> None:
+    """Train what is missing of the epochs; each is kept, then told."""
+    images = len(training.loader) * training.config.batch_size
     with _epoch_bar(training.config.epochs, images) as show:
         while len(training.history) < training.config.epochs:
             before = len(training.history) * images
             result = training.epoch(lambda done, before=before: show(before + done))  # type: ignore[misc]
             if file:
-                history = [asdict(epoch) for epoch in training.history]
-                about = {"settings": settings, "history": history, "rolled_over": training.loader.rolled_over}
-                checkpoint.save(file, training.step, about)
+                _keep(training, settings, file)
+            reached.append(result)
             typer.echo(_epoch_line(result))
+
+
+def _keep(training: Training, settings: dict[str, Any], file: Path) -> None:
+    from mtl_core import checkpoint
+
+    history, rolled_over = tuple(training.history), tuple(training.loader.rolled_over)
+    checkpoint.save(file, checkpoint.Checkpoint(settings, history, rolled_over, training.step.snapshot()))
+
+
+def _go_on(training: Training, settings: dict[str, Any], files: Files) -> list[EpochResult]:
+    """Put the run where the checkpoint's stopped; its epochs. Raises UserError when it is another run's."""
+    from mtl_core import checkpoint
+
+    assert files.checkpoint is not None
+    saved = checkpoint.load(files.checkpoint)
+    differing = checkpoint.differing(saved.settings, settings)
+    if differing:
+        raise UserError(
+            f"cannot go on from {files.checkpoint}: {'; '.join(differing)}; give the same settings again"
+        )
+    done, asked = len(saved.history), training.config.epochs
+    if done > asked:
+        raise UserError(f"epochs is {asked}; {files.checkpoint} has {done} already: ask for {done} or more")
+    checkpoint.check_network(files.checkpoint, saved.snapshot, training.step)
+    training.resume(saved.snapshot, saved.history, saved.rolled_over)
+    typer.echo(f"going on from {files.checkpoint} after {done} of {asked} epochs", err=True)
+    return list(saved.history)
 
 
 def _epoch_line(result: EpochResult) -> str:
@@ -202,63 +263,61 @@ def _epoch_line(result: EpochResult) -> str:
     )
 
 
-def _go_on(training: Training, settings: dict[str, Any], file: Path) -> None:
-    from mtl_core import checkpoint
-    from mtl_core.training import EpochResult
-
-    about, snapshot = checkpoint.load(file)
-    differing = checkpoint.differing(about["settings"], settings)
-    if differing:
-        raise UserError(f"cannot go on from {file}: {'; '.join(differing)}; give the same settings again")
-    training.resume(snapshot, [EpochResult(**epoch) for epoch in about["history"]], about["rolled_over"])
-    typer.echo(f"going on after {len(training.history)} epochs of {file}", err=True)
+def _test_line(test: TestResult) -> str:
+    return (
+        f"Test accuracies [{test.digits_accuracy:.4f}, {test.odd_even_accuracy:.4f}] on {test.images} images"
+    )
 
 
-def _device(name: str) -> Any:
-    """The MXNet context named; UserError when there is no such device."""
-    from mtl_core._mxnet import mx
-
-    kind, _, rest = name.partition("(")
-    if kind not in ("cpu", "gpu") or (rest and not (rest.endswith(")") and rest[:-1].isdigit())):
-        raise UserError(f"device is {name!r}; expected cpu, gpu, cpu(1), gpu(1) ...")
-    index = int(rest[:-1] or 0) if rest else 0
-    if kind == "gpu" and index >= mx.context.num_gpus():
-        raise UserError(f"device {name}: MXNet sees {mx.context.num_gpus()} GPUs here; use --device cpu")
-    return mx.Context(kind, index)
+def _stopped_line(config: TrainConfig, files: Files, reached: int) -> str:
+    kept = f"; {files.checkpoint} has them, go on with --resume" if files.checkpoint and reached else ""
+    return f"stopped after {reached} of {config.epochs} epochs{kept}"
 
 
-def _write_json(path: Path, settings: dict[str, Any], history: list[EpochResult], test: TestResult) -> None:
-    """Everything printed, settings, versions and seeds; whole or not at all."""
+def _write_json(
+    path: Path,
+    settings: dict[str, Any],
+    history: list[EpochResult],
+    test: TestResult | None,
+    notes: list[str],
+) -> None:
+    """Everything printed, settings, versions and seeds; ``test`` is null for a run that was stopped."""
     import numpy as np
 
     from mtl_core._mxnet import mx
 
-    versions = {"python": platform.python_version(), "mxnet": mx.__version__, "numpy": np.__version__}
     content = {
         "schema": 1,
         "settings": settings,
-        "versions": versions,
+        "seeds": {
+            "mxnet, numpy, random": settings["seed"],
+            "synthetic digits": 0 if settings["data"] == "synthetic" else None,
+        },
+        "versions": {"python": platform.python_version(), "mxnet": mx.__version__, "numpy": np.__version__},
         "platform": platform.platform(),
-        "epochs": [asdict(epoch) for epoch in history],
-        "test": asdict(test),
+        "notes": notes,
+        "epochs": [_finite(asdict(epoch)) for epoch in history],
+        "test": test and _finite(asdict(test)),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            json.dump(content, file, indent=2)
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise UserError(f"--json {path} cannot be written ({error.strerror}); choose another place") from None
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()), "--json")
 
 
-@app.command()
+def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: the loss of a run that diverged becomes null."""
+    return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+
+
+@app.command(epilog=EPILOG)
 def predict(
     checkpoint: Annotated[Path, typer.Option(help="Written by train --checkpoint.")],
-    index: Annotated[int | None, typer.Option(help="Number of a test image, from 0.")] = None,
+    index: Annotated[int | None, typer.Option(help="Number of a test image, from 0.  [default: 0]")] = None,
     image: Annotated[Path | None, typer.Option(help="Any image file of one digit.")] = None,
-    data: Annotated[Data, typer.Option(help="Where --index counts.")] = "auto",
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's four .gz files.")] = None,
-    save_plot: Annotated[Path | None, typer.Option(help="A PNG with picture and probabilities.")] = None,
+    data: Annotated[Data, typer.Option(help="Whose test images --index counts.")] = "auto",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST's four .gz files; else $MTL_DATA_DIR.")
+    ] = None,
+    save_plot: Annotated[Path | None, typer.Option(help="PNG to draw picture and probabilities in.")] = None,
 ) -> None:
     """Ask a trained network which digit it is, and whether it is odd.
 
@@ -274,6 +333,8 @@ def predict(
 
     if index is not None and image is not None:
         raise UserError("--index and --image are two images: give one")
+    if save_plot:
+        check_place(save_plot, "--save-plot")
     step = load_network(checkpoint)
     if image is not None:
         pixels, did = picture.from_file(image)
@@ -281,22 +342,42 @@ def predict(
     else:
         pixels = _test_image(_load(data, data_dir), index or 0)
     answer = ask(step, pixels)
-    typer.echo(picture.as_text(pixels))
+    _show(pixels)
     odd = "odd" if answer.odd > 0.5 else "even"
     certain = max(answer.odd, 1 - answer.odd)
     typer.echo(f"digit {answer.digit} ({answer.digits[answer.digit]:.1%}), {odd} ({certain:.1%})")
-    typer.echo("  ".join(f"{digit}: {p:.1%}" for digit, p in enumerate(answer.digits)))
+    for digit, probability in enumerate(answer.digits):
+        typer.echo(f"  {digit} {probability:6.1%} {'#' * round(40 * probability)}".rstrip())
     if save_plot:
-        picture.save_plot(save_plot, pixels, answer.digits, answer.odd)
+        drawn = picture.plot(pixels, answer.digits, answer.odd)
+        write_whole(save_plot, lambda file: file.write(drawn), "--save-plot")
         typer.echo(f"plot: {save_plot}")
 
 
-def _test_image(dataset: Dataset, index: int) -> Any:
+def _show(image: Bytes) -> None:
+    """28 columns: half blocks in shades of grey, plain characters where there is no colour."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from mtl_core.picture import as_text, half_blocks
+
+    console = Console(highlight=False)
+    if not console.is_terminal or console.no_color or not console.encoding.startswith("utf"):
+        typer.echo(as_text(image))
+        return
+    for line in half_blocks(image):
+        console.print(Text.assemble(*(("\u2580", f"{above} on {below}") for above, below in line)))
+
+
+def _test_image(dataset: Dataset, index: int) -> Bytes:
     count = len(dataset.test.labels)
     if not 0 <= index < count:
         raise UserError(f"index is {index}; expected 0 to {count - 1}, the test images of {dataset.name}")
+    if dataset.note:
+        typer.echo(dataset.note, err=True)
     typer.echo(f"test image {index} of {dataset.name}, labelled {dataset.test.labels[index]}")
-    return dataset.test.images[index]
+    image: Bytes = dataset.test.images[index]
+    return image
 
 
 def main() -> None:

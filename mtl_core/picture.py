@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mtl_core.dataset import Bytes
 from mtl_core.errors import UserError
 
 SHADES = " .:-=+*#%@"
 INK_BOX, SIDE = 20, 28  # MNIST fits the ink into 20 x 20 and centres its mass in 28 x 28
-INK = 32  # brightness from which a pixel counts as ink when the picture is cropped
+INK = 64  # of 255, from which a pixel counts as ink when the picture is cropped: above a photograph's grain
+FAINTEST = 16  # of 255, between ink and ground
+# What Pillow raises for a file it cannot decode; which one depends on the format and the damage.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+Grey = NDArray[np.float64]  # (height, width), 0 to 255
 
 
 def as_text(image: Bytes) -> str:
@@ -23,6 +43,15 @@ def as_text(image: Bytes) -> str:
     return "\n".join("".join(SHADES[level] for level in row).rstrip() for row in levels)
 
 
+def half_blocks(image: Bytes) -> list[list[tuple[str, str]]]:
+    """(28, 28) as 14 lines of 28 pairs of colours, ``#rrggbb`` of the upper and the lower pixel."""
+    upper, lower = image[0::2], image[1::2]
+    return [
+        [(f"#{a:02x}{a:02x}{a:02x}", f"#{b:02x}{b:02x}{b:02x}") for a, b in zip(above, below, strict=True)]
+        for above, below in zip(upper.tolist(), lower.tolist(), strict=True)
+    ]
+
+
 def from_file(path: Path) -> tuple[Bytes, list[str]]:
     """(28, 28) made from any image file as MNIST was made, and in words what was done to it.
 
@@ -30,83 +59,102 @@ def from_file(path: Path) -> tuple[Bytes, list[str]]:
     """
     try:
         with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            grey, did = _grey(upright)
+            pixels, did = _grey(ImageOps.exif_transpose(opened))
     except FileNotFoundError:
         raise UserError(
             f"--image {path} is not there; expected an image file such as a PNG or JPEG"
         ) from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or "unknown or damaged format"
         raise UserError(
-            f"--image {path} is no image that can be read ({error}); expected a PNG, JPEG ..."
+            f"--image {path} is no image that can be read ({reason}); expected a PNG, JPEG ..."
         ) from None
-    pixels = np.asarray(grey, np.float64)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    if np.median(border) > 127:
-        pixels, did = 255 - pixels, [*did, "inverted to light on dark"]
-    if np.ptp(pixels) < INK:
+    if np.ptp(pixels) < FAINTEST:
         raise UserError(
             f"--image {path} shows no digit: its brightness hardly varies; expected ink on a plain ground"
         )
-    pixels = (pixels - pixels.min()) * (255 / np.ptp(pixels))
-    return _fitted(pixels), [
+    ink, inverted = _light_on_dark(pixels)
+    if inverted:
+        did.append("inverted to light on dark")
+    fitted = _centred(_shrunk(_cropped(ink)))
+    return fitted, [
         *did,
-        f"cropped to the ink, fitted into {INK_BOX}x{INK_BOX}, centred by mass in 28x28",
+        f"cropped to the ink, fitted into {INK_BOX}x{INK_BOX}, centred by mass in {SIDE}x{SIDE}",
     ]
 
 
-def _grey(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """One channel of 8 bits, transparency laid on white."""
+def _grey(image: Image.Image) -> tuple[Grey, list[str]]:
+    """Brightness, 0 to 255, of each pixel. What is transparent becomes the ground of the ink."""
     did = [f"read {image.width}x{image.height} {image.mode}"]
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
+        values = np.nan_to_num(np.asarray(image, np.float64))
         top = 65535.0 if values.max() > 255 else 255.0
-        return Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8)), [*did, "scaled to 8 bits"]
+        return (values / top * 255).clip(0, 255), [*did, "scaled to 8 bits"]
     if "A" in image.getbands() or "transparency" in image.info:
-        colour = image.convert("RGBA")
-        ground = Image.new("RGBA", colour.size, "white")
-        return Image.alpha_composite(ground, colour).convert("L"), [*did, "laid on white", "made grey"]
-    return image.convert("L"), did if image.mode == "L" else [*did, "made grey"]
+        colour = np.asarray(image.convert("RGBA").convert("LA"), np.float64)  # (height, width, 2)
+        grey, cover = colour[..., 0], colour[..., 1] / 255
+        light_ink = (grey * cover).sum() > 127 * cover.sum()
+        ground, name = (0.0, "black") if light_ink else (255.0, "white")
+        return grey * cover + ground * (1 - cover), [*did, f"laid on {name}", "made grey"]
+    grey = np.asarray(image.convert("L"), np.float64)
+    return grey, did if image.mode == "L" else [*did, "made grey"]
 
 
-def _fitted(pixels: NDArray[np.float64]) -> Bytes:
-    """Crop to the ink, scale into the box keeping the aspect, put the centre of mass into the middle."""
-    rows, columns = (np.flatnonzero((pixels >= INK).any(axis=axis)) for axis in (1, 0))
-    ink = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _light_on_dark(pixels: Grey) -> tuple[Grey, bool]:
+    """Ink from 0 (the ground, as the border shows it) to 255, and whether the ground was the lighter one."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    ground, darkest, lightest = float(np.median(border)), float(pixels.min()), float(pixels.max())
+    inverted = ground - darkest > lightest - ground
+    ink = ground - pixels if inverted else pixels - ground
+    return (ink * (255 / ink.max())).clip(0, 255), inverted
+
+
+def _cropped(ink: Grey) -> Grey:
+    """Without the rows and columns at the edge that have no ink."""
+    rows, columns = (np.flatnonzero((ink >= INK).any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _shrunk(ink: Grey) -> Bytes:
+    """Into the box, keeping the aspect; as bright as before, since thin strokes pale as they shrink."""
     scale = INK_BOX / max(ink.shape)
-    size = tuple(max(1, round(length * scale)) for length in reversed(ink.shape))
-    small = np.asarray(
-        Image.fromarray(ink.astype(np.uint8)).resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    )
+    height, width = (max(1, round(length * scale)) for length in ink.shape)
+    small = Image.fromarray(ink.astype(np.uint8)).resize((width, height), Image.Resampling.LANCZOS)
+    pixels = np.asarray(small, np.float64)
+    bright: Bytes = (pixels * (255 / pixels.max())).round().astype(np.uint8)
+    return bright
+
+
+def _centred(small: Bytes) -> Bytes:
+    """Put the centre of mass into the middle, as far as the frame has room."""
     weights = small / small.sum()
-    middle_y = float(weights.sum(axis=1) @ np.arange(small.shape[0]))
-    middle_x = float(weights.sum(axis=0) @ np.arange(small.shape[1]))
-    top = min(max(0, round(13.5 - middle_y)), SIDE - small.shape[0])
-    left = min(max(0, round(13.5 - middle_x)), SIDE - small.shape[1])
+    height, width = small.shape
+    middle_y = float(weights.sum(axis=1) @ np.arange(height))
+    middle_x = float(weights.sum(axis=0) @ np.arange(width))
+    top = min(max(0, round(13.5 - middle_y)), SIDE - height)
+    left = min(max(0, round(13.5 - middle_x)), SIDE - width)
     out = np.zeros((SIDE, SIDE), np.uint8)
-    out[top : top + small.shape[0], left : left + small.shape[1]] = small
+    out[top : top + height, left : left + width] = small
     return out
 
 
-def save_plot(path: Path, image: Bytes, digits: NDArray[np.float64], odd: float) -> None:
+def plot(image: Bytes, digits: NDArray[np.float64], odd: float) -> bytes:
     """A PNG of 760 x 360: the picture beside both distributions.
 
-    ``digits`` is (10,) probabilities, ``odd`` the probability of odd. Raises UserError when the
-    file cannot be written.
+    ``image`` is (28, 28), ``digits`` (10,) probabilities, ``odd`` the probability of odd.
     """
     canvas = Image.new("RGB", (760, 360), "white")
-    canvas.paste(Image.fromarray(image).resize((280, 280), Image.Resampling.NEAREST), (40, 50))
+    canvas.paste(Image.fromarray(image).resize((280, 280), Image.Resampling.NEAREST), (40, 40))
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(14)
     rows = [(str(digit), float(p)) for digit, p in enumerate(digits)] + [("even", 1 - odd), ("odd", odd)]
     for place, (name, probability) in enumerate(rows):
-        y = 22 + place * 26 + (14 if place >= 10 else 0)
+        y = 16 + place * 26 + (14 if place >= 10 else 0)
         draw.text((395, y), name, fill="black", font=font, anchor="ra")
+        draw.line((404, y - 2, 404, y + 18), fill="#888888")
         draw.rectangle((405, y, 405 + 260 * probability, y + 16), fill="#1f6fb4")
         draw.text((675, y), f"{probability:.1%}", fill="black", font=font)
-    try:
-        canvas.save(path, format="PNG")
-    except OSError as error:
-        raise UserError(
-            f"--save-plot {path} cannot be written ({error.strerror}); choose another place"
-        ) from None
+    draw.text((405, 334), "probability", fill="#555555", font=font)
+    file = io.BytesIO()
+    canvas.save(file, format="PNG")
+    return file.getvalue()

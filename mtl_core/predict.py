@@ -12,7 +12,6 @@ from mtl_core import checkpoint
 from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.dataset import Bytes
-from mtl_core.errors import UserError
 from mtl_core.step import TrainingStep
 
 
@@ -30,13 +29,10 @@ class Prediction:
 
 def load_network(path: Path) -> TrainingStep:
     """The network of a checkpoint. Raises UserError when the file is not one of this network's."""
-    _, snapshot = checkpoint.load(path)
+    saved = checkpoint.load(path)
     step = TrainingStep(NetworkConfig(), StepConfig(mode="imperative"))
-    targets = step.parameter_arrays()
-    if [a.shape for a in targets] != [a.shape for a in snapshot.parameters]:
-        raise UserError(f"{path} holds another network; expected the tutorial's 128-64-10 with both heads")
-    for target, source in zip(targets, snapshot.parameters, strict=True):
-        source.copyto(target)
+    checkpoint.check_network(path, saved.snapshot, step)
+    step.restore(saved.snapshot)
     return step
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,11 +92,18 @@ class TutorialMetrics(Sums):
         return self.metrics[0].get()[1], self.metrics[1].get()[1], digits_loss, odd_even_loss
 
 
-def seed_everything(seed: int) -> None:
-    """Repeat MXNet's, NumPy's and ``random``'s numbers; the tutorial forgets NumPy, whose sampler it is."""
-    random.seed(seed)
-    np.random.seed(seed)
-    mx.random.seed(seed)
+def seed_everything(seed: int, epoch: int) -> None:
+    """Repeat MXNet's, NumPy's and ``random``'s numbers; the tutorial forgets NumPy, whose sampler it is.
+
+    Seeded anew for each epoch, so that a resumed run needs no generator's state. The seeds are mixed,
+    lest the second epoch of one run be shuffled as the first of the next seed.
+    """
+    for_random, for_numpy, for_mxnet = (
+        int(n) for n in np.random.SeedSequence([seed, epoch]).generate_state(3)
+    )
+    random.seed(for_random)
+    np.random.seed(for_numpy)
+    mx.random.seed(for_mxnet & 0x7FFFFFFF)  # MXNet takes a signed int
 
 
 class Training:
@@ -116,12 +123,10 @@ class Training:
             self.loader = TutorialLoader(split, config.batch_size, device, shuffle=True, workers=workers)
         self.history: list[EpochResult] = []
 
-    def resume(self, snapshot: Snapshot, history: list[EpochResult], rolled_over: list[int]) -> None:
-        """Go on from a checkpoint. One step on nothing makes the arrays that Adam's state returns to."""
-        nothing = mx.nd.zeros((1, self.config.network.inputs), ctx=self.step.device)
-        self.step(nothing, nothing[:, 0], nothing[:, 0])
+    def resume(self, snapshot: Snapshot, history: Sequence[EpochResult], rolled_over: Sequence[int]) -> None:
+        """Go on where another run of the same settings stopped, to the same result."""
         self.step.restore(snapshot)
-        self.loader.rolled_over = rolled_over
+        self.loader.rolled_over = list(rolled_over)
         self.history = list(history)
         if isinstance(self.loader, FastLoader):
             self.loader.epoch = len(history)
@@ -129,7 +134,7 @@ class Training:
     def epoch(self, show: Callable[[int], None] = lambda images: None) -> EpochResult:
         """One epoch; ``show`` is told the images done so far. Seeds of the epoch follow from the run's."""
         number = len(self.history)
-        seed_everything(self.config.step.seed + number)
+        seed_everything(self.config.step.seed, number)
         sums = Sums() if self.loader_name == "fast" else TutorialMetrics()
         start = time.perf_counter()
         for count, batch in enumerate(self.loader, start=1):
@@ -150,7 +155,11 @@ class Training:
 
 
 def evaluate(step: TrainingStep, split: Split, batch_size: int = 1000) -> TestResult:
-    """Accuracies on all images of the split, each scored once: no rollover, as the tutorial had it."""
+    """Accuracies on all images of the split, each scored once, whichever loader trained.
+
+    The tutorial's own test loader rolled over: what did not fill its last batch was scored in the next
+    evaluation, and so it never saw exactly the 10,000 images.
+    """
     sums = Sums()
     for batch in FastLoader(split, batch_size, step.device, shuffle=False):
         sums.add(batch, step.forward(batch.images, batch.digits, batch.odd_even))
