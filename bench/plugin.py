@@ -16,7 +16,7 @@ import pytest
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.records import SetUp
+    from bench.records import Ratio, SetUp
     from bench.session import Outcome, Session
 
 FIXTURE = "measured_variant"
@@ -85,6 +85,13 @@ def _replay(benchmark: Any, set_ups: list[SetUp]) -> None:
     benchmark.pedantic(lambda: None, rounds=len(rounds), iterations=1)
 
 
+def _effect(ratio: Ratio) -> dict[str, float]:
+    """Time of the variant over time of its baseline, with the interval that holds it."""
+    found = ratio.estimate
+    ends = {"low": found.low, "high": found.high, "confidence": found.confidence}
+    return {"ratio": found.value, **ends, "n": found.n}
+
+
 @pytest.fixture
 def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
     """Hands the variant's samples to pytest-benchmark; skips with the reason where there are none."""
@@ -115,7 +122,7 @@ def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
             "first_call_s": msgspec.to_builtins(known.first_call_s),
             "facts": known.facts,
             "set_ups": msgspec.to_builtins(set_ups),
-            "effect": None if known.effect is None else msgspec.to_builtins(known.effect.estimate),
+            "effect": None if known.effect is None else _effect(known.effect),
             "verdict": None if known.effect is None else known.effect.verdict,
         }
 

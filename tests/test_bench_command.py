@@ -69,7 +69,7 @@ def test_the_file_has_every_variant_with_its_raw_rounds(ran: Any) -> None:
         assert ours["facts"]["denormal_share"] < 1e-3
         assert ours["verdict"] in (*VERDICTS, None)
         if ours["case"]["variant"] != "digits":
-            assert set(ours["effect"]) == {"value", "low", "high", "confidence", "n"}
+            assert set(ours["effect"]) == {"ratio", "low", "high", "confidence", "n"}
 
 
 def test_the_file_tells_what_it_was_measured_on(ran: Any) -> None:
