@@ -218,14 +218,19 @@ def measure_ceilings() -> Ceilings:
     Raises UserError with what the process said last when MXNet does not load there.
     """
     command = [sys.executable, "-m", "bench.ceilings"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=CEILINGS_LIMIT_S,
-        cwd=Path(__file__).parent.parent,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CEILINGS_LIMIT_S,
+            cwd=Path(__file__).parent.parent,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"measuring the ceilings took over {CEILINGS_LIMIT_S:g} s: the machine is too busy to measure on"
+        ) from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
         raise UserError(said[-1].removeprefix("mtl_core.errors.UserError: "))
