@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 from pathlib import Path
 
 # In the order of their own dependencies. What the dynamic section of mxnet-cu112's libmxnet.so
@@ -34,7 +35,12 @@ def nvidia_library_folders() -> list[Path]:
 
 
 def load_cuda_libraries() -> list[Path]:
-    """Load what the wheels offer of :data:`CUDA_LIBRARIES`; the files loaded (none on a CPU build)."""
+    """Load what the wheels offer of :data:`CUDA_LIBRARIES`; the files loaded (none on a CPU build).
+
+    CUDA is told to number GPUs as the driver's own library does, or ``gpu(1)`` would be another than
+    the one that :mod:`mtl_core.gpu_choice` took.
+    """
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     folders = nvidia_library_folders()
     found = [folder / name for name in CUDA_LIBRARIES for folder in folders if (folder / name).exists()]
     for library in found:

@@ -17,6 +17,7 @@ from mtl_core.errors import UserError
 
 # mxnet-cu112 has machine code for 5.0, 6.0, 7.0, 8.0 and 8.6 and no PTX: code for x.y runs on x.z, z >= y.
 LEAST, BEYOND = (5, 0), (9, 0)
+HIDES = "CUDA_VISIBLE_DEVICES"
 NVML = "libnvidia-ml.so.1"
 
 
@@ -98,6 +99,27 @@ def _call(nvml: Any, function: str, *arguments: object) -> None:
         raise NoDriverError(f"the NVIDIA driver does not answer ({function} returned {code})")
 
 
+def visible(gpus: list[Gpu]) -> list[Gpu]:
+    """The GPUs that ``$CUDA_VISIBLE_DEVICES`` leaves to CUDA, in CUDA's order, as it reads the numbers there.
+
+    All of them where it is not set or names them by UUID, which the names here do not tell.
+    """
+    if HIDES not in os.environ:
+        return gpus
+    shown = []
+    for number in os.environ[HIDES].split(","):
+        if number.strip().startswith(("GPU-", "MIG-")):
+            return gpus
+        if not number.strip().isdigit() or int(number) >= len(gpus):
+            break  # CUDA reads as far as it understands
+        shown.append(gpus[int(number)])
+    return shown
+
+
+def _no_gpu() -> str:
+    return f"{HIDES} hides every GPU" if HIDES in os.environ else "the driver reports no GPU"
+
+
 def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     """GPU when a device is one that MXNet's last wheel has machine code for, else CPU, and why.
 
@@ -111,8 +133,8 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     if wanted == "cpu":
         return Choice("cpu", (), "MTL_DEVICE=cpu: CPU")
     try:
-        found = ask()
-        trouble = "; ".join(gpu.trouble for gpu in found if gpu.trouble) or "the driver reports no GPU"
+        found = visible(ask())
+        trouble = "; ".join(gpu.trouble for gpu in found if gpu.trouble) or _no_gpu()
     except NoDriverError as error:
         found, trouble = [], str(error)
     usable = {f"gpu({index})": gpu.name for index, gpu in enumerate(found) if gpu.trouble is None}

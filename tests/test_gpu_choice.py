@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mtl_core.errors import UserError
-from mtl_core.gpu_choice import NVML, Choice, Gpu, NoDriverError, ask_nvml, choose
+from mtl_core.gpu_choice import NVML, Choice, Gpu, NoDriverError, ask_nvml, choose, visible
 
 NOT_FOUND, UNKNOWN_ERROR, NOT_SUPPORTED = 6, 999, 3  # nvmlReturn_t
 
@@ -102,7 +102,8 @@ K80, L4, T4 = Card("Tesla K80", (3, 7)), Card("NVIDIA L4", (8, 9)), Card("Tesla 
 
 @pytest.fixture(autouse=True)
 def no_choice_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MTL_DEVICE", raising=False)
+    for name in ("MTL_DEVICE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def chosen(nvml: PlayedNvml) -> Choice:
@@ -183,6 +184,36 @@ def test_a_split_gpu_without_an_instance_has_nothing_to_compute_on() -> None:
 
 def test_a_split_gpu_with_instances_is_one_device() -> None:
     assert chosen(PlayedNvml(Card("NVIDIA A100", (8, 0), mig=2))).devices == ("gpu(0)",)
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ("0", ["NVIDIA H200"]),
+        ("2,0", ["NVIDIA L4", "NVIDIA H200"]),
+        (" 1, 2", ["Tesla T4", "NVIDIA L4"]),
+        ("1,7,2", ["Tesla T4"]),
+        ("-1", []),
+        ("", []),
+        ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", ["NVIDIA H200", "Tesla T4", "NVIDIA L4"]),
+    ],
+)
+def test_cuda_numbers_only_what_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, told: str, seen: list[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+    gpus = visible(ask_nvml(PlayedNvml(H200, T4, L4).load))
+    assert [gpu.name for gpu in gpus] == seen
+
+
+def test_a_shown_gpu_has_the_number_that_cuda_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,0")
+    assert chosen(PlayedNvml(H200, T4, L4)) == Choice("gpu", ("gpu(0)",), "NVIDIA L4: GPU")
+
+
+def test_hidden_gpus_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert chosen(PlayedNvml(A100)).reason == "CUDA_VISIBLE_DEVICES hides every GPU: CPU"
 
 
 def test_by_hand_cpu_asks_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """The ``gpu`` extra brings every CUDA library that MXNet's GPU build links to.
 
-All but the first test need the extra installed, 2 GB, and no GPU: ``nox -s gpu_wheels`` runs them.
+The tests marked gpu_wheels need the extra installed, 2 GB, and no GPU: ``nox -s gpu_wheels`` runs them.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.cuda_libraries import CUDA_LIBRARIES, nvidia_library_folders
+from mtl_core.cuda_libraries import CUDA_LIBRARIES, load_cuda_libraries, nvidia_library_folders
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,6 +56,17 @@ def test_the_gpu_extra_names_each_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = {re.split(r"[^\w-]", wanted)[0] for wanted in project["optional-dependencies"]["gpu"]}
     assert extra == {"mxnet-cu112", *CUDA_LIBRARIES.values()}
+
+
+@pytest.mark.parametrize("by_hand", [None, "FASTEST_FIRST"])
+def test_cuda_numbers_gpus_as_the_driver_does_unless_told(
+    monkeypatch: pytest.MonkeyPatch, by_hand: str | None
+) -> None:
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", by_hand or "")
+    if by_hand is None:
+        monkeypatch.delenv("CUDA_DEVICE_ORDER")
+    load_cuda_libraries()
+    assert os.environ["CUDA_DEVICE_ORDER"] == (by_hand or "PCI_BUS_ID")
 
 
 @pytest.mark.gpu_wheels
