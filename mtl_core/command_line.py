@@ -38,9 +38,8 @@ def run(app: typer.Typer, prog: str) -> NoReturn:
         code = command.main(prog_name=prog, standalone_mode=False)
     except UserError as error:
         _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+    except (KeyboardInterrupt, typer.Abort):  # by Typer's version; newer ones return 130 themselves
+        code = INTERRUPTED
     except Exception as error:
         _fail_usage(error)
     raise SystemExit(code if isinstance(code, int) else 0)

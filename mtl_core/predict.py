@@ -41,4 +41,4 @@ def predict(step: TrainingStep, image: Bytes) -> Prediction:
     pixels = mx.nd.array(image.reshape(1, -1).astype(np.float32) / 255, ctx=step.device)
     scores, logit = (output.asnumpy().astype(np.float64) for output in step.network(pixels))
     powers = np.exp(scores[0] - scores[0].max())
-    return Prediction(powers / powers.sum(), float(1 / (1 + np.exp(-logit[0, 0]))))
+    return Prediction(powers / powers.sum(), float(np.exp(-np.logaddexp(0, -logit[0, 0]))))

@@ -1,4 +1,4 @@
-"""Training and prediction as a person runs them, in real processes on a small synthetic MNIST."""
+"""Training and prediction as a person runs them: what is printed, kept, refused; Ctrl-C in real processes."""
 
 from __future__ import annotations
 
@@ -9,200 +9,313 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
+from mtl_core import synthetic
+from mtl_core.__main__ import app
 from mtl_core._mxnet import mx
-from mtl_core.config import StepConfig, TrainConfig
-from mtl_core.dataset import Split
-from mtl_core.synthetic import draw_digits
-from mtl_core.training import EpochResult, LoaderName, Training, evaluate
+from mtl_core.command_line import run
+from mtl_core.synthetic import draw_digits, load_synthetic
 
 ROOT = Path(__file__).parent.parent
-SPLIT = draw_digits(700)
+EPOCH = r"Epoch \[\d\], train accuracies \[[01]\.\d{4}, [01]\.\d{4}\], losses \[\d\.\d{4}, \d\.\d{4}\]\n"
+TEST = r"Test accuracies \[[01]\.\d{4}, [01]\.\d{4}\] on (\d+) images\n"
+SMALL = ("--data", "synthetic", "--denormals", "keep")
 
 
-def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mtl_core", *arguments]
-    return subprocess.run(
-        command,
-        capture_output=True,
+class Done(msgspec.Struct):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the program in this process, its synthetic digits few."""
+    monkeypatch.setattr(synthetic, "load_synthetic", lambda: load_synthetic(700, 130))
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["mtl_core", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            run(app, "python -m mtl_core")
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+def process(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """The program in a process group of its own, as a shell starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mtl_core", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        check=False,
-        timeout=timeout,
+        start_new_session=True,
         env={**os.environ, "COLUMNS": "80"},
+        **options,
     )
-
-
-def training(loader: LoaderName = "fast", workers: int = 0, split: Split = SPLIT, seed: int = 42) -> Training:
-    config = TrainConfig(epochs=3, batch_size=64, step=StepConfig(seed=seed))
-    return Training(config, split, loader, workers, mx.cpu())
-
-
-def metrics(result: EpochResult) -> tuple[float, ...]:
-    return (
-        result.digits_accuracy,
-        result.odd_even_accuracy,
-        result.digits_loss,
-        result.odd_even_loss,
-        result.images,
-    )
-
-
-def epochs(made: Training, count: int = 3) -> list[tuple[float, ...]]:
-    try:
-        return [metrics(made.epoch()) for _ in range(count)]
-    finally:
-        made.close()
-
-
-@pytest.mark.parametrize(("loader", "workers"), [("fast", 0), ("tutorial", 0), ("tutorial", 5)])
-def test_one_seed_gives_the_same_metrics_twice(loader: LoaderName, workers: int) -> None:
-    first = epochs(training(loader, workers))
-    assert epochs(training(loader, workers)) == first
-    assert epochs(training(loader, workers, seed=7)) != first
-
-
-def test_both_ways_learn_and_count_alike() -> None:
-    """3,000 images: the tutorial's rollover leaves 56 of them for the next epoch."""
-    split = draw_digits(3000)
-    fast, tutorial = epochs(training("fast", split=split)), epochs(training("tutorial", split=split))
-    assert (fast[0][4], tutorial[0][4]) == (3000, 2944)
-    for way in (fast, tutorial):
-        assert way[-1][0] > way[0][0]  # the digits' accuracy
-        assert way[-1][3] < way[0][3]  # odd/even's loss
-
-
-@pytest.mark.parametrize("count", [1, 999, 1001])
-def test_every_test_image_is_scored_once(count: int) -> None:
-    made = training()
-    split = draw_digits(count, seed=5)
-    result = evaluate(made.step, split)
-    pixels = mx.nd.array(split.images.reshape(count, -1) / np.float32(255))
-    expected = (made.step.network(pixels)[0].asnumpy().argmax(axis=1) == split.labels).mean()
-    assert result.images == count
-    assert result.digits_accuracy == pytest.approx(expected)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of one epoch on synthetic digits."""
+    """A checkpoint of one epoch on 60,000 synthetic digits, made in a real process."""
     file = tmp_path_factory.mktemp("trained") / "run.npz"
-    done = run(
-        "train", "--data", "synthetic", "--epochs", "1", "--checkpoint", str(file), "--json", f"{file}.json"
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(
-        r"Epoch \[0\], train accuracies \[0\.\d{4}, 0\.\d{4}\], losses \[\d\.\d{4}, \d\.\d{4}\]\n"
-        r"Test accuracies \[[01]\.\d{4}, [01]\.\d{4}\] on 10000 images\n",
-        done.stdout,
-    )
+    options = ("--data", "synthetic", "--epochs", "1", "--checkpoint", str(file), "--json", f"{file}.json")
+    ended = process("train", *options)
+    out, err = ended.communicate(timeout=120)
+    assert (ended.returncode, err) == (0, "")  # no progress bar in a pipe
+    matched = re.fullmatch(EPOCH + TEST, out)
+    assert matched
+    assert matched[1] == "10000"
     return file
 
 
 def test_json_has_all_that_was_printed(trained: Path) -> None:
     told = json.loads(Path(f"{trained}.json").read_text())
-    assert told["settings"]["seed"] == 42
+    assert told["settings"]["mode"] == "whole_graph"
     assert told["settings"]["denormals"] == "flush"
+    assert told["seeds"] == {"mxnet, numpy, random": 42, "synthetic digits": 0}
     assert set(told["versions"]) == {"python", "mxnet", "numpy"}
     assert told["epochs"][0]["images"] == 60_000
+    assert told["epochs"][0]["denormal_share"] == 0.0
+    assert told["epochs"][0]["duration_s"] > 0
     assert told["test"]["images"] == 10_000
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(trained: Path, tmp_path: Path) -> None:
-    resumed = tmp_path / "resumed.npz"
-    resumed.write_bytes(trained.read_bytes())
-    common = ("train", "--data", "synthetic", "--epochs", "2", "--checkpoint")
-    gone_on = run(*common, str(resumed), "--resume")
-    whole = run(*common, str(tmp_path / "whole.npz"))
-    assert gone_on.returncode == whole.returncode == 0
-    assert whole.stdout.splitlines()[1:] == gone_on.stdout.splitlines()
+def test_the_tutorials_way_has_the_tutorials_settings(command: Any, tmp_path: Path) -> None:
+    options = ("--loader", "tutorial", "--workers", "2", "--epochs", "1", "--data", "synthetic")
+    done = command("train", *options, "--json", tmp_path / "run.json")
+    assert re.fullmatch(EPOCH + TEST, done.out)
+    told = json.loads((tmp_path / "run.json").read_text())
+    settings = {name: told["settings"][name] for name in ("mode", "denormals", "workers", "batch_size")}
+    assert settings == {"mode": "hybridized", "denormals": "keep", "workers": 2, "batch_size": 128}
+    assert (told["epochs"][0]["images"], told["test"]["images"]) == (640, 130)  # rollover; every test image
 
 
-def test_another_run_is_not_gone_on_with(trained: Path) -> None:
-    done = run("train", "--data", "synthetic", "--alpha", "0.3", "--checkpoint", str(trained), "--resume")
-    assert done.returncode == 2
-    assert "alpha was 0.5, is 0.3" in done.stderr
+def test_a_resumed_run_prints_what_an_uninterrupted_one_does(command: Any, tmp_path: Path) -> None:
+    half, whole = tmp_path / "half.npz", tmp_path / "whole.npz"
+    command("train", *SMALL, "--epochs", "2", "--checkpoint", half)
+    uninterrupted = command("train", *SMALL, "--epochs", "4", "--checkpoint", whole)
+    resumed = command("train", *SMALL, "--epochs", "4", "--checkpoint", half, "--resume")
+    assert uninterrupted.out.splitlines()[2:] == resumed.out.splitlines()
+    assert resumed.err == f"going on from {half} after 2 of 4 epochs\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("--alpha", "0.3", "--seed", "7"), "alpha was 0.5, is 0.3; seed was 42, is 7"),
+        (("--loader", "tutorial"), "loader was 'fast', is 'tutorial'"),
+        (("--epochs", "1"), "has 2 already: ask for 2 or more"),
+    ],
+)
+def test_another_run_is_not_gone_on_with(
+    command: Any, tmp_path: Path, changed: tuple[str, ...], said: str
+) -> None:
+    file = tmp_path / "run.npz"
+    command("train", *SMALL, "--epochs", "2", "--checkpoint", file)
+    before = file.read_bytes()
+    done = command("train", *SMALL, "--checkpoint", file, "--resume", *changed)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("trian",), "train"),
         (("train", "--epcohs", "3"), "--epochs"),
+        (("train", "--epochs", "many"), "--epochs"),
         (("train", "--alpha", "1.5"), "alpha is 1.5; expected a number from 0 to 1"),
+        (("train", "--alpha", "nan"), "alpha is nan"),
         (("train", "--batch-size", "0"), "batch-size is 0"),
         (("train", "--epochs", "0"), "epochs is 0"),
         (("train", "--learning-rate", "-1"), "learning-rate is -1.0"),
+        (("train", "--seed", "-1"), "seed is -1"),
         (("train", "--workers", "-1"), "workers is -1"),
+        (("train", "--data", "mnits"), "'mnist'"),
         (("train", "--resume"), "--resume needs --checkpoint"),
-        (("train", "--data", "synthetic", "--device", "tpu"), "device is 'tpu'"),
-        (("train", "--data", "synthetic", "--device", "gpu(7)"), "MXNet sees 0 GPUs"),
-        (("train", "--data-dir", "no-such-folder"), "no-such-folder"),
+        (("train", *SMALL, "--device", "tpu"), "device is 'tpu'; expected cpu, gpu"),
+        (("train", *SMALL, "--device", "cpu("), "device is 'cpu('"),
+        (("train", *SMALL, "--device", "gpu(77)"), "device gpu(77)"),
+        (("train", "--denormals", "keep", "--data-dir", "no-such-folder"), "no-such-folder"),
+        (("train", *SMALL, "--json", "tests"), "--json tests cannot be written (it is a folder)"),
+        (("train", *SMALL, "--checkpoint", "README.md/run.npz"), "--checkpoint README.md/run.npz cannot"),
+        (("train", *SMALL, "--checkpoint", "no-such.npz", "--resume"), "no-such.npz is not there"),
         (("predict", "--checkpoint", "no-such-file.npz"), "no-such-file.npz is not there"),
+        (("predict", "--checkpoint", "README.md"), "README.md is no whole checkpoint"),
+        (("predict", "--checkpoint", "x", "--index", "1", "--image", "y"), "give one"),
         (("predict",), "--checkpoint"),
     ],
+    ids=" ".join,
 )
-def test_bad_input_costs_one_line(arguments: tuple[str, ...], said: str) -> None:
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+def test_bad_input_costs_one_line(
+    command: Any, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    done = command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
 
 
-def test_a_damaged_checkpoint_costs_one_line(trained: Path, tmp_path: Path) -> None:
-    damaged = tmp_path / "damaged.npz"
-    damaged.write_bytes(trained.read_bytes()[:-100])
-    done = run("predict", "--checkpoint", str(damaged), "--data", "synthetic")
-    assert done.returncode == 2
-    assert "no whole checkpoint" in done.stderr
+def test_a_gpu_that_cannot_compute_costs_one_line(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU newer than MXNet: it is counted, and the first kernel fails."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise mx.base.MXNetError("Traceback:\n  [bt] (0) a.so\nCUDA: no kernel image is available")
+
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.setattr(mx.nd, "ones", fail)
+    done = command("train", *SMALL, "--device", "gpu")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "no kernel image is available" in done.err
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("train", "--help"), ("predict", "--help"), ()])
+def test_help_fits_eighty_columns_and_shows_examples(command: Any, arguments: tuple[str, ...]) -> None:
+    done = command(*arguments)
+    said = done.out + done.err
+    assert done.code == (0 if arguments else 2)
+    assert "Examples:\n" in said
+    assert re.search(r"^ +python -m mtl_core (train|predict)", said, re.MULTILINE)
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug() -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(synthetic, "load_synthetic", bug)
+    monkeypatch.setattr(sys, "argv", ["mtl_core", "train", *SMALL])
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        run(app, "python -m mtl_core")
+
+
+def test_without_mnist_synthetic_digits_are_told(
+    command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MTL_DATA_DIR", raising=False)
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path))
+    monkeypatch.setattr("mtl_core.mnist.MIRRORS", ())
+    done = command("train", "--denormals", "keep", "--epochs", "1", "--json", tmp_path / "run.json")
+    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert done.err.startswith("synthetic digits, since MNIST could not be had: ")
+    told = json.loads((tmp_path / "run.json").read_text())
+    assert told["settings"]["data"] == "synthetic"
+    assert told["notes"] == [done.err.rstrip("\n")]
+
+
+def test_a_run_that_diverges_still_writes_json(command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    done = command("train", *SMALL, "--epochs", "1", "--learning-rate", "1e38", "--json", file)
+    assert done.code == 0
+    told = json.loads(file.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert told["epochs"][0]["digits_loss"] is None
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def test_ctrl_c_ends_with_what_was_reached(tmp_path: Path) -> None:
-    file = tmp_path / "run.npz"
-    command = [sys.executable, "-m", "mtl_core", "train", "--data", "synthetic", "--epochs", "500"]
-    process = subprocess.Popen(
-        [*command, "--checkpoint", str(file)],
+    """The signal goes to the whole group, as a terminal sends it."""
+    file, told = tmp_path / "run.npz", tmp_path / "run.json"
+    files = ("--checkpoint", str(file), "--json", str(told))
+    running = process("train", "--data", "synthetic", "--epochs", "500", *files)
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("Epoch [0]")
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert re.fullmatch(r"stopped after \d+ of 500 epochs; .*run.npz has them, .*\n", said)
+    reached = json.loads(told.read_text())
+    assert f"after {len(reached['epochs'])} of" in said
+    assert reached["test"] is None
+
+
+WORKERS_STARTED = """
+import sys
+from mtl_core import loaders, synthetic
+from mtl_core.__main__ import main
+few, iterate = synthetic.load_synthetic, loaders.TutorialLoader.__iter__
+synthetic.load_synthetic = lambda: few(3000, 10)
+def told(self):
+    for count, batch in enumerate(iterate(self)):
+        if count == 1:
+            print("under way", flush=True)
+        yield batch
+loaders.TutorialLoader.__iter__ = told
+main()
+"""
+
+
+def test_ctrl_c_ends_the_loaders_workers() -> None:
+    options = ("--data", "synthetic", "--loader", "tutorial", "--workers", "2", "--epochs", "500")
+    running = subprocess.Popen(
+        [sys.executable, "-c", WORKERS_STARTED, "train", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        start_new_session=True,
     )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("Epoch [0]")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert re.search(r"stopped after \d+ of 500 epochs; .*run.npz has them", said)
-    assert "Traceback" not in said
-    assert file.exists()
+    assert running.stdout is not None
+    assert running.stdout.readline() == "under way\n"
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert re.fullmatch(r"stopped after \d+ of 500 epochs\n", said)
+    assert group_is_gone(running.pid)
 
 
-def test_an_image_of_the_test_set_is_answered(trained: Path) -> None:
-    done = run("predict", "--checkpoint", str(trained), "--data", "synthetic", "--index", "9999")
-    assert done.returncode == 0, done.stderr
-    assert "@" in done.stdout
-    assert re.search(r"^digit \d \(\d+\.\d%\), (odd|even) \(\d+\.\d%\)$", done.stdout, re.MULTILINE)
+def test_an_image_of_the_test_set_is_answered(command: Any, trained: Path) -> None:
+    done = command("predict", "--checkpoint", trained, "--data", "synthetic", "--index", "129")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0] == f"test image 129 of synthetic, labelled {draw_digits(1, first=829).labels[0]}"
+    assert "@" in "".join(lines[1:15])
+    assert max(map(len, lines[1:15])) <= 28
+    assert re.fullmatch(r"digit \d \(\d+\.\d%\), (odd|even) \(\d+\.\d%\)", lines[15])
+    assert [line.split()[0] for line in lines[16:26]] == list("0123456789")
+    assert max(map(len, lines)) <= 80
 
 
-def test_an_index_beyond_the_last_is_refused(trained: Path) -> None:
-    done = run("predict", "--checkpoint", str(trained), "--data", "synthetic", "--index", "10000")
-    assert (done.returncode, "expected 0 to 9999" in done.stderr) == (2, True)
+@pytest.mark.parametrize("index", ["130", "-1"])
+def test_an_index_beyond_the_last_is_refused(command: Any, trained: Path, index: str) -> None:
+    done = command("predict", "--checkpoint", trained, "--data", "synthetic", f"--index={index}")
+    assert (done.code, "expected 0 to 129" in done.err) == (2, True)
 
 
-def test_a_photograph_is_answered_and_plotted(trained: Path, tmp_path: Path) -> None:
+def test_a_photograph_is_answered_and_plotted(command: Any, trained: Path, tmp_path: Path) -> None:
     """A dark digit on a light ground, large and off the middle, as a camera has it."""
-    digit = next(i for i, label in enumerate(SPLIT.labels) if label == 3)
-    large = Image.fromarray(255 - SPLIT.images[digit]).resize((280, 280))
+    split = draw_digits(50)
+    digit = next(i for i, label in enumerate(split.labels) if label == 3)
+    large = Image.fromarray(255 - split.images[digit]).resize((280, 280))
     sheet = Image.new("RGB", (640, 480), (250, 248, 240))
     sheet.paste(large.convert("RGB"), (300, 60))
     photograph, plot = tmp_path / "three.jpg", tmp_path / "plot.png"
     sheet.save(photograph)
-    done = run("predict", "--checkpoint", str(trained), "--image", str(photograph), "--save-plot", str(plot))
-    assert done.returncode == 0, done.stderr
-    assert "inverted to light on dark" in done.stdout
+    done = command("predict", "--checkpoint", trained, "--image", photograph, "--save-plot", plot)
+    assert (done.code, done.err) == (0, "")
+    assert "inverted to light on dark" in done.out
     with Image.open(plot) as written:
-        assert written.size == (760, 360)
+        assert (written.format, written.size) == ("PNG", (760, 360))
+        assert len(np.unique(np.asarray(written))) > 10
