@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -172,7 +173,10 @@ def _epoch_bar(epochs: int, images: int) -> Iterator[Callable[[int], None]]:
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    shared = sys.stdout.isatty()  # only then do lines have to make room for the bar
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, transient=True, redirect_stdout=shared
+    ) as bar:
         task = bar.add_task("training", total=epochs * images)
         yield lambda done: bar.update(task, completed=done)
 
@@ -224,7 +228,7 @@ def _run_epochs(
             if file:
                 _keep(training, settings, file)
             reached.append(result)
-            typer.echo(_epoch_line(result))
+            print(_epoch_line(result), flush=True)  # not typer.echo, which would write into the bar
 
 
 def _keep(training: Training, settings: dict[str, Any], file: Path) -> None:
