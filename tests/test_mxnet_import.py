@@ -31,15 +31,14 @@ def test_importing_leaves_numpy_exactly_as_found() -> None:
         run(
             "import numpy, numpy.random, numpy.testing, numpy.lib.stride_tricks\n"
             "import types\n"
-            "kind = types.ModuleType\n"
-            "names = lambda: [n for n in dir(numpy) if not isinstance(vars(numpy).get(n), kind)]\n"
-            "before, listed = dict(vars(numpy)), names()\n"
+            "before, listed = dict(vars(numpy)), set(dir(numpy))\n"
             "import mtl_core._mxnet\n"
             "after = vars(numpy)\n"
             "changed = {n for n in before.keys() ^ after.keys()} | "
             "{n for n in before.keys() & after.keys() if before[n] is not after[n]}\n"
+            "changed |= listed ^ set(dir(numpy))\n"
             "changed -= {n for n in changed if isinstance(after.get(n), types.ModuleType)}\n"
-            "print('same' if not changed and listed == names() else changed)\n"
+            "print('same' if not changed else changed)\n"
         )
         == "same"
     )
