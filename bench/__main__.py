@@ -1,26 +1,14 @@
-"""``python -m bench``: the command line, and the place where everything is put together."""
+"""``python -m bench``: every command in a line; ``bench/commands`` has a module for each."""
 
 from __future__ import annotations
 
-import importlib
-import io
-import pkgutil
-import time
-from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
-from typing import Annotated, Any
-
 import typer
 
+from bench.commands.machine import machine
+from bench.commands.run import run
 from mtl_core.command_line import run as run_command_line
-from mtl_core.errors import UserError
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Benchmarks of a multi-task network in MXNet Gluon."
-)
-RESULTS = Path(".benchmarks") / "mtl-bench"
-INTERRUPTED = 2  # pytest's exit code after Ctrl-C
-QUICK, DEFAULT = "1m", "5m"
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
@@ -28,174 +16,8 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-def _modules() -> dict[str, Any]:
-    """The benchmark modules by the name of their question, in the order of their files."""
-    from bench import benchmarks
-
-    names = [f"bench.benchmarks.{m.name}" for m in pkgutil.iter_modules(benchmarks.__path__)]
-    modules = [importlib.import_module(name) for name in names]
-    return {module.QUESTION.name: module for module in modules if hasattr(module, "QUESTION")}
-
-
-def _chosen(names: list[str]) -> list[Any]:
-    modules = _modules()
-    unknown = [name for name in names if name not in modules]
-    if unknown:
-        raise UserError(f"no benchmark is named {unknown[0]!r}; expected one of {', '.join(sorted(modules))}")
-    return [modules[name] for name in names] if names else list(modules.values())
-
-
-def _list() -> None:
-    for name, module in _modules().items():
-        reason = module.QUESTION.skipped()
-        typer.echo(f"{name:16} {module.QUESTION.asks}{f'  (skipped here: {reason})' if reason else ''}")
-
-
-@app.command()
-def run(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
-    ] = None,
-    budget: Annotated[str | None, typer.Option(help=f"Time for everything, default {DEFAULT}.")] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help=f"About {QUICK}: every question, wider intervals.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    list_only: Annotated[bool, typer.Option("--list", help="Name the questions and stop.")] = False,
-) -> None:
-    """Ask the questions and answer them.
-
-    Examples:
-
-      python -m bench run
-
-      python -m bench run hybridize second_head --budget 90s
-
-      python -m bench run --quick --json mine.json
-    """
-    if list_only:
-        _list()
-        return
-    if quick and budget:
-        raise UserError("--quick and --budget are two ways to say the same: give one")
-    modules = _chosen(names or [])
-    target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    _measure(modules, budget or (QUICK if quick else DEFAULT), quick, seed, target, resume)
-
-
-def _journal_of(json_file: Path | None) -> Path:
-    return (json_file or RESULTS / "run").with_suffix(".journal")
-
-
-def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Path, resume: bool) -> None:
-    """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
-    from bench import progress
-    from bench.plugin import OUTCOME, REFUSED, SESSION
-    from bench.session import Session, parse_duration
-    from bench.store import write_atomically
-
-    class Frame:
-        """Gives pytest our session, and takes the outcome from it."""
-
-        outcome: Any = None
-        refused: UserError | None = None
-
-        def pytest_configure(self, config: Any) -> None:
-            config.stash[SESSION] = session
-
-        def pytest_unconfigure(self, config: Any) -> None:
-            self.outcome = config.stash.get(OUTCOME, None)
-            self.refused = config.stash.get(REFUSED, None)
-
-    frame = Frame()
-    journal = _journal_of(None)
-    with progress.shown() as show:
-        session = Session(parse_duration(budget), seed, journal, resume, show)
-        if not resume:
-            journal.unlink(missing_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        files = [str(module.__file__) for module in modules]
-        code, said = _pytest(files, ["--mtl-quick"] if quick else [], partial, frame)
-    if frame.outcome is None:
-        partial.unlink(missing_ok=True)
-        raise frame.refused or _why_nothing(modules, code, said, journal)
-    write_atomically(target, partial.read_bytes())
-    partial.unlink()
-    journal.unlink(missing_ok=True)
-    _report(frame.outcome, target)
-    if frame.outcome.failures:
-        raise typer.Exit(1)
-
-
-def _why_nothing(modules: list[Any], code: int, said: str, journal: Path) -> BaseException:
-    """What to raise when pytest came back without an outcome."""
-    reasons = [f"{m.QUESTION.name}: {m.QUESTION.skipped()}" for m in modules if m.QUESTION.skipped()]
-    if len(reasons) == len(modules):
-        return UserError("nothing was measured: " + "; ".join(reasons))
-    if code == INTERRUPTED:
-        kept = f"; what was finished is in {journal}, go on with --resume" if journal.exists() else ""
-        typer.echo(f"stopped{kept}", err=True)
-        return KeyboardInterrupt()
-    return RuntimeError(said)
-
-
-def _pytest(files: list[str], more: list[str], partial: Path, frame: object) -> tuple[int, str]:
-    """pytest's exit code and what it printed, which is for us and not for the reader."""
-    import pytest
-
-    from bench import plugin
-
-    said = io.StringIO()
-    # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
-    options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
-    with redirect_stdout(said), redirect_stderr(said):
-        code = pytest.main([*files, *more, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
-    return int(code), said.getvalue()
-
-
-def _report(outcome: Any, target: Path) -> None:
-    from rich.console import Console
-
-    from reports import terminal
-
-    console = Console()
-    terminal.show(console, outcome.answers, outcome.measured)
-    for warning in outcome.warnings:
-        console.print(f"! {warning}", style="yellow", markup=False, highlight=False)
-    typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
-    typer.echo(f"Next: pytest-benchmark compare {target}")
-
-
-@app.command()
-def machine() -> None:
-    """Tell what this machine is, and measure its ceilings.
-
-    Examples:
-
-      python -m bench machine
-    """
-    import msgspec
-
-    from bench.machine import collect, measure_ceilings
-
-    found = collect()
-    typer.echo(f"class: {found.class_key}")
-    for record in (found, measure_ceilings()):
-        for name, value in msgspec.to_builtins(record).items():
-            typer.echo(f"{name}: {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={v}" for k, v in value.items()) or "none"
-    return "unknown" if value is None else str(value)
+for command in (run, machine):
+    app.command()(command)
 
 
 def main() -> None:

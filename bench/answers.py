@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.questions import Group, Question, Results
-from bench.records import CONTROL, Answer, Block, Estimate, Failure, Measured, Ratio, SetUp
+from bench.records import CONTROL, Answer, Block, Case, Estimate, Failure, Measured, Ratio, SetUp
 from bench.stats import (
     detectable,
     exponential,
@@ -40,10 +40,9 @@ def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]
     return [geometric(column) for column in levels.T], facts
 
 
-def measured(group: Group, blocks: list[Block]) -> dict[str, Measured]:
-    """What is known of each case of the group that was measured at all."""
-    baseline = group.baseline
-    present = [name for name in group.cases if any(name in block.set_ups for block in blocks)]
+def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict[str, Measured]:
+    """What is known of each case of a group that was measured at all, against its baseline."""
+    present = [name for name in cases if any(name in block.set_ups for block in blocks)]
     effects = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
     effects = {name: values for name, values in effects.items() if len(values)}
     decided = verdicts(effects)
@@ -55,15 +54,15 @@ def measured(group: Group, blocks: list[Block]) -> dict[str, Measured]:
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
             ratio = Ratio(
-                case=group.cases[name].name,
-                baseline=group.cases[baseline].name,
+                case=cases[name].name,
+                baseline=cases[baseline].name,
                 estimate=geometric(effects[name]),
                 verdict=decided[name],
                 detectable=detectable(effects[name]),
             )
         course, course_facts = _course(set_ups)
         known[name] = Measured(
-            case=group.cases[name],
+            case=cases[name],
             images=set_ups[0].images,
             iteration_s=iteration,
             images_per_s=inverse(iteration, set_ups[0].images),
@@ -112,14 +111,15 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
 def answer(question: Question, blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
     """The question's sentences and warnings, from all its blocks."""
     groups = question.groups()
-    results: Results = {g.part: measured(g, blocks.get(g.name, [])) for g in groups}
+    results: Results = {g.part: measured(g.cases, g.baseline, blocks.get(g.name, [])) for g in groups}
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
+    fits: dict[str, Estimate] = {}
     if any(group.name not in blocks for group in groups):
         sentences = ["Not answered: only some of its parts were selected."]
     elif any(group.baseline not in results[group.part] for group in groups):
         sentences = ["Not answered: the baseline could not be measured."]
     else:
-        sentences = question.answer(results)
+        sentences, fits = question.answer(results), question.fits(results)
     warned = warnings_for(question, groups, blocks)
     warned += [f"{f.case} could not be measured: {f.reason}" for f in lost]
-    return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned)
+    return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned, fits=fits)

@@ -63,7 +63,7 @@ class _SettingUp:
                 return
         self.steady = False
 
-    def finish(self) -> SetUp:
+    def finish(self, block: int, invocation: int) -> SetUp:
         return SetUp(
             case=self.case.name,
             images=self.answer["images"],
@@ -73,6 +73,8 @@ class _SettingUp:
             rounds=self.rounds,
             steady=self.steady,
             facts=self.worker.ask("facts"),
+            block=block,
+            invocation=invocation,
         )
 
 
@@ -117,11 +119,13 @@ class Harness:
             counts = dict.fromkeys(running, 1)
         for _ in range(group.question.rounds):
             self._guarded(running, lambda v: v.rounds.append(_round(v.worker, counts[v.case.variant])))
-        finished: dict[str, SetUp] = {}
-        self._guarded(running, lambda v: finished.__setitem__(v.case.variant, v.finish()))
-        self._guarded(running, lambda v: v.worker.ask("tear_down"))
         index = self.blocks_of.get(group.name, 0)
         self.blocks_of[group.name] = index + 1
+        finished: dict[str, SetUp] = {}
+        self._guarded(
+            running, lambda v: finished.__setitem__(v.case.variant, v.finish(index, self.invocation))
+        )
+        self._guarded(running, lambda v: v.worker.ask("tear_down"))
         return Block(
             group=group.name,
             invocation=self.invocation,

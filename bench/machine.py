@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import psutil
 
+from bench.records import Ceilings, Machine
 from mtl_core.errors import UserError
 from mtl_core.gpu_choice import NoDriverError, ask_nvml
 
@@ -22,48 +23,6 @@ BUSY_SHARE = 0.5  # of the granted cores taken by others at the start: rounds wi
 STOLEN_SHARE = 0.02  # of the run's time: above it bursts reach the medians of rounds
 CEILINGS_LIMIT_S = 120.0
 ROOT = Path("/")
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """What a result was measured on. The host's name is left out: results are shared."""
-
-    cpu: str
-    architecture: str
-    cores_granted: float  # what affinity and the cgroup's quota leave of them
-    cores_there: int
-    memory_gib: int
-    system: str
-    accelerators: list[str]
-    kernel: str
-    load: float | None  # processes that want to run, averaged over a minute
-    governor: str | None
-    mhz: float | None
-    huge_pages: str | None
-    environment: dict[str, str]
-    python: str
-    source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
-
-    @property
-    def class_key(self) -> str:
-        """Equal for machines whose results may stand in one history."""
-        devices = ",".join(self.accelerators) or "no accelerator"
-        return (
-            f"{self.cpu} | {self.architecture} | {self.cores_granted:g} cores | {self.memory_gib} GiB | "
-            f"{self.system} | {devices}"
-        )
-
-
-class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the machine can do at best, and the build that was asked; medians."""
-
-    mxnet_gflop_per_s: float  # float32 matrix product of 1024 x 1024
-    numpy_gflop_per_s: float
-    memory_gb_per_s: float  # copy of an array beyond the cache, read and written
-    python_loops_per_s: float
-    mxnet: str
-    numpy: str
-    features: list[str]
-    libraries: list[str]  # BLAS and OpenMP in use
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,12 +16,11 @@ import pytest
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.records import Ratio, SetUp
-    from bench.session import Outcome, Session
+    from bench.records import Run, SetUp
+    from bench.session import Session
 
 FIXTURE = "measured_variant"
-BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
-OUTCOME: pytest.StashKey[Outcome] = pytest.StashKey()
+OUTCOME: pytest.StashKey[Run] = pytest.StashKey()
 REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
@@ -54,7 +53,7 @@ def _session(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
-def _outcome(session: pytest.Session) -> Outcome:
+def _outcome(session: pytest.Session) -> Run:
     """Measure what is selected, once."""
     config = session.config
     if OUTCOME not in config.stash:
@@ -85,13 +84,6 @@ def _replay(benchmark: Any, set_ups: list[SetUp]) -> None:
     benchmark.pedantic(lambda: None, rounds=len(rounds), iterations=1)
 
 
-def _effect(ratio: Ratio) -> dict[str, float]:
-    """Time of the variant over time of its baseline, with the interval that holds it."""
-    found = ratio.estimate
-    ends = {"low": found.low, "high": found.high, "confidence": found.confidence}
-    return {"ratio": found.value, **ends, "n": found.n}
-
-
 @pytest.fixture
 def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
     """Hands the variant's samples to pytest-benchmark; skips with the reason where there are none."""
@@ -100,31 +92,21 @@ def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
     benchmark.group = group.name
 
     def hand_over() -> None:
-        import msgspec
+        from bench.runs import BLOCK, entry
 
         reason = group.question.skipped()
         if reason:
             benchmark.skipped = True
             pytest.skip(reason)
-        outcome = _outcome(request.session)
-        if case.name in outcome.failures:
-            benchmark.skipped = True
-            failure = outcome.failures[case.name]
-            pytest.fail("\n".join([f"{case.name}: {failure.reason}", *failure.last_lines]), pytrace=False)
-        known = outcome.measured[group.name][case.variant]
-        set_ups = [b.set_ups[case.variant] for b in outcome.blocks[group.name] if case.variant in b.set_ups]
-        _replay(benchmark, set_ups)
-        benchmark.extra_info[BLOCK] = {
-            "case": msgspec.to_builtins(case),
-            "images": known.images,
-            "images_per_s": msgspec.to_builtins(known.images_per_s),
-            "iteration_s": msgspec.to_builtins(known.iteration_s),
-            "first_call_s": msgspec.to_builtins(known.first_call_s),
-            "facts": known.facts,
-            "set_ups": msgspec.to_builtins(set_ups),
-            "effect": None if known.effect is None else _effect(known.effect),
-            "verdict": None if known.effect is None else known.effect.verdict,
-        }
+        run = _outcome(request.session)
+        for failure in run.failures:
+            if failure.case == case.name:
+                benchmark.skipped = True
+                pytest.fail("\n".join([f"{case.name}: {failure.reason}", *failure.last_lines]), pytrace=False)
+        _replay(
+            benchmark, [b.set_ups[case.variant] for b in run.blocks[group.name] if case.variant in b.set_ups]
+        )
+        benchmark.extra_info[BLOCK] = entry(run, group.name, case.variant)
 
     return hand_over
 
@@ -132,7 +114,9 @@ def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Our block at the top of the file."""
     if OUTCOME in config.stash:
-        output_json[BLOCK] = config.stash[OUTCOME].block()
+        from bench.runs import BLOCK, header
+
+        output_json[BLOCK] = header(config.stash[OUTCOME])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

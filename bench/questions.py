@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bench.records import CONTROL, Case, Measured, Setting
+from bench.records import CONTROL, Case, Estimate, Measured, Setting
 
 Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
@@ -35,7 +35,8 @@ class Question:
     """A question, answered by comparing variants with a baseline in one or more parts.
 
     ``headline`` names the part and variant whose ratio is to be known to ``target`` (half-width of
-    its interval, relative). ``answer`` turns results into sentences.
+    its interval, relative). ``answer`` turns results into sentences,
+    ``fits`` into the numbers that a plot needs.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Question:
     variants: dict[str, Variant]
     baseline: str
     answer: Callable[[Results], list[str]]
+    fits: Callable[[Results], dict[str, Estimate]] = lambda results: {}
     parts: dict[str, Part] = field(default_factory=lambda: {"step": Part()})
     fixed: Settings = field(default_factory=dict)
     control: bool = True  # measure the baseline against itself too

@@ -1,7 +1,8 @@
 """Everything that is known about a run, with units: one frozen record a stage.
 
 ``Case`` is what is measured, ``SetUp`` the raw samples of one set-up of it, ``Estimate`` and
-``Ratio`` what the statistics make of them, ``Answer`` what is said. Durations are seconds.
+``Ratio`` what the statistics make of them, ``Answer`` what is said, ``Run`` all of it together.
+Durations are seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA = 1  # of the files; raised when a field changes its meaning, told in bench.store
+SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.runs
 
 Setting = str | int | float | bool | list[str]
 Verdict = Literal["faster", "slower", "same", "undecided"]
@@ -62,6 +63,8 @@ class SetUp(msgspec.Struct, frozen=True, kw_only=True):
     rounds: list[Round]
     steady: bool
     facts: dict[str, float] = {}  # read after the last round
+    block: int = 0  # set-ups of one group with the same number had their rounds interleaved
+    invocation: int = 0
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A number and the interval that holds it."""
+    """A number and the interval that holds it; the interval of one value alone is endless."""
 
     value: float
     low: float
@@ -130,4 +133,66 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     asks: str
     sentences: list[str]
     warnings: list[str] = []
-    fits: dict[str, Estimate] = {}
+    fits: dict[str, Estimate] = {}  # what was fitted or recommended, for plots: "fixed_s", "recommended" ...
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a result was measured on. The host's name is left out: results are shared."""
+
+    cpu: str
+    architecture: str
+    cores_granted: float  # what affinity and the cgroup's quota leave of them
+    cores_there: int
+    memory_gib: int
+    system: str
+    accelerators: list[str]
+    kernel: str
+    load: float | None  # processes that want to run, averaged over a minute
+    governor: str | None
+    mhz: float | None
+    huge_pages: str | None
+    environment: dict[str, str]
+    python: str
+    source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
+
+    @property
+    def class_key(self) -> str:
+        """Equal for machines whose results may stand in one history."""
+        devices = ",".join(self.accelerators) or "no accelerator"
+        return (
+            f"{self.cpu} | {self.architecture} | {self.cores_granted:g} cores | {self.memory_gib} GiB | "
+            f"{self.system} | {devices}"
+        )
+
+
+class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine can do at best, and the build that was asked; medians."""
+
+    mxnet_gflop_per_s: float  # float32 matrix product of 1024 x 1024
+    numpy_gflop_per_s: float
+    memory_gb_per_s: float  # copy of an array beyond the cache, read and written
+    python_loops_per_s: float
+    mxnet: str
+    numpy: str
+    features: list[str]
+    libraries: list[str]  # BLAS and OpenMP in use
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a run found out, fresh or read from a file.
+
+    What a file of pytest-benchmark alone cannot tell is None or empty.
+    """
+
+    name: str  # for the reader: the file's name
+    measured_at: str | None = None  # ISO 8601
+    schema: int | None = SCHEMA  # of the file it came from; None without a block of ours
+    machine: Machine | None = None
+    ceilings: Ceilings | None = None
+    settings: dict[str, str] = {}
+    answers: list[Answer] = []
+    warnings: list[str] = []  # about the machine
+    failures: list[Failure] = []
+    spent_s: float = 0.0
+    measured: dict[str, dict[str, Measured]] = {}  # by group, then variant
+    blocks: dict[str, list[Block]] = {}  # by group: the raw samples

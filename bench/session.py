@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from bench.answers import answer, measured
 from bench.harness import Harness
-from bench.machine import Ceilings, Machine, collect, counters, measure_ceilings, warnings_about
+from bench.machine import collect, counters, measure_ceilings, warnings_about
 from bench.questions import Group, Question
-from bench.records import SCHEMA, Answer, Block, Failure, Measured
+from bench.records import Block, Run
 from bench.schedule import Progress, Schedule
 from bench.store import Identity, Journal, Line, read_journal
 from mtl_core.errors import UserError
@@ -29,38 +26,6 @@ def parse_duration(text: str) -> float:
     if not match or float(match[1]) <= 0:
         raise UserError(f"budget is {text!r}; expected a time above zero such as 90s, 5m or 1h")
     return float(match[1]) * _UNITS[match[2]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All that a run found out."""
-
-    machine: Machine
-    ceilings: Ceilings
-    settings: dict[str, str]
-    blocks: dict[str, list[Block]]
-    measured: dict[str, dict[str, Measured]]  # by group, then variant
-    answers: list[Answer]
-    failures: dict[str, Failure]
-    spent_s: float
-    warnings: list[str]  # about the machine
-
-    def block(self) -> dict[str, Any]:
-        """What stands under our key at the top of the result file."""
-        machine = msgspec.to_builtins(self.machine)
-        return {
-            "schema": SCHEMA,
-            "machine": machine,
-            "machine_class": self.machine.class_key,
-            "build": {n: getattr(self.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
-            "source": self.machine.source,
-            "settings": {**self.settings, "python": sys.version.split()[0]},
-            "ceilings": msgspec.to_builtins(self.ceilings),
-            "answers": msgspec.to_builtins(self.answers),
-            "warnings": self.warnings,
-            "failures": msgspec.to_builtins(list(self.failures.values())),
-            "spent_s": self.spent_s,
-        }
 
 
 @dataclass
@@ -85,7 +50,7 @@ class Session:
             "groups": ",".join(sorted(group.name for group in groups)),
         }
 
-    def measure(self, groups: list[Group]) -> Outcome:
+    def measure(self, groups: list[Group]) -> Run:
         """Measure the groups within the budget; each finished block is in the journal at once."""
         groups = [group for group in groups if group.question.skipped() is None]
         machine = collect()
@@ -104,14 +69,16 @@ class Session:
             if journal:
                 journal.close()
         questions: dict[str, Question] = {g.question.name: g.question for g in groups}
-        return Outcome(
+        return Run(
+            name="",
+            measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine=machine,
             ceilings=ceilings,
             settings=self.settings(groups),
             blocks=blocks,
-            measured={g.name: measured(g, blocks[g.name]) for g in groups},
+            measured={g.name: measured(g.cases, g.baseline, blocks[g.name]) for g in groups},
             answers=[answer(q, blocks, self.harness.failures) for q in questions.values()],
-            failures=dict(self.harness.failures),
+            failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             warnings=warnings_about(machine, before, counters()),
         )

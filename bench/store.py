@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from bench.records import Block, Failure
 from mtl_core.errors import UserError
-
-LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
+from mtl_core.files import write_whole
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,24 +32,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def write_atomically(path: Path, data: bytes) -> None:
     """The file has its old content or all of the new one, whatever happens.
 
-    Raises UserError when the folder cannot be written.
+    Raises UserError when it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}): choose another place with --json"
-        ) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, lambda file: file.write(data), "--json")
 
 
 class Journal:

@@ -8,17 +8,18 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records import Answer, Measured
-from reports.tables import Table, variants_table
+from reports.tables import Table, laid_out, variants_table
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 
 
 def table(model: Table) -> RichTable:
     """The table model in Rich; verdicts in words, colour only beside them."""
-    rich = RichTable(title=escape(model.title), title_justify="left", expand=False)
-    for column in model.columns:
-        rich.add_column(column.title, justify=column.align, overflow="fold")
-    for row in model.rows:
+    laid = laid_out(model)
+    rich = RichTable(title=escape(laid.title), title_justify="left", expand=False)
+    for heading, align in zip(laid.headings, laid.aligns, strict=True):
+        rich.add_column(escape(heading), justify=align, overflow="fold")
+    for row in laid.rows:
         rich.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     return rich
 

@@ -35,12 +35,13 @@ FLOORS = {
     "bench.workloads": 1,
     "bench.answers": 2,
     "bench.compare": 2,
+    "bench.runs": 2,
     "bench.verdict": 2,
     "bench.words": 2,
     "bench.benchmarks": 3,
     "reports": 4,
     "bench.__main__": 5,
-    "bench.cli": 5,
+    "bench.commands": 5,
     "bench.plugin": 5,
     "bench.progress": 5,
     "bench.session": 5,
@@ -65,16 +66,17 @@ WITHOUT_MXNET = {
     "mtl_core.config",
     "mtl_core.cost",
     "mtl_core.errors",
+    "mtl_core.files",
     "mtl_core.gpu_choice",
 }
 # Outside libraries and the only modules that may import them.
 ROOMS = {
     "mxnet": ("mtl_core._mxnet",),
-    "rich": ("reports", "bench.progress", "bench.__main__", "mtl_core.progress", "mtl_core.__main__"),
+    "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
     "plotly": ("reports",),
     "jinja2": ("reports",),
     "scipy": ("bench.stats", "bench.verdict"),
-    "typer": ("bench.cli", "bench.__main__", "mtl_core.__main__", "mtl_core.command_line"),
+    "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),
     "PIL": ("mtl_core.picture",),
 }
 
