@@ -66,6 +66,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def report(session: nox.Session) -> None:
+    """Make a page of a result file: python -m bench report. Arguments go on, such as ``-- RUN.json --open``."""
+    install(session)
+    session.run("python", "-m", "bench", "report", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
     install_with_mxnet(session)

@@ -25,6 +25,7 @@ QUESTION = Question(
         "flush": Variant(environment={"MTL_DENORMALS": "flush"}),
     },
     baseline="keep",
+    fixed={"batch_size": 128},
     answer=answer,
     control=False,
     rounds=EPOCHS,

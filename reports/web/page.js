@@ -1,0 +1,104 @@
+"use strict";
+// Draws the plots when they come into sight or the browser is idle, in the colours of the reader's setting.
+(() => {
+  const text = (id) => document.getElementById(id).textContent;
+  const plots = JSON.parse(text("plots"));
+  const drawn = new Set();
+  const settings = { responsive: true, displayModeBar: false, displaylogo: false, showTips: false };
+  let drawer = null;
+
+  const unpacked = async (id) => {
+    const packed = Uint8Array.from(atob(text(id)), (character) => character.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream);
+  };
+
+  const role = (name) => {
+    const variable = /^\d$/.test(name) ? `--s${name}` : `--${name}`;
+    return getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+  };
+
+  // A copy of the figure with each colour's role ("@faster") replaced by the colour.
+  const coloured = (value) => {
+    if (typeof value === "string") return /^@[a-z0-9]+$/.test(value) ? role(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, coloured(part)]));
+  };
+
+  const figure = (id) => {
+    const found = coloured(plots[id]);
+    if (matchMedia("(pointer: coarse)").matches) found.layout.dragmode = false; // a finger scrolls the page
+    return found;
+  };
+
+  const draw = (element) => {
+    if (!drawer || drawn.has(element.id) || !element.offsetWidth) return;
+    drawn.add(element.id);
+    const { data, layout } = figure(element.id);
+    drawer.newPlot(element, data, layout, settings).then(() => {
+      element.dataset.drawn = "yes";
+    });
+  };
+
+  const redraw = () => {
+    for (const id of drawn) {
+      const { data, layout } = figure(id);
+      drawer.react(id, data, layout, settings);
+    }
+  };
+
+  const all = [...document.querySelectorAll(".plot")];
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 30));
+  const drawNext = () => {
+    const next = all.find((element) => !drawn.has(element.id) && element.offsetWidth);
+    if (!next) {
+      document.documentElement.dataset.plots = "drawn";
+      return;
+    }
+    draw(next);
+    idle(drawNext);
+  };
+
+  const start = async () => {
+    const script = document.createElement("script");
+    script.textContent = await (await unpacked("library")).text();
+    document.head.append(script);
+    drawer = window.Plotly;
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+    }, { rootMargin: "200px" });
+    for (const element of all) seen.observe(element);
+    idle(drawNext);
+  };
+
+  for (const fold of document.querySelectorAll("details")) {
+    fold.addEventListener("toggle", () => fold.querySelectorAll(".plot").forEach(draw));
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // On paper the colours are the light ones, whatever the screen's are.
+  matchMedia("print").addEventListener("change", redraw);
+  window.addEventListener("beforeprint", () => {
+    all.forEach(draw);
+    redraw();
+  });
+
+  const button = document.getElementById("download");
+  if (button) {
+    button.addEventListener("click", async () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await (await unpacked("raw")).blob());
+      link.download = button.dataset.name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      document.getElementById("download-said").textContent = "Saved by the browser.";
+    });
+  }
+
+  start().catch(() => {
+    for (const element of all) {
+      element.textContent = "This browser cannot draw the plot; the numbers are in the table below.";
+      element.style.minHeight = "0";
+    }
+  });
+})();
