@@ -67,7 +67,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=DEFAULT)
 def report(session: nox.Session) -> None:
-    """Make a page of a result file: python -m bench report. Arguments go on, such as ``-- RUN.json --open``."""
+    """Make a page of a result: python -m bench report. Arguments go on, such as ``-- RUN.json --open``."""
     install(session)
     session.run("python", "-m", "bench", "report", *session.posargs)
 

@@ -12,6 +12,9 @@ from bench.records import Estimate, Verdict
 from reports.tables import Column, Table
 
 
+MOST_ROWS = 60  # of a table of set-ups
+
+
 @dataclass(frozen=True)
 class Axis:
     """What is counted along it, in which unit, and how."""
@@ -145,10 +148,13 @@ class Rounds:
     def table(self) -> Table:
         columns = (Column("set-up"), *(Column(told.name, "s") for told in self.series))
         most = max((len(times) for times in self.set_ups), default=0)
+        apart = -(-most // MOST_ROWS)
         rows = tuple(
-            (n + 1, *(times[n] if n < len(times) else None for times in self.set_ups)) for n in range(most)
+            (n + 1, *(times[n] if n < len(times) else None for times in self.set_ups))
+            for n in range(0, most, max(1, apart))
         )
-        return Table(f"{self.title}: time an iteration of each set-up", columns, rows)
+        which = "each set-up" if apart <= 1 else f"every {apart}th set-up"
+        return Table(f"{self.title}: time an iteration of {which}", columns, rows)
 
 
 Chart = Intervals | Lines | Bars | Rounds

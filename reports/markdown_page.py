@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reports.markdown import table, text
 from reports.page import Page, Section, shown_harmlessly
+from reports.tables import Table
+
+FIRST_ROWS = 8  # of what was decided
 
 
 def page(model: Page) -> str:
@@ -16,7 +20,7 @@ def page(model: Page) -> str:
 def _lines(model: Page) -> Iterator[str]:
     yield f"## {text(model.kind)}: {text(model.verdict)}\n"
     if model.decided is not None:
-        yield table(model.decided) if model.decided.rows else f"{text(model.decided.title)}: nothing.\n"
+        yield from _decided(model.decided)
     for answered in model.answers:
         yield f"**{text(answered.asks)}** {' '.join(map(text, answered.sentences))}\n"
     yield from _warnings(model.warnings)
@@ -29,6 +33,17 @@ def _lines(model: Page) -> Iterator[str]:
     if model.reproduce:
         yield "Measure it again:\n"
         yield _code(model.reproduce)
+
+
+def _decided(found: Table) -> Iterator[str]:
+    """The table, or its first rows with the rest folded: the answers shall be on the first screen too."""
+    if not found.rows:
+        yield f"{text(found.title)}: nothing.\n"
+        return
+    yield table(replace(found, rows=found.rows[:FIRST_ROWS]))
+    rest = found.rows[FIRST_ROWS:]
+    if rest:
+        yield from _folded(f"{len(rest)} more", [table(replace(found, rows=rest))])
 
 
 def _warnings(found: tuple[str, ...]) -> Iterator[str]:

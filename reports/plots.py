@@ -18,7 +18,8 @@ from reports.units import UNITS, bounded, number, ranged, scale_for, scaled
 
 Figure = dict[str, Any]
 SERIES = 6
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+# Seven signs and six colours, so that 42 variants differ in one or the other.
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 PATTERNS = ("", "/", "x", ".", "-", "+")
 # Pointing to where faster and slower lie on the axis.
@@ -29,6 +30,7 @@ VERDICT_SYMBOLS = {
     "undecided": "circle-open",
 }
 ROW = 30  # pixels
+FEW_ROUNDS = 60  # up to which a thin line joins them
 LONGEST_LABEL = 28  # characters
 # Round ratios that an axis may be marked at, below 1 and above.
 TICKS = (
@@ -70,7 +72,8 @@ def figures(chart: Chart) -> list[tuple[str, Figure]]:
 
 def label(text: str, longest: int = LONGEST_LABEL) -> str:
     """A text that Plotly shows as it is."""
-    return html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
+    shown = html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
+    return shown.replace("@", "&#64;")  # never taken for a colour's role
 
 
 def _layout(height: int, **more: Any) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def intervals(chart: Intervals) -> Figure:
     layout = _layout(
         80 + ROW * (len(rows) + len(headings)),
         xaxis=_axis(
-            "time over baseline's time: ◄ faster | slower ►",
+            "◄ faster | time ratio | slower ►",
             type="log",
             range=[log10(low), log10(high)],
             **_ticks(low, high),
@@ -286,7 +289,7 @@ def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) ->
         "y": [_short(_value(p.y) / size) for p in line.points],
         "yaxis": axis,
         "line": {"color": role, "width": 2, "dash": DASHES[number_ % SERIES]},
-        "marker": {"color": role, "symbol": SYMBOLS[number_ % SERIES], "size": 9},
+        "marker": {"color": role, "symbol": SYMBOLS[number_ % len(SYMBOLS)], "size": 9},
         "text": [
             f"{label(line.name, 60)} at {p.x:,.4g}<br>{html.escape(title)}: {_said(p.y, size)}"
             for p in line.points
@@ -369,19 +372,26 @@ def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
     """The unit of the rounds' times, and their axis: logarithmic when the variants lie far apart."""
     values = [t for told in chart.series for t in (told.by_size_s[0], told.by_size_s[-1])]
     size, name = scale_for("s", [min(values)])
-    log = {"type": "log"} if max(values) > 5 * min(values) else {}
+    log = {"type": "log", "dtick": "D2"} if max(values) > 5 * min(values) else {}
     return size, _axis(f"time an iteration, {name}", **log)
 
 
 def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
+    few = len(told.order) <= FEW_ROUNDS
     return {
         "type": "scatter",
-        "mode": "markers",
+        "mode": "lines+markers" if few else "markers",
         "name": label(told.name),
         "x": list(told.order),
         "y": [_short(seconds / size) for seconds in told.times_s],
         "customdata": list(told.set_ups),
-        "marker": {"color": f"@{n % SERIES + 1}", "symbol": SYMBOLS[n % SERIES], "size": 5, "opacity": 0.8},
+        "marker": {
+            "color": f"@{n % SERIES + 1}",
+            "symbol": SYMBOLS[n % len(SYMBOLS)],
+            "size": 7 if few else 5,
+            "opacity": 0.8,
+        },
+        "line": {"color": f"@{n % SERIES + 1}", "width": 0.7},
         "hovertemplate": f"{_no_template(label(told.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
         "%{y:.4g}<extra></extra>",
     }
@@ -436,7 +446,7 @@ def distribution(chart: Rounds) -> Figure:
                 "color": f"@{n % SERIES + 1}",
                 "size": 4,
                 "opacity": 0.55,
-                "symbol": SYMBOLS[n % SERIES],
+                "symbol": SYMBOLS[n % len(SYMBOLS)],
             },
             "line": {"color": f"@{n % SERIES + 1}", "width": 1.5},
             "fillcolor": "rgba(0,0,0,0)",
@@ -448,6 +458,6 @@ def distribution(chart: Rounds) -> Figure:
         80 + 46 * len(chart.series),
         showlegend=False,
         xaxis=axis,
-        yaxis=_axis(autorange="reversed", showgrid=False, fixedrange=True),
+        yaxis=_axis(type="category", autorange="reversed", showgrid=False, fixedrange=True),
     )
     return {"data": traces, "layout": layout}

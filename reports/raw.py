@@ -53,7 +53,7 @@ def _reduced(run: Run) -> bytes:
             for group, known in run.measured.items()
         },
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=1)
+    return msgspec.json.format(msgspec.json.encode(told, enc_hook=float), indent=1)
 
 
 def _rounds(run: Run, group: str, variant: str) -> list[dict[str, float]]:

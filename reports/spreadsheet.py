@@ -48,10 +48,14 @@ def _rows(table: Table) -> list[list[str | int | float | None]]:
 
 def _values(cell: Cell, wide: bool) -> list[str | int | float | None]:
     if isinstance(cell, Estimate):
-        ends = [end if isfinite(end) else None for end in (cell.low, cell.high)]
-        return [cell.value, *ends, cell.n]
-    told = _text(cell) if isinstance(cell, str) else cell
+        return [*(_number(x) for x in (cell.value, cell.low, cell.high)), cell.n]
+    told = _text(cell) if isinstance(cell, str) else _number(cell) if isinstance(cell, float) else cell
     return [told, None, None, None] if wide else [told]
+
+
+def _number(value: float) -> str:
+    """With all digits that mean something; an endless end is empty."""
+    return f"{value:.9g}" if isfinite(value) else ""
 
 
 def _text(told: str) -> str:

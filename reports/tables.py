@@ -116,10 +116,11 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
         Column("variant", align="left"),
         Column("time", "s"),
         Column("throughput", "images/s", ends=not alike),
+        Column("time ratio", note="below 1 is faster"),
+        Column("verdict", align="left"),
     )
-    if alike:
-        columns += (Column("time ratio", note="below 1 is faster"), Column("verdict", align="left"))
-    return Table(title, columns, tuple(_row(name, m)[: len(columns)] for name, m in known.items()))
+    shown = len(columns) if alike else 3
+    return Table(title, columns[:shown], tuple(_row(name, m)[:shown] for name, m in known.items()))
 
 
 def _row(name: str, known: Measured) -> tuple[Cell, ...]:

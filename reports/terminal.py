@@ -184,8 +184,8 @@ def _bar(share: float, width: int, plain: bool) -> str:
     """A bar of this share of the width, to an eighth of a character where there are such."""
     if plain:
         return "#" * round(share * width)
-    eighths = round(share * width * 8)
-    return "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
+    whole, eighth = divmod(round(share * width * 8), 8)
+    return "█" * whole + " ▏▎▍▌▋▊▉"[eighth].strip()
 
 
 def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:

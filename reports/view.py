@@ -16,8 +16,7 @@ from reports.units import number
 
 def run_page(run: Run, raw: Raw | None = None) -> Page:
     """The report of one run."""
-    asked = {answer.question for answer in run.answers}
-    answers = [*run.answers, *(_unasked(name) for name in _questions(run) if name not in asked)]
+    answers = _asked(run)
     return Page(
         title="What a multi-task network in MXNet costs",
         kind="Benchmark run",
@@ -37,23 +36,27 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
     )
 
 
-def _questions(run: Run) -> list[str]:
-    return list(dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
+def _asked(run: Run) -> list[Answer]:
+    """The run's answers, then whatever else was measured, under its own name."""
+    found = list(run.answers)
+    for group in run.measured:
+        if not any(_part(answer.question, group) for answer in found):
+            name = group.split("/", 1)[0]
+            found.append(Answer(question=name, asks=name, sentences=[]))
+    return found
 
 
-def _unasked(question: str) -> Answer:
-    """The section of what was measured without a question of ours."""
-    return Answer(question=question, asks=question, sentences=[])
+def _part(question: str, group: str) -> str | None:
+    """The part of this question that a group is; None where it belongs to another."""
+    if group == question:
+        return group
+    return group[len(question) + 1 :] if group.startswith(f"{question}/") else None
 
 
 def _groups(question: str, run: Run) -> dict[str, Known]:
     """The parts of a question, by their names."""
-    found = {}
-    for group, known in run.measured.items():
-        name, _, part = group.partition("/")
-        if name == question:
-            found[part or name] = known
-    return found
+    found = ((_part(question, group), known) for group, known in run.measured.items())
+    return {part: known for part, known in found if part is not None}
 
 
 def _comparisons(run: Run) -> list[tuple[str, str, Measured]]:
@@ -197,7 +200,7 @@ def _method(run: Run) -> tuple[str, ...]:
 def _reproduce(run: Run) -> tuple[str, ...]:
     if run.schema is None:
         return ()
-    names = " ".join(_questions(run))
+    names = " ".join(dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
     budget, seed = (run.settings.get(name, default) for name, default in (("budget", "5m"), ("seed", "0")))
     source = (run.machine.source if run.machine else None) or ""
     revision = source.partition("+")[0]
