@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from bench.records import Estimate, Verdict
 from reports.tables import Column, Table
 
-
 MOST_ROWS = 60  # of a table of set-ups
 
 

@@ -17,7 +17,9 @@ from rich.console import Console
 from bench.records import Estimate, Run
 from bench.runs import read_run
 from reports import html, markdown_page, spreadsheet, terminal
-from reports.page import Fold, Page, Raw, Section
+from reports.charts import Axis
+from reports.other_pages import courses, ratios, told_page
+from reports.page import Page, Raw
 from reports.plots import figures
 from reports.raw import raw_of
 from reports.tables import Column, Table
@@ -214,18 +216,26 @@ def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
 
 
 def test_other_pages_than_a_runs_are_rendered_too() -> None:
-    """What a comparison or a profile fills in: sections of its own, markup of its own."""
+    """What a comparison, a history or a profile hands over: sentences, tables, ratios, markup of its own."""
     table = Table("What differs", (Column("field", align="left"), Column("time", "s")), (("a", 0.0012),))
-    page = Page(
-        title="Two runs",
-        kind="Comparison",
-        verdict="One thing differs.",
-        sections=(
-            Section("Flames", figure="<svg id='flame'></svg>", tables=(table,), folds=(Fold("more"),)),
-        ),
+    ratio = Estimate(value=0.9, low=0.88, high=0.92, confidence=0.95, n=6)
+    page = told_page(
+        "Comparison",
+        "Two runs",
+        "One thing differs.",
+        sentences=["A is quicker than B."],
+        tables=[table],
+        charts=[
+            *ratios("Changes", [("step", "both", ratio, "faster"), ("step", "gone", None, None)], 0.02),
+            *ratios("Nothing", [], 0.02),
+            *courses("History", [("step", [ratio, ratio]), ("empty", [])], "run", Axis("time", "s")),
+            *courses("Nothing", [], "run", Axis("time", "s")),
+        ],
+        figure="<svg id='flame'></svg>",
     )
+    assert [chart.title for chart in page.sections[0].charts] == ["Changes", "History"]
     assert "<svg id='flame'></svg>" in html.page(page)
-    assert "1.20" in in_terminal(page, 80)
+    assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
     assert "| a | 1.20 |" in markdown_page.page(page)
     assert "a,0.0012" in spreadsheet.page(page)
 

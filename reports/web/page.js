@@ -6,6 +6,7 @@
   const drawn = new Set();
   const settings = { responsive: true, displayModeBar: false, displaylogo: false, showTips: false };
   let drawer = null;
+  const root = document.documentElement;
 
   const unpacked = async (id) => {
     const packed = Uint8Array.from(atob(text(id)), (character) => character.charCodeAt(0));
@@ -15,7 +16,7 @@
 
   const role = (name) => {
     const variable = /^\d$/.test(name) ? `--s${name}` : `--${name}`;
-    return getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+    return getComputedStyle(root).getPropertyValue(variable).trim();
   };
 
   // A copy of the figure with each colour's role ("@faster") replaced by the colour.
@@ -29,6 +30,7 @@
   const figure = (id) => {
     const found = coloured(plots[id]);
     if (matchMedia("(pointer: coarse)").matches) found.layout.dragmode = false; // a finger scrolls the page
+    if (root.classList.contains("paper")) found.layout.width = 660; // CSS pixels between the margins of A4
     return found;
   };
 
@@ -53,7 +55,7 @@
   const drawNext = () => {
     const next = all.find((element) => !drawn.has(element.id) && element.offsetWidth);
     if (!next) {
-      document.documentElement.dataset.plots = "drawn";
+      root.dataset.plots = "drawn";
       return;
     }
     draw(next);
@@ -76,12 +78,13 @@
     fold.addEventListener("toggle", () => fold.querySelectorAll(".plot").forEach(draw));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  // On paper the colours are the light ones, whatever the screen's are.
-  matchMedia("print").addEventListener("change", redraw);
-  window.addEventListener("beforeprint", () => {
-    all.forEach(draw);
+  const paper = (on) => {
+    if (root.classList.toggle("paper", on) && drawer) all.forEach(draw);
     redraw();
-  });
+  };
+  matchMedia("print").addEventListener("change", (change) => paper(change.matches));
+  window.addEventListener("beforeprint", () => paper(true));
+  window.addEventListener("afterprint", () => paper(false));
 
   const button = document.getElementById("download");
   if (button) {
