@@ -120,7 +120,7 @@ def intervals(chart: Intervals) -> Figure:
     layout = _layout(
         80 + ROW * (len(rows) + len(headings)),
         xaxis=_axis(
-            "◄ faster | time ratio | slower ►",
+            "◄ faster | slower ►",
             type="log",
             range=[log10(low), log10(high)],
             **_ticks(low, high),
@@ -273,7 +273,7 @@ def _places(chart: Lines) -> dict[str, Any]:
         {p.x for line in (*chart.lines, *chart.below) if line.drawn != "line" for p in line.points}
     )
     shown = places if len(places) <= 9 else places[:: -(-len(places) // 8)]
-    ticks = {"tickvals": shown, "ticktext": [f"{place:g}" for place in shown]}
+    ticks = {"tickvals": shown, "ticktext": [f"{place:g}" for place in shown], "tickangle": 0}
     return {"type": "log", **ticks} if chart.x.log else ticks
 
 

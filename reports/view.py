@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from re import fullmatch
+from shlex import quote
 
 from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Run
 from bench.verdict import ALPHA, TOLERANCE
@@ -27,7 +29,7 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
             if answer.sentences
         ),
         decided=_decided(run),
-        facts=(("File", run.name), *_when(run), *_machine(run.machine), *_ceilings(run.ceilings)),
+        facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings)),
         warnings=(*run.warnings, *(f"{f.case} could not be measured: {f.reason}" for f in run.failures)),
         sections=tuple(_section(answer, run) for answer in answers),
         method=_method(run),
@@ -105,7 +107,7 @@ def _last(case: str) -> str:
 
 
 def _when(run: Run) -> tuple[tuple[str, str], ...]:
-    told = [("Measured", _stamp(run.measured_at or ""))]
+    told = [("File", run.name), ("Measured", _stamp(run.measured_at or ""))]
     told.append(("Time spent", f"{run.spent_s:.0f} s" if run.spent_s else ""))
     return tuple((name, value) for name, value in told if value)
 
@@ -198,14 +200,15 @@ def _method(run: Run) -> tuple[str, ...]:
 
 
 def _reproduce(run: Run) -> tuple[str, ...]:
+    """Commands to paste: nothing from the file stands in them unquoted."""
     if run.schema is None:
         return ()
-    names = " ".join(dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
-    budget, seed = (run.settings.get(name, default) for name, default in (("budget", "5m"), ("seed", "0")))
+    names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
+    budget, seed = (quote(run.settings.get(name, usual)) for name, usual in (("budget", "5m"), ("seed", "0")))
     source = (run.machine.source if run.machine else None) or ""
     revision = source.partition("+")[0]
     return (
-        *([f"git checkout {revision}"] if revision else []),
+        *([f"git checkout {revision}"] if fullmatch(r"[0-9a-f]{7,64}", revision) else []),
         f"python -m bench run {names} --budget {budget} --seed {seed} --json run.json",
         "python -m bench report run.json --open",
     )

@@ -124,6 +124,9 @@ class TestHostileText:
         told = markdown_page.page(run_page(hostile(text)))
         assert not unsafe(told)
         assert len(told) < 60_000
+        told = "\n".join(
+            line for line in told.splitlines() if not line.startswith("    ")
+        )  # code, shown as it is
         assert re.findall(r"(?<!\\)<(?!/?(?:details|summary)>)", told) == []
         assert re.findall(r"^# ", told, flags=re.MULTILINE) == []
         assert "\njavascript:" not in told and not re.search(r"(?<!\\)\]\(", told)
@@ -159,6 +162,15 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
+
+
+def test_no_command_to_paste_runs_what_a_file_says() -> None:
+    page = run_page(hostile("x; rm -rf ~ $(id)"))
+    assert page.reproduce == (
+        "python -m bench run 'x; rm -rf ~ $(id)' --budget 'x; rm -rf ~ $(id)' --seed 'x; rm -rf ~ $(id)' "
+        "--json run.json",
+        "python -m bench report run.json --open",
+    )
 
 
 def test_a_page_is_below_its_limit_and_names_no_place_to_fetch_from() -> None:
