@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
-from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Run
+from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Run, Weather
 from bench.verdict import ALPHA, TOLERANCE
 from reports import history_of_rounds
 from reports.page import Answered, Fold, Page, Raw, Section
 from reports.shown import Known, charts_of
 from reports.tables import Cell, Column, Table, same_work, variants_table
-from reports.units import number
+from reports.units import number, scaled
 
 
 def run_page(run: Run, raw: Raw | None = None) -> Page:
@@ -29,7 +29,7 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
             if answer.sentences
         ),
         decided=_decided(run),
-        facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings)),
+        facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings), *_weather(run.weather)),
         warnings=(*run.warnings, *(f"{f.case} could not be measured: {f.reason}" for f in run.failures)),
         sections=tuple(_section(answer, run) for answer in answers),
         method=_method(run),
@@ -133,6 +133,8 @@ def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
         ("Memory", f"{machine.memory_gib} GiB"),
         ("Accelerators", ", ".join(machine.accelerators) or "none"),
         ("System", f"{machine.system}, kernel {machine.kernel}"),
+        ("Container", machine.container or ""),
+        ("Virtual machine", {True: "yes", False: "no", None: ""}[machine.virtual]),
         ("Load at the start", "" if machine.load is None else f"{machine.load:.2f} processes wanting to run"),
         ("Frequency governor", machine.governor or ""),
         ("Huge pages", machine.huge_pages or ""),
@@ -146,16 +148,38 @@ def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
 def _ceilings(ceilings: Ceilings | None) -> tuple[tuple[str, str], ...]:
     if ceilings is None:
         return ()
+    told = (
+        ("matrix product in MXNet", "mxnet_gflop_per_s", 1.0, "GFLOP/s"),
+        ("in NumPy", "numpy_gflop_per_s", 1.0, "GFLOP/s"),
+        ("memory", "memory_gb_per_s", 1.0, "GB/s"),
+        ("Python", "python_loops_per_s", 1e6, "million loops/s"),
+    )
+    shown = [f"{name} {_ceiling(ceilings, field, scale)} {unit}" for name, field, scale, unit in told]
     return (
         ("MXNet", f"{ceilings.mxnet}, NumPy {ceilings.numpy}"),
         ("Libraries", ", ".join(ceilings.libraries)),
-        (
-            "Ceilings",
-            f"matrix product {number(ceilings.mxnet_gflop_per_s)} GFLOP/s in MXNet and "
-            f"{number(ceilings.numpy_gflop_per_s)} in NumPy; memory {number(ceilings.memory_gb_per_s)} GB/s; "
-            f"Python {number(ceilings.python_loops_per_s / 1e6)} million loops/s",
-        ),
+        ("Ceilings", "; ".join(shown)),
     )
+
+
+def _ceiling(ceilings: Ceilings, field: str, scale: float) -> str:
+    """The median and, where the file tells it, the range of its repeats."""
+    value = number(getattr(ceilings, field), scale)
+    ends = ceilings.ranges.get(field, [])
+    return f"{value} ({number(ends[0], scale)} to {number(ends[-1], scale)})" if len(ends) == 2 else value
+
+
+def _weather(weather: Weather | None) -> tuple[tuple[str, str], ...]:
+    if weather is None:
+        return ()
+    told = (
+        ("Load at the end", "" if weather.load_after is None else f"{weather.load_after:.2f}"),
+        ("Taken by a hypervisor", f"{weather.steal_share:.1%} of the cores' time"),
+        ("Held back by a quota", "" if weather.throttled_s is None else f"{number(weather.throttled_s)} s"),
+        ("Throttled for heat", "" if weather.thermal_events is None else f"{weather.thermal_events} times"),
+        ("Most memory", scaled(weather.peak_memory_bytes, "bytes") if weather.peak_memory_bytes else ""),
+    )
+    return tuple((name, value) for name, value in told if value)
 
 
 def _section(answer: Answer, run: Run) -> Section:

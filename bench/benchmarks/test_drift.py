@@ -27,7 +27,6 @@ QUESTION = Question(
         "flush": Variant(environment={"MTL_DENORMALS": "flush"}),
     },
     baseline="keep",
-    fixed={"batch_size": 128},
     answer=answer,
     fixed={"images": 60_000, "batch_size": 128, "data": DATA},
     control=False,
