@@ -58,18 +58,22 @@ def page(model: Page) -> str:
     numbered: dict[str, Figure] = {}
     sections = [_section(number, section, numbered) for number, section in enumerate(model.sections)]
     library, script = _library(), _web("page.js")
-    return _template().render(
-        page=model,
-        sections=sections,
-        anchors={section["title"]: section["anchor"] for section in reversed(sections)},
-        decided=laid_out(model.decided) if model.decided else None,
-        verdicts=SIGNS,
-        policy=_policy(library, script),
-        style=_web("page.css"),
-        script=script,
-        plots=_in_script(numbered),
-        library=_packed_library(),
-        raw=packed(model.raw.content) if model.raw else "",
+    return (
+        _template()
+        .render(
+            page=model,
+            sections=sections,
+            anchors={section["title"]: section["anchor"] for section in reversed(sections)},
+            decided=laid_out(model.decided) if model.decided else None,
+            verdicts=SIGNS,
+            policy=_policy(library, script),
+            style=_web("page.css"),
+            script=script,
+            plots=_in_script(numbered),
+            library=_packed_library(),
+            raw=packed(model.raw.content) if model.raw else "",
+        )
+        .lstrip()
     )
 
 

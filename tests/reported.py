@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ HOSTILE = {
 }
 
 
+@cache
 def kept() -> Run:
     """A real run, thinned: five set-ups of each part."""
     return read_run(KEPT)
