@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.workloads.counting import Countable, operators_a_step
 from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
+from mtl_core.cost import cost
 from mtl_core.step import TrainingStep, denormal_share
 from mtl_core.synthetic import draw_digits
 
@@ -38,6 +40,17 @@ def batches_for(heads: tuple[Head, ...], batch_size: int, device: Any) -> list[t
     held = [mx.nd.array(array, ctx=device) for array in arrays]
     slices = [slice(i * batch_size, (i + 1) * batch_size) for i in range(count)]
     return [tuple(array[part].copy() for array in held) for part in slices]
+
+
+def facts_of(workload: Countable) -> dict[str, float]:
+    """Denormals, and the work of an iteration; the workload is not timed after this."""
+    steps = workload.training_steps
+    return {
+        "denormal_share": max(denormal_share(step) for step in steps),
+        "operators": float(sum(operators_a_step(workload, steps=1).values())),
+        "parameters": float(sum(array.size for step in steps for array in step.parameter_arrays())),
+        "training_flop": float(sum(cost(step.network.config).training_flop for step in steps)),
+    }
 
 
 class StepWorkload:
@@ -69,6 +82,10 @@ class StepWorkload:
         self.start = self.step.snapshot()
         self.done = 0
 
+    @property
+    def training_steps(self) -> list[TrainingStep]:
+        return [self.step]
+
     def _to_device(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(array.as_in_context(self.device) for array in batch)
 
@@ -89,7 +106,7 @@ class StepWorkload:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"denormal_share": denormal_share(self.step)}
+        return facts_of(self)
 
     def close(self) -> None:
         mx.nd.waitall()
@@ -101,6 +118,10 @@ class SeparateNetworks:
     def __init__(self, **settings: Any) -> None:
         self.parts = [StepWorkload(**{**settings, "heads": [head]}) for head in HEADS]
         self.images = self.parts[0].images
+
+    @property
+    def training_steps(self) -> list[TrainingStep]:
+        return [part.step for part in self.parts]
 
     def prepare(self) -> None:
         for part in self.parts:
@@ -118,7 +139,7 @@ class SeparateNetworks:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"denormal_share": max(part.facts()["denormal_share"] for part in self.parts)}
+        return facts_of(self)
 
     def close(self) -> None:
         for part in self.parts:
