@@ -153,6 +153,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     mhz: float | None
     huge_pages: str | None
     environment: dict[str, str]
+    address_randomisation: str | None = None  # Linux: "2" is full, "0" none
+    container: str | None = None  # "docker", "podman" ...; None outside one or where it cannot be told
+    virtual: bool | None = None  # whether the CPU says that a hypervisor is above it
     python: str
     source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
 
@@ -177,6 +180,18 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
     numpy: str
     features: list[str]
     libraries: list[str]  # BLAS and OpenMP in use
+    ranges: dict[str, list[float]] = {}  # least and most of each ceiling over its repeats
+
+
+class Weather(msgspec.Struct, frozen=True, kw_only=True):
+    """What else went on while it was measured; None where the system does not tell."""
+
+    load_before: float | None
+    load_after: float | None
+    steal_share: float  # of all cores' time, taken by a hypervisor
+    throttled_s: float | None  # time that the cgroup's quota held processes back
+    thermal_events: int | None  # throttlings for heat, over all cores
+    peak_memory_bytes: int | None = None  # of the coordinator and its workers at once
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +249,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
     answers: list[Answer] = []
     warnings: list[str] = []  # about the machine
+    weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0
     measured: dict[str, dict[str, Measured]] = {}  # by group, then variant

@@ -70,6 +70,7 @@ WITHOUT_MXNET = {
     "mtl_core.errors",
     "mtl_core.files",
     "mtl_core.gpu_choice",
+    "mtl_core.mnist",
 }
 # Outside libraries and the only modules that may import them.
 ROOMS = {
