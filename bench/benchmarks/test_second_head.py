@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Results, Variant
+from bench.questions import Part, Question, Quick, Results, Variant
 from bench.words import difference, interval, ratio_of, verdict_of
 from mtl_core.config import HEADS
 
@@ -34,9 +34,11 @@ QUESTION = Question(
         "both": Variant(settings={"heads": list(HEADS)}),
         "separate": Variant(workload="bench.workloads.steps:SeparateNetworks"),
     },
+    headline="step",
     baseline="digits",
-    fixed={"batch_size": 128, "mode": "hybridized"},
+    fixed={"batch_size": 128, "mode": "hybridized", "data": "synthetic"},
     answer=answer,
+    quick=Quick(parts=("step",)),
 )
 
 
