@@ -7,7 +7,11 @@ import math
 import numpy as np
 
 from bench.records import Estimate, Measured, Ratio
-from bench.stats import fit_line, inverse, t_interval
+from bench.stats import detectable, fit_line, geometric, inverse, t_interval
+from bench.verdict import judge
+
+# Facts of a workload that tell its work, and what they are called.
+WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
 def digits_for(estimate: Estimate) -> int:
@@ -27,10 +31,39 @@ def interval(estimate: Estimate) -> str:
 def as_fast(subject: str, known: Measured) -> str:
     """``Hybridizing makes the step 1.07x as fast (1.05 to 1.09)``; says so when nothing was decided."""
     assert known.effect is not None
-    sentence = f"{subject} {interval(inverse(known.effect.estimate))} as fast"
-    if known.effect.verdict == "undecided":
-        return f"{sentence}: {undecided(known.effect)}."
-    return f"{sentence}: {known.effect.verdict}."
+    return f"{subject} {interval(inverse(known.effect.estimate))} as fast: {verdict_of(known.effect)}."
+
+
+def ratio_of(one: Measured, other: Measured) -> Ratio:
+    """Time of one variant over time of another: the declared effect, or from their interleaved set-ups."""
+    if one.effect is not None and one.effect.baseline == other.case.name:
+        return one.effect
+    pairs = zip(one.times_s, other.times_s, strict=False)  # a variant that failed has fewer, its last missing
+    logs = np.log([mine / others for mine, others in pairs])
+    estimate = geometric(logs)
+    return Ratio(
+        case=one.case.name,
+        baseline=other.case.name,
+        estimate=estimate,
+        verdict=judge(estimate.low, estimate.high),
+        detectable=detectable(logs),
+    )
+
+
+def verdict_of(ratio: Ratio) -> str:
+    """The verdict's word; for undecided with what it takes to decide."""
+    return undecided(ratio) if ratio.verdict == "undecided" else ratio.verdict
+
+
+def difference(one: Measured, other: Measured) -> str:
+    """``28 operators a step (31 to 59) and 11 parameters (109,496 to 109,507)``: exact, so no interval."""
+    known = [fact for fact in WORK if fact in one.facts and fact in other.facts]
+    told = [_from_to(round(one.facts[fact]), round(other.facts[fact]), WORK[fact]) for fact in known]
+    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+
+
+def _from_to(before: int, after: int, what: str) -> str:
+    return f"{abs(after - before):,} {what} ({before:,} to {after:,})"
 
 
 def undecided(ratio: Ratio) -> str:

@@ -18,6 +18,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+import msgspec
+
 from bench.workload import Workload
 from mtl_core import denormals
 
@@ -72,6 +74,16 @@ class Worker:
     def facts(self) -> dict[str, Any]:
         assert self.workload is not None
         return self.workload.facts()
+
+    def count(self, workload: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Count, untimed, what a step of a workload does."""
+        from bench.workloads.counting import count
+
+        self.tear_down()
+        module, factory = workload.split(":")
+        build = getattr(importlib.import_module(module), factory)
+        counted: dict[str, Any] = msgspec.to_builtins(count(lambda: build(**settings)))
+        return counted
 
     def tear_down(self) -> dict[str, Any]:
         if self.workload is not None:

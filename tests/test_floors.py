@@ -38,6 +38,7 @@ FLOORS = {
     "bench.runs": 2,
     "bench.verdict": 2,
     "bench.words": 2,
+    "bench.work": 2,
     "bench.benchmarks": 3,
     "reports": 4,
     "bench.__main__": 5,
@@ -51,6 +52,7 @@ APART = 1
 INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
+    "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
 }
 # Of all that lies below it, a package may import only this.

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
     "report": ["python", "-m", "bench", "report"],
+    "work": ["python", "-m", "bench", "work"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest"],
     "tests_each": ["python", "-m", "pytest"],
