@@ -72,7 +72,12 @@ def test_without_a_file_the_others_are_printed(run_file: Path, form: str, start:
 
 def test_the_page_is_opened(run_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: bool(opened.append(url)))
+
+    def no_browser(url: str) -> bool:
+        opened.append(url)
+        return False
+
+    monkeypatch.setattr(webbrowser, "open", no_browser)
     assert "no browser was found" in called(run_file, "--open")
     assert opened == [run_file.with_suffix(".html").resolve().as_uri()]
 
