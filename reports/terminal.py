@@ -6,6 +6,7 @@ ASCII alone, and text from files is shown escaped.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from math import log
@@ -24,7 +25,8 @@ from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
-NAME, WIDEST = 28, 100  # characters of a row's name; of a plot
+NAME, WIDEST, GAP = 28, 100, 3  # characters of a row's name, of a plot, between columns
+LEAST_HEADING = 10  # characters of a line of a heading
 
 
 def table(model: Table, width: int | None = None) -> RichTable:
@@ -37,24 +39,26 @@ def table(model: Table, width: int | None = None) -> RichTable:
     columns = [list(column) for column in zip(*laid.rows, strict=True)] or [[] for _ in laid.headings]
     ranged = [place for place, cells in enumerate(columns) if any(cell.aside for cell in cells)]
     for place in ranged[:-1]:
-        if width is None or _width(laid.headings, columns) <= width:
+        if width is None or sum(_widths(laid.headings, columns)) + GAP * len(columns) <= width:
             break
         columns[place] = [Written(cell.main) for cell in columns[place]]
     rich = RichTable(
         title=Text(laid.title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
-    for heading, align in zip(laid.headings, laid.aligns, strict=True):
-        rich.add_column(Text(heading), justify=align, overflow="fold")
+    widths = _widths(laid.headings, columns)
+    for heading, align, needed in zip(laid.headings, laid.aligns, widths, strict=True):
+        lines = textwrap.wrap(heading, max(needed, LEAST_HEADING))
+        rich.add_column(Text("\n".join(lines)), justify=align, overflow="fold")
     for row in zip(*columns, strict=True):
         rich.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     return rich
 
 
-def _width(headings: Sequence[Written], columns: list[list[Written]]) -> int:
-    """Columns of text that a table takes; headings wrap between their words."""
-    longest = [max(map(len, str(heading).split()), default=0) for heading in headings]
+def _widths(headings: Sequence[Written], columns: list[list[Written]]) -> list[int]:
+    """What each column needs for its cells; headings wrap between their words."""
+    words = [max(map(len, str(heading).split()), default=0) for heading in headings]
     cells = [max(map(len, column), default=0) for column in columns]
-    return sum(map(max, zip(longest, cells, strict=True))) + 2 * len(columns)
+    return [max(both) for both in zip(words, cells, strict=True)]
 
 
 def show(console: Console, model: Page) -> None:

@@ -42,7 +42,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
-    parser.add_argument("--to", type=Path, default=Path("docs/images"))
+    parser.add_argument("--to", type=Path, default=Path("docs/images"), help="folder (default: %(default)s)")
     told = parser.parse_args()
     told.to.mkdir(parents=True, exist_ok=True)
     page = page_of(told.run)
@@ -59,6 +59,10 @@ def main() -> None:
                 told.to / f"report-{name}.png", (told.to / f"report-{name}.png").stat().st_size // 1000, "kB"
             )
         browser.close()
+    facts = dict(page.facts)
+    print(
+        "Measured", *(facts[name] for name in ("Measured", "Processor", "Cores") if name in facts), sep=", "
+    )
 
 
 def written(page: Page, folder: Path) -> dict[str, str]:
