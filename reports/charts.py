@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.records import Estimate, Verdict
+from bench.records import Estimate
 from reports.tables import Column, Table
 
 MOST_ROWS = 60  # of a table of set-ups
@@ -30,7 +30,7 @@ class Interval:
     part: str
     name: str
     ratio: Estimate
-    verdict: Verdict | None
+    verdict: str | None  # a verdict on ratios, or another word for what is known of it
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.records import Estimate, Verdict
+from bench.records import Estimate
 from reports.charts import Axis, Chart, Interval, Intervals, Line, Lines, Point
 from reports.page import Answered, Page, Raw, Section
 from reports.tables import Table
@@ -47,7 +47,7 @@ def told_page(
 
 
 def ratios(
-    title: str, found: Iterable[tuple[str, str, Estimate | None, Verdict | None]], tolerance: float
+    title: str, found: Iterable[tuple[str, str, Estimate | None, str | None]], tolerance: float
 ) -> tuple[Intervals, ...]:
     """One chart of ratios, each with its part, name, estimate and verdict; none where there is no ratio."""
     rows = tuple(

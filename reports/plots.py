@@ -116,7 +116,8 @@ def intervals(chart: Intervals) -> Figure:
     rows, headings = _rows(chart.rows)
     edge = 1 + chart.tolerance
     low, high = _reach(chart.rows, edge)
-    traces = [_verdict_trace(verdict, rows) for verdict in (*VERDICTS, None)]
+    found = dict.fromkeys((*VERDICTS, *(row.verdict for _, row in rows)))
+    traces = [_verdict_trace(verdict, rows) for verdict in found]
     layout = _layout(
         80 + ROW * (len(rows) + len(headings)),
         xaxis=_axis(
@@ -186,18 +187,18 @@ def _ticks(low: float, high: float) -> dict[str, Any]:
 
 def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dict[str, Any]:
     mine = [(place, row) for place, row in rows if row.verdict == verdict]
-    role = f"@{verdict}" if verdict else "@muted"
+    role = f"@{verdict}" if verdict in VERDICTS else "@muted"
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": verdict or "not judged",
+        "name": label(verdict or "not judged"),
         "x": [_short(row.ratio.value) for _, row in mine],
         "y": [place for place, _ in mine],
         "error_x": _errors([row.ratio for _, row in mine], 1.0, role),
         "marker": {"color": role, "symbol": VERDICT_SYMBOLS.get(verdict or "", "circle"), "size": 11},
         "text": [
             f"{label(f'{row.part}: {row.name}', 80)}<br>{ranged(row.ratio)} of the baseline's time"
-            f"<br>{verdict or 'not judged'}, {row.ratio.n} set-ups"
+            f"<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
             for _, row in mine
         ],
         "hovertemplate": "%{text}<extra></extra>",

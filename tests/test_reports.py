@@ -239,7 +239,7 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
         sentences=["A is quicker than B."],
         tables=[table],
         charts=[
-            *ratios("Changes", [("step", "both", ratio, "faster"), ("step", "gone", None, None)], 0.02),
+            *ratios("Changes", [("step", "both", ratio, "different"), ("step", "gone", None, None)], 0.02),
             *ratios("Nothing", [], 0.02),
             *courses("History", [("step", [ratio, ratio]), ("empty", [])], "run", Axis("time", "s")),
             *courses("Nothing", [], "run", Axis("time", "s")),
@@ -248,6 +248,7 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
     )
     assert [chart.title for chart in page.sections[0].charts] == ["Changes", "History"]
     assert "<svg id='flame'></svg>" in html.page(page)
+    assert "different" in json.dumps(figures(page.sections[0].charts[0]))
     assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
     assert "| a | 1.20 |" in markdown_page.page(page)
     assert "a,0.0012" in spreadsheet.page(page)
