@@ -9,7 +9,9 @@
   const root = document.documentElement;
 
   const unpacked = async (id) => {
-    const packed = Uint8Array.from(atob(text(id)), (character) => character.charCodeAt(0));
+    const told = atob(text(id));
+    const packed = new Uint8Array(told.length);
+    for (let place = 0; place < told.length; place += 1) packed[place] = told.charCodeAt(place);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream);
   };
@@ -67,6 +69,7 @@
     script.textContent = await (await unpacked("library")).text();
     document.head.append(script);
     drawer = window.Plotly;
+    if (all.length) draw(all[0]);
     const seen = new IntersectionObserver((entries) => {
       for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
     }, { rootMargin: "200px" });
