@@ -36,8 +36,10 @@
     return found;
   };
 
+  const shown = (element) => element.offsetWidth > 0 && !element.closest("details:not([open])");
+
   const draw = (element) => {
-    if (!drawer || drawn.has(element.id) || !element.offsetWidth) return;
+    if (!drawer || drawn.has(element.id) || !shown(element)) return;
     drawn.add(element.id);
     const { data, layout } = figure(element.id);
     drawer.newPlot(element, data, layout, settings).then(() => {
@@ -55,7 +57,7 @@
   const all = [...document.querySelectorAll(".plot")];
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 30));
   const drawNext = () => {
-    const next = all.find((element) => !drawn.has(element.id) && element.offsetWidth);
+    const next = all.find((element) => !drawn.has(element.id) && shown(element));
     if (!next) {
       root.dataset.plots = "drawn";
       return;
