@@ -126,7 +126,7 @@ class TutorialLoader:
         last_batch: LastBatch = "rollover",
     ) -> None:
         self.device = device
-        # Made here, it is inherited by the workers and removed with this process; their own would stay behind.
+        # Made here, the workers inherit it and it goes with this process; their own would stay behind.
         multiprocessing.util.get_temp_dir()
         images = mx.nd.array(split.images[..., None], dtype="uint8")  # (N, 28, 28, 1)
         dataset = mx.gluon.data.ArrayDataset(images, split.labels.astype(np.int32)).transform(_transform)
