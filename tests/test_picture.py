@@ -78,9 +78,7 @@ def test_a_lamp_on_one_side_is_evened_out(tmp_path: Path, left: float, top: floa
     pixels, did = from_file(path)
     rows, columns = np.nonzero(pixels > 100)
     assert "evened the light" in did
-    assert (
-        np.ptp(rows) == 19
-    )  # the stroke and nothing else; its mass is not its middle, being paler in the dark
+    assert np.ptp(rows) == 19  # the stroke and nothing else
     assert np.ptp(columns) <= 3
 
 
