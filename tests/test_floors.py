@@ -19,6 +19,7 @@ PACKAGES = ("bench", "mtl_core", "reports")
 FLOORS = {
     "mtl_core": 0,
     "bench": 0,
+    "bench.compared": 0,
     "bench.records": 0,
     "bench.questions": 0,
     "bench.workload": 0,
@@ -29,12 +30,14 @@ FLOORS = {
     "bench.pool": 1,
     "bench.profiler": 1,
     "bench.schedule": 1,
+    "bench.levels": 1,
     "bench.stats": 1,
     "bench.store": 1,
     "bench.worker": 1,
     "bench.workloads": 1,
     "bench.answers": 2,
     "bench.compare": 2,
+    "bench.history": 2,
     "bench.runs": 2,
     "bench.verdict": 2,
     "bench.words": 2,
@@ -56,7 +59,7 @@ MAY_USE = {
 # Of all that lies below it, a package may import only this.
 ONLY = {
     "mtl_core": ("mtl_core",),
-    "reports": ("reports", "bench.records", "bench.verdict"),
+    "reports": ("reports", "bench.compared", "bench.records", "bench.verdict"),
 }
 # What computes with MXNet outside mtl_core: it runs in a worker's process.
 IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")
