@@ -66,6 +66,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def compare(session: nox.Session) -> None:
+    """Compare result files: python -m bench compare. Arguments go on: ``-- before.json after.json``."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "compare", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
     install_with_mxnet(session)

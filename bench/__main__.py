@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from bench.commands.compare import compare
+from bench.commands.history import history
 from bench.commands.machine import machine
 from bench.commands.run import run
 from mtl_core.command_line import run as run_command_line
@@ -17,7 +18,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, machine, compare):
+for command in (run, machine, compare, history):
     app.command()(command)
 
 

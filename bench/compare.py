@@ -5,9 +5,10 @@ logarithms of their ratios differ by Welch's t (:func:`bench.stats.combined`), a
 error rate by Holm (:mod:`bench.verdict`): one for all ratios, one for all times, one for the means.
 
 Times of two runs are another matter even on one machine. The interval within a run knows how set-ups
-differ, not how the machine differs from hour to hour. So times are judged with a wider band: the
-tolerance, and on top of it the larger of ``DRIFT`` and how far the machine's own ceilings moved between
-the runs. A slower time inside that band is undecided, never slower.
+differ, not how the machine differs from hour to hour. So a time is faster or slower only beyond a wider
+band: the tolerance, and on top of it the larger of ``DRIFT`` and how far the machine's own ceilings moved
+between the runs. What lies inside that band is undecided: it may be the code's or the drift's. Such times
+are never called the same.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ def got_slower(comparison: Comparison) -> list[str]:
     """The benchmarks of one machine class that became slower, in the order of the comparison.
 
     A slower time counts. A larger ratio counts too, since it knows no drift, unless it is the
-    baseline's gain: its variant's own time is no worse, or the baseline's is better.
+    baseline's gain: the variant's own time was not seen to be worse, or the baseline's is faster.
     """
     times = {(b.name, c.label): c.time_verdict for b in comparison.benchmarks for c in b.changes}
     found = []
     for benchmark in comparison.benchmarks:
         for change in benchmark.changes:
             baseline = times.get((f"{benchmark.group}/{benchmark.baseline}", change.label))
-            excused = change.time_verdict in ("same", "faster") or baseline == "faster"
+            excused = change.time.high < 1 + comparison.tolerance or baseline == "faster"
             if change.time_verdict == "slower" or (change.ratio_verdict == "slower" and not excused):
                 found.append(benchmark.name)
     return list(dict.fromkeys(found))
@@ -121,14 +122,14 @@ def _check_alike(runs: Sequence[Run]) -> None:
         for group, variant in _keys(run):
             here = run.measured[group][variant]
             there, known = first.setdefault((group, variant), (run, here))
-            for field, mine, theirs in _case_differences(here, known):
+            for field, mine, theirs in case_differences(here, known):
                 raise UserError(
-                    f"{_name(group, variant)} is not the same benchmark: {field} is {theirs!r} in "
-                    f"{there.name} and {mine!r} in {run.name}; compare runs with equal {field}"
+                    f"{_name(group, variant)} is not the same benchmark: {field} is {theirs} in "
+                    f"{there.name} and {mine} in {run.name}; compare runs with equal {field}"
                 )
 
 
-def _case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, object, object]]:
+def case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, str, str]]:
     """(field, its value in each) where two cases of one name are not the same thing."""
     yield from _unequal("images", one.images, other.images)
     yield from _unequal("workload", one.case.workload, other.case.workload)
@@ -140,9 +141,10 @@ def _case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, obj
         yield from _unequal("baseline", one.effect.baseline, other.effect.baseline)
 
 
-def _unequal(field: str, mine: object, theirs: object) -> Iterable[tuple[str, object, object]]:
+def _unequal(field: str, mine: object, theirs: object) -> Iterable[tuple[str, str, str]]:
     if mine != theirs:
-        yield field, mine, theirs
+        told = ("not set" if value is None else repr(value) for value in (mine, theirs))
+        yield (field, *told)  # type: ignore[misc]
 
 
 def _side(lab: str, run: Run) -> Side:
@@ -218,7 +220,8 @@ def _benchmarks(
         for key in names:
             _add(times, (pair.label, key), _log_time(first, key), _log_time(runs[pair.label], key))
             _add(ratios, (pair.label, key), _log_ratio(first, key), _log_ratio(runs[pair.label], key))
-    of_ratios, of_times = _judged(ratios, pairs, lambda pair: tolerance), _judged(times, pairs, _band)
+    of_ratios = _judged(ratios, pairs, lambda pair: tolerance)
+    of_times = _with_drift(_judged(times, pairs, lambda pair: pair.time_band), pairs, tolerance)
     moved = {pair.label: pair for pair in pairs}
     for (lab, key), time in times.items():
         ratio = ratios.get((lab, key))
@@ -232,10 +235,6 @@ def _benchmarks(
         )
         changes[key].append(change)
     return [_benchmark(key, runs, changes[key]) for key in names]
-
-
-def _band(pair: Pair) -> float:
-    return pair.time_band
 
 
 def _add(
@@ -265,6 +264,16 @@ def _judged(
 def _word(verdict: Verdict, alike: bool) -> Judgement:
     """Faster and slower are said of one machine class only."""
     return "different" if verdict in ("faster", "slower") and not alike else verdict
+
+
+def _with_drift(
+    judged: dict[tuple[str, tuple[str, str]], Judgement], pairs: list[Pair], tolerance: float
+) -> dict[tuple[str, tuple[str, str]], Judgement]:
+    """Times inside a band that drift has widened are undecided: nobody knows what the drift hides."""
+    drifting = {pair.label for pair in pairs if pair.time_band > tolerance}
+    return {
+        key: "undecided" if word == "same" and key[0] in drifting else word for key, word in judged.items()
+    }
 
 
 def _log_time(run: Run, key: tuple[str, str]) -> Mean | None:

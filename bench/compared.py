@@ -103,3 +103,53 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, list[str]]  # by label: what other runs have
     tolerance: float
     warnings: list[str] = []
+
+
+class HistoricRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as a point in time."""
+
+    name: str
+    measured_at: str  # ISO 8601
+    source: str | None  # revision
+    build: dict[str, str]  # versions, for what changed beside the revision
+
+
+class LevelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """From one run on a series has another level."""
+
+    run: int  # the first run with the new level, by its place in the history
+    source: str | None  # its revision
+    ratio: Estimate  # new level over old; the interval knows nothing of the search for the place
+    before: int  # runs with the old level
+    after: int
+    p: float  # of so clear a change in any series of this machine by chance
+    same_source: bool  # the run before had this revision too: the code is not the cause
+    build: list[str]  # what else is not as it was in the run before
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of one benchmark over the runs of a machine class."""
+
+    benchmark: str
+    measure: Literal["throughput", "time ratio"]
+    values: list[float | None]  # by run; None where it was not measured or was another thing
+    changes: list[LevelChange]
+    note: str = ""  # why runs were left out, or why nothing could be tested
+
+
+class MachineHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """All runs of one machine class, oldest first."""
+
+    machine: str
+    runs: list[HistoricRun]
+    series: list[Series]
+    tested: int  # series with enough runs
+    least_runs: int
+    alpha: float  # error rate of one search over all series
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a store of results, by machine class."""
+
+    machines: list[MachineHistory]
+    left_out: list[str]

@@ -40,8 +40,8 @@ def _likeness(comparison: Comparison, pair: Pair) -> str:
         moved = max((abs(ratio - 1) for ratio in pair.ceilings.values()), default=0.0)
         return (
             f"{first} and {pair.label} are of one machine class. Its ceilings moved by up to {moved:.1%} "
-            f"between the runs: times are judged by a band of {pair.time_band:.1%}, ratios by "
-            f"{comparison.tolerance:.1%}."
+            f"between the runs: a time has to differ by {pair.time_band:.1%} to be called faster or slower, "
+            f"a ratio by {comparison.tolerance:.1%}."
         )
     why = f"they differ in {', '.join(pair.unlike)}" if pair.unlike else "the machine of one is not told"
     return (
@@ -162,6 +162,8 @@ def _value(field: Field, label: str) -> str:
     told = field.values[label]
     if told is None:
         return "unknown"
+    if field.name == "source":
+        return harmless(_short(told))
     lists = [set(value.split(", ")) for value in field.values.values() if value is not None]
     common = set.intersection(*lists)
     own = [part for part in told.split(", ") if part not in common]

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 
-from bench.compared import Benchmark, Change, Comparison
+from bench.compared import Benchmark, Change, Comparison, History
 from bench.records import Estimate
 from reports.text import harmless
 
@@ -68,3 +68,23 @@ def _estimate(name: str, told: Estimate | None) -> dict[str, Value]:
     """An estimate in four columns."""
     values = (told.value, told.low, told.high, told.n) if told else (None, None, None, None)
     return dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_n"), values, strict=True))
+
+
+def history(told: History) -> str:
+    """Every value of every series; ``level`` counts the levels from 0 on."""
+    return text(
+        {
+            "machine": machine.machine,
+            "benchmark": series.benchmark,
+            "measure": series.measure,
+            "measured_at": machine.runs[place].measured_at,
+            "source": machine.runs[place].source,
+            "file": machine.runs[place].name,
+            "value": value,
+            "level": sum(change.run <= place for change in series.changes),
+        }
+        for machine in told.machines
+        for series in machine.series
+        for place, value in enumerate(series.values)
+        if value is not None
+    )

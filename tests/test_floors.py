@@ -36,6 +36,7 @@ FLOORS = {
     "bench.worker": 1,
     "bench.workloads": 1,
     "bench.answers": 2,
+    "bench.collection": 2,
     "bench.compare": 2,
     "bench.history": 2,
     "bench.runs": 2,
@@ -54,6 +55,7 @@ APART = 1
 INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
+    "bench.levels": ("bench.stats",),  # means and their differences
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
 }
 # Of all that lies below it, a package may import only this.
@@ -78,7 +80,9 @@ ROOMS = {
     "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
     "plotly": ("reports",),
     "jinja2": ("reports",),
-    "scipy": ("bench.stats", "bench.verdict"),
+    "scipy": ("bench.levels", "bench.stats"),
+    "fsspec": ("bench.collection",),
+    "ruptures": ("bench.levels",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),
     "PIL": ("mtl_core.picture",),
 }

@@ -70,11 +70,12 @@ def compare(
     """
     from bench.compare import compare as compared
     from bench.compare import got_slower
+    from reports.text import harmless
 
     runs, left_out = _runs(paths)
     comparison = compared(runs, parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift"))
     for line in left_out:
-        typer.echo(f"left out: {line}", err=True)
+        typer.echo(f"left out: {harmless(line)}", err=True)
     if fail_on and not any(pair.alike for pair in comparison.pairs):
         fields = sorted({field for pair in comparison.pairs for field in pair.unlike}) or ["unknown machine"]
         raise UserError(
@@ -83,8 +84,6 @@ def compare(
     _write(_sorted(comparison, sort), form)
     slower = got_slower(comparison) if fail_on else []
     if slower:
-        from reports.text import harmless
-
         typer.echo(f"slower: {', '.join(map(harmless, slower))}", err=True)
         raise typer.Exit(SLOWER)
 
@@ -103,18 +102,18 @@ def parse_share(text: str, option: str) -> float:
 
 def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     """The runs in files and folders; of a folder what is no result file is left out, with the reason."""
+    from bench.collection import read_all
     from bench.runs import read_run
 
-    runs, left_out = [], []
+    runs: list[Run] = []
+    left_out: list[str] = []
     for path in paths:
         if not path.is_dir():
             runs.append(read_run(path))
             continue
-        for file in sorted(p for p in path.glob("*.json") if not p.name.startswith(".")):
-            try:
-                runs.append(read_run(file))
-            except UserError as error:
-                left_out.append(str(error))
+        found, lost = read_all(str(path))
+        runs += found
+        left_out += lost
     if len(runs) > MOST_RUNS:
         raise UserError(f"{len(runs)} runs given; compare takes up to {MOST_RUNS}, history any number")
     if len(runs) < 2:
