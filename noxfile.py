@@ -73,6 +73,13 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def work(session: nox.Session) -> None:
+    """Count exactly what a step does: python -m bench work. Arguments go on, such as ``-- --check``."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "work", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
     install_with_mxnet(session)

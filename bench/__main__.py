@@ -8,6 +8,7 @@ from bench.commands.compare import compare
 from bench.commands.history import history
 from bench.commands.machine import machine
 from bench.commands.run import run
+from bench.commands.work import work
 from mtl_core.command_line import run as run_command_line
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -18,7 +19,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, machine, compare, history):
+for command in (run, machine, compare, history, work):
     app.command()(command)
 
 

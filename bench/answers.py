@@ -100,7 +100,7 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
     for group in groups:
         mine = blocks.get(group.name, [])
         found += [line for line in [control_warning(group, mine)] if line]
-        if question.warm_up and 0 < len(mine) < FEW_SET_UPS:
+        if 0 < len(mine) < min(FEW_SET_UPS, question.least_blocks):
             found.append(f"{group.part}: few set-ups ({len(mine)}); a larger --budget narrows the intervals")
         unsteady = {s.case for block in mine for s in block.set_ups.values() if not s.steady}
         if unsteady:
@@ -108,9 +108,9 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
     return found
 
 
-def answer(question: Question, blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
-    """The question's sentences and warnings, from all its blocks."""
-    groups = question.groups()
+def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
+    """The sentences and warnings of one question, from the blocks of all its groups."""
+    question = groups[0].question
     results: Results = {g.part: measured(g.cases, g.baseline, blocks.get(g.name, [])) for g in groups}
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}

@@ -19,15 +19,15 @@ COPIED = 1 << 26  # bytes; beyond the caches of today's machines
 LOOPS = 200_000
 
 
-def median_s(act: Callable[[], Any]) -> float:
-    """Median duration after one call to warm up."""
+def durations_s(act: Callable[[], Any]) -> list[float]:
+    """Durations of repeated calls, after one to warm up."""
     act()
     spent = []
     for _ in range(REPEATS):
         start = time.perf_counter()
         act()
         spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
+    return spent
 
 
 def _loop() -> int:
@@ -44,11 +44,16 @@ def measure() -> dict[str, Any]:
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
     flop = 2 * SIDE**3 / 1e9
     libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in threadpool_info()}
+    done = {
+        "mxnet_gflop_per_s": (flop, lambda: mx.nd.dot(theirs, theirs).wait_to_read()),
+        "numpy_gflop_per_s": (flop, lambda: ours @ ours),
+        "memory_gb_per_s": (2 * COPIED / 1e9, lambda: np.copyto(target, source)),
+        "python_loops_per_s": (LOOPS, _loop),
+    }
+    rates = {name: [work / spent for spent in durations_s(act)] for name, (work, act) in done.items()}
     return {
-        "mxnet_gflop_per_s": flop / median_s(lambda: mx.nd.dot(theirs, theirs).wait_to_read()),
-        "numpy_gflop_per_s": flop / median_s(lambda: ours @ ours),
-        "memory_gb_per_s": 2 * COPIED / 1e9 / median_s(lambda: np.copyto(target, source)),
-        "python_loops_per_s": LOOPS / median_s(_loop),
+        **{name: statistics.median(values) for name, values in rates.items()},
+        "ranges": {name: [min(values), max(values)] for name, values in rates.items()},
         "mxnet": mx.__version__,
         "numpy": np.__version__,
         "features": sorted(n for n, f in mx.runtime.Features().items() if f.enabled),

@@ -15,7 +15,6 @@ from bench.records import Block, Case, Failure, Round, SetUp
 ROUND_S = 0.020  # the least work in a round
 COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteration count
 STEADY_WITHIN = 0.05  # two warm-up rounds this alike are steady
-MOST_WARM_UPS = 8  # rounds, then it is reported as never steady
 
 
 def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
@@ -54,9 +53,9 @@ class _SettingUp:
                 return last.iteration_s
             iterations *= 4
 
-    def become_steady(self, iterations: int) -> None:
-        """Discard rounds until two in a row agree, or the cap is reached."""
-        for _ in range(MOST_WARM_UPS):
+    def become_steady(self, iterations: int, most: int) -> None:
+        """Discard rounds until two in a row agree, or ``most`` are discarded: it never was steady then."""
+        for _ in range(most):
             self.warm_up.append(_round(self.worker, iterations))
             before, last = (r.iteration_s for r in self.warm_up[-2:])
             if abs(last - before) <= STEADY_WITHIN * before:
@@ -89,14 +88,24 @@ class Harness:
         seed: int,
         pool: Callable[[], WorkerPool] = WorkerPool,
         clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[str], None] = lambda group: None,
     ) -> None:
+        self.seed = seed
         self.rng = random.Random(seed)
         self.new_pool = pool
         self.pool = pool()
         self.clock = clock
+        self.observe = observe  # called untimed while everything of a group is set up
         self.invocation = 0
         self.failures: dict[str, Failure] = {}
         self.blocks_of: dict[str, int] = {}
+
+    def go_on_after(self, blocks: list[Block]) -> None:
+        """Count on from what an interrupted run had finished, in an order of its own."""
+        for block in blocks:
+            self.blocks_of[block.group] = max(self.blocks_of.get(block.group, 0), block.index + 1)
+            self.invocation = max(self.invocation, block.invocation + 1)
+        self.rng = random.Random(f"{self.seed} after {len(blocks)} blocks")
 
     def next_invocation(self) -> None:
         """Go on in fresh processes."""
@@ -111,12 +120,14 @@ class Harness:
         """One block: one observation of each ratio of the group."""
         start = self.clock()
         running = self._set_up(group)
-        if group.question.warm_up:
+        most = group.question.warm_ups
+        if most:
             self._guarded(running, lambda variant: variant.estimate())
             counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
-            self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant]))
+            self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant], most))
         else:
             counts = dict.fromkeys(running, 1)
+        self.observe(group.name)
         for _ in range(group.question.rounds):
             self._guarded(running, lambda v: v.rounds.append(_round(v.worker, counts[v.case.variant])))
         index = self.blocks_of.get(group.name, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from bench.records import Ceilings, Machine
+from bench.records import Ceilings, Machine, Weather
 from mtl_core.errors import UserError
 from mtl_core.gpu_choice import NoDriverError, ask_nvml
 
@@ -26,10 +27,13 @@ ROOT = Path("/")
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds since the machine started, over all its cores."""
+    """Readings that only grow, and the load; two of them tell what went on in between."""
 
-    steal_s: float
+    steal_s: float  # over all cores since the machine started, as total_s
     total_s: float
+    load: float | None = None
+    throttled_s: float | None = None
+    thermal_events: int | None = None
 
 
 def _text(path: Path) -> str | None:
@@ -133,40 +137,123 @@ def collect(root: Path = ROOT) -> Machine:
         system=system_name(root),
         accelerators=accelerators(),
         kernel=platform.release(),
-        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        load=load(),
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         mhz=_mhz(),
         huge_pages=_text(root / "sys/kernel/mm/transparent_hugepage/enabled"),
         environment=variables,
+        address_randomisation=_text(root / "proc/sys/kernel/randomize_va_space"),
+        container=container(root),
+        virtual=virtual(root),
         python=platform.python_version(),
         source=revision(Path(__file__).parent),
     )
 
 
-def counters() -> Counters:
-    """Steal and total time now; their growth over a run tells what a hypervisor took."""
+def container(root: Path = ROOT) -> str | None:
+    """The kind of container this runs in; None outside one or where it cannot be told."""
+    marks = {"docker": root / ".dockerenv", "podman": root / "run/.containerenv"}
+    for name, mark in marks.items():
+        if mark.exists():
+            return name
+    told = _text(root / "proc/1/cgroup") or ""
+    return next((n for n in ("kubepods", "docker", "lxc", "containerd") if n in told), None)
+
+
+def virtual(root: Path = ROOT) -> bool | None:
+    """Whether the CPU's flags name a hypervisor above this system."""
+    told = re.search(r"^flags\s*:(.*)$", _text(root / "proc/cpuinfo") or "", re.MULTILINE)
+    return "hypervisor" in told[1].split() if told else None
+
+
+def _throttled_s(root: Path) -> float | None:
+    """Seconds that the cgroup (version 2 or 1) held its processes back; None without such a count."""
+    for name, field, scale in (
+        ("cpu.stat", "throttled_usec", 1e-6),
+        ("cpu/cpu.stat", "throttled_time", 1e-9),
+    ):
+        told = re.search(rf"^{field} (\d+)$", _text(root / "sys/fs/cgroup" / name) or "", re.MULTILINE)
+        if told:
+            return int(told[1]) * scale
+    return None
+
+
+def _thermal_events(root: Path) -> int | None:
+    counts = [
+        _text(path)
+        for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
+    ]
+    known = [int(count) for count in counts if count and count.isdigit()]
+    return sum(known) if known else None
+
+
+def load() -> float | None:
+    """Processes that want to run, averaged over a minute; None where the system has no such number."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def counters(root: Path = ROOT) -> Counters:
+    """The growing counts of this machine now."""
     times = psutil.cpu_times()
-    return Counters(steal_s=float(getattr(times, "steal", 0.0)), total_s=float(sum(times)))
+    return Counters(
+        steal_s=float(getattr(times, "steal", 0.0)),
+        total_s=float(sum(times)),
+        load=load(),
+        throttled_s=_throttled_s(root),
+        thermal_events=_thermal_events(root),
+    )
 
 
-def warnings_about(machine: Machine, before: Counters, after: Counters) -> list[str]:
+def family_memory() -> int:
+    """Bytes of this process and all it started; shared pages count once (PSS) where Linux tells."""
+    held = 0
+    for member in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it ended meanwhile
+            told = member.memory_full_info()
+            held += int(getattr(told, "pss", told.rss))
+    return held
+
+
+def weather_between(before: Counters, after: Counters, peak_memory_bytes: int | None = None) -> Weather:
+    """What went on between two readings."""
+    total = after.total_s - before.total_s
+    return Weather(
+        load_before=before.load,
+        load_after=after.load,
+        steal_share=(after.steal_s - before.steal_s) / total if total > 0 else 0.0,
+        throttled_s=_growth(before.throttled_s, after.throttled_s),
+        thermal_events=_growth(before.thermal_events, after.thermal_events),
+        peak_memory_bytes=peak_memory_bytes,
+    )
+
+
+def _growth(before: Any, after: Any) -> Any:
+    return None if before is None or after is None else after - before
+
+
+def warnings_about(machine: Machine, weather: Weather) -> list[str]:
     """What made measuring hard, each with advice; empty on a good machine."""
     found = []
-    if machine.load is not None and machine.load > BUSY_SHARE * machine.cores_granted:
+    if weather.load_before is not None and weather.load_before > BUSY_SHARE * machine.cores_granted:
         found.append(
-            f"load {machine.load:.1f} on {machine.cores_granted:g} cores at the start: "
+            f"load {weather.load_before:.1f} on {machine.cores_granted:g} cores at the start: "
             "intervals are wider; stop other work and repeat"
         )
-    total = after.total_s - before.total_s
-    stolen = (after.steal_s - before.steal_s) / total if total > 0 else 0.0
-    if stolen > STOLEN_SHARE:
-        found.append(f"the hypervisor took {stolen:.1%} of the time: repeat when it is quieter")
+    if weather.steal_share > STOLEN_SHARE:
+        found.append(f"the hypervisor took {weather.steal_share:.1%} of the time: repeat when it is quieter")
+    if weather.throttled_s:
+        found.append(
+            f"the cgroup's CPU quota held processes back for {weather.throttled_s:.1f} s: "
+            "grant more CPU or set --threads to the cores granted"
+        )
+    if weather.thermal_events:
+        found.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
     if machine.governor not in (None, "performance"):
         found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
     if machine.cores_granted < machine.cores_there:
         found.append(
             f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet starts as many "
-            "threads as it sees; OMP_NUM_THREADS says otherwise"
+            "threads as it sees; --threads says otherwise"
         )
     return found
 

@@ -38,17 +38,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if FIXTURE not in metafunc.fixturenames:
         return
     question = metafunc.module.QUESTION
-    quick = metafunc.config.getoption("--mtl-quick")
-    cases = [(group, case) for group in question.groups(quick) for case in group.cases.values()]
+    groups = question.groups(_session(metafunc.config).asked)
+    cases = [(group, case) for group in groups for case in group.cases.values()]
     metafunc.parametrize(FIXTURE, cases, ids=[case.name for _, case in cases], indirect=True)
 
 
 def _session(config: pytest.Config) -> Session:
+    from bench.questions import Asked
     from bench.session import Session, parse_duration
 
     if SESSION not in config.stash:
+        try:
+            budget_s = parse_duration(config.getoption("--mtl-budget"))
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from None
         config.stash[SESSION] = Session(
-            budget_s=parse_duration(config.getoption("--mtl-budget")), seed=config.getoption("--mtl-seed")
+            budget_s=budget_s,
+            seed=config.getoption("--mtl-seed"),
+            asked=Asked(quick=config.getoption("--mtl-quick")),
         )
     return config.stash[SESSION]
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -42,7 +42,12 @@ class WorkerProcess:
     """``python -m bench.worker`` in a process group of its own."""
 
     def __init__(
-        self, environment: dict[str, str], *, root: Path | None = None, limit_s: float = COMMAND_LIMIT_S
+        self,
+        environment: dict[str, str],
+        *,
+        inherited: Mapping[str, str] = os.environ,
+        root: Path | None = None,
+        limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.limit_s = limit_s
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
@@ -51,7 +56,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
-            env={**os.environ, **environment},
+            env={**inherited, **environment},
             cwd=root or Path(__file__).parent.parent,
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )

@@ -9,6 +9,7 @@ from bench.records import CONTROL, Case, Estimate, Measured, Setting
 
 Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
+BESIDE_HEADLINE = 3.0  # times wider may the interval of a part be that is not the headline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +32,41 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quick:
+    """What a quick run asks of a question; what it does not give stays as it is."""
+
+    variants: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=dict)
+    rounds: int | None = None
+
+    def chosen(self, variants: dict[str, Variant]) -> dict[str, Variant]:
+        """Those of the variants that a quick run measures; all where none is named."""
+        return {name: v for name, v in variants.items() if name in self.variants} or variants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How the questions are asked: quickly or in full, and what the user fixed otherwise.
+
+    ``settings`` replace what a question names in ``fixed`` and nothing else; ``environment`` is given
+    to every worker, but for what a variant sets by itself.
+    """
+
+    quick: bool = False
+    settings: Settings = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+AS_DECLARED = Asked()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """A question, answered by comparing variants with a baseline in one or more parts.
 
-    ``headline`` names the part and variant whose ratio is to be known to ``target`` (half-width of
-    its interval, relative). ``answer`` turns results into sentences,
+    The ratios of the part ``headline`` are to be known to ``target`` (half-width of the interval,
+    relative), those of the others to three times that. ``answer`` turns results into sentences,
     ``fits`` into the numbers that a plot needs.
     """
 
@@ -50,35 +81,50 @@ class Question:
     fixed: Settings = field(default_factory=dict)
     control: bool = True  # measure the baseline against itself too
     rounds: int = 8  # a set-up
-    target: float = 0.008
-    warm_up: bool = True  # off where the course of time is what is measured
+    headline: str | None = None  # a part; without it all are
+    target: float = 0.01
+    warm_ups: int = 8  # rounds at most, until two agree; none where the course of time is what is measured
     least_blocks: int = 4
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
-    quick: tuple[str, ...] = ()  # the variants of a quick run; all without
+    quick: Quick = Quick()
 
-    def groups(self, quick: bool = False) -> list[Group]:
+    def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
         """One group a part: the cases compared with one another."""
-        asked = self
-        if quick and self.quick:
-            asked = replace(self, variants={name: self.variants[name] for name in self.quick})
-        return [asked._group(name, part) for name, part in asked.parts.items()]
+        mine = self._in_haste() if asked.quick else self
+        mine = replace(mine, fixed={name: asked.settings.get(name, s) for name, s in mine.fixed.items()})
+        return [mine._group(name, part, asked.environment) for name, part in mine.parts.items()]
 
-    def _group(self, name: str, part: Part) -> Group:
+    def _in_haste(self) -> Question:
+        """The question of a quick run: no interval without two set-ups, so three, and less of the rest."""
+        quick = self.quick
+        parts = {name: self.parts[name] for name in quick.parts or self.parts}
+        return replace(
+            self,
+            variants=quick.chosen(self.variants),
+            parts={n: replace(p, variants=p.variants and quick.chosen(p.variants)) for n, p in parts.items()},
+            fixed={**self.fixed, **quick.settings},
+            rounds=quick.rounds or self.rounds,
+            least_blocks=min(3, self.least_blocks),
+        )
+
+    def _group(self, name: str, part: Part, environment: dict[str, str]) -> Group:
         baseline = part.baseline or self.baseline
         variants = dict(part.variants or self.variants)
         if self.control:
             variants[CONTROL] = variants[baseline]
-        cases = {v: self._case(name, part, v, variant) for v, variant in variants.items()}
+        cases = {v: self._case(name, part, v, variant, environment) for v, variant in variants.items()}
         return Group(question=self, part=name, baseline=baseline, cases=cases)
 
-    def _case(self, name: str, part: Part, variant_name: str, variant: Variant) -> Case:
+    def _case(
+        self, name: str, part: Part, variant_name: str, variant: Variant, environment: dict[str, str]
+    ) -> Case:
         return Case(
             question=self.name,
             part=name,
             variant=variant_name,
             workload=variant.workload or part.workload or self.workload,
             settings={**self.fixed, **part.settings, **variant.settings},
-            environment=variant.environment,
+            environment={**environment, **variant.environment},
         )
 
 
@@ -94,3 +140,9 @@ class Group:
     @property
     def name(self) -> str:
         return f"{self.question.name}/{self.part}"
+
+    @property
+    def target(self) -> float:
+        """The half-width, relative, to which the ratios are to be known."""
+        headline = self.question.headline
+        return self.question.target * (1.0 if headline in (None, self.part) else BESIDE_HEADLINE)

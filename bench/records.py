@@ -14,6 +14,7 @@ import msgspec
 SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.runs
 
 Setting = str | int | float | bool | list[str]
+Count = int | float
 Verdict = Literal["faster", "slower", "same", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("faster", "slower", "same", "undecided")
 CONTROL = "control"  # the name of the variant that is the baseline once more
@@ -152,6 +153,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     mhz: float | None
     huge_pages: str | None
     environment: dict[str, str]
+    address_randomisation: str | None = None  # Linux: "2" is full, "0" none
+    container: str | None = None  # "docker", "podman" ...; None outside one or where it cannot be told
+    virtual: bool | None = None  # whether the CPU says that a hypervisor is above it
     python: str
     source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
 
@@ -176,6 +180,59 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
     numpy: str
     features: list[str]
     libraries: list[str]  # BLAS and OpenMP in use
+    ranges: dict[str, list[float]] = {}  # least and most of each ceiling over its repeats
+
+
+class Weather(msgspec.Struct, frozen=True, kw_only=True):
+    """What else went on while it was measured; None where the system does not tell."""
+
+    load_before: float | None
+    load_after: float | None
+    steal_share: float  # of all cores' time, taken by a hypervisor
+    throttled_s: float | None  # time that the cgroup's quota held processes back
+    thermal_events: int | None  # throttlings for heat, over all cores
+    peak_memory_bytes: int | None = None  # of the coordinator and its workers at once
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training step does, counted exactly: the same on every machine, without noise.
+
+    A number that is no whole one is a share: 0.1 is once in ten steps. ``bench.workloads.counting``
+    says how each is counted.
+    """
+
+    operators: dict[str, Count]  # run by the engine in a step, by MXNet's name
+    pushes: Count  # to the engine in a step; operators bulked together are one
+    calls: dict[str, Count]  # from Python into MXNet in a step that start work: operators, graphs, backward
+    synchronisations: dict[str, Count]  # in a step, by the call that waits
+    copies: dict[str, Count]  # of arrays in a step, by where from and to
+    graphs_traced: int  # until the first steps are done
+    graphs_retraced: Count  # in each later step
+    parameters: int
+    parameter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    flop: int  # for an image in training, by the formulas of mtl_core.cost
+    waited_at: dict[str, list[str]] = {}  # the lines that waited, by the call; neither kept nor compared
+
+
+class WorkChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One counter of one or more steps that is not what it was."""
+
+    steps: list[str]  # "step/hybridized": all that changed in just this way
+    counter: str  # a field of Work
+    before: Count | None  # None: there was no such step
+    after: Count | None  # None: there is no such step any more
+    parts: dict[str, Count] = {}  # what it is made of, by name: how many more
+    places: list[str] = []  # lines of code to look at
+
+    @property
+    def growth(self) -> float:
+        """Relative to what there was: 0.5 is half more, endless where there was nothing."""
+        before, after = self.before or 0, self.after or 0
+        if before == after:  # other parts, in all as many
+            return 0.0
+        return (after - before) / before if before else float("inf")
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +249,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
     answers: list[Answer] = []
     warnings: list[str] = []  # about the machine
+    weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0
     measured: dict[str, dict[str, Measured]] = {}  # by group, then variant

@@ -28,6 +28,7 @@ from bench.records import (
     Ratio,
     Run,
     SetUp,
+    Weather,
 )
 from bench.stats import geometric, inverse
 from mtl_core.errors import UserError
@@ -49,6 +50,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
     answers: list[Answer] = []
     warnings: list[str] = []
+    weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0
 
@@ -72,6 +74,7 @@ def header(run: Run) -> dict[str, Any]:
         settings=run.settings,
         answers=run.answers,
         warnings=run.warnings,
+        weather=run.weather,
         failures=run.failures,
         spent_s=run.spent_s,
     )
@@ -244,6 +247,7 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         settings=told.settings,
         answers=told.answers,
         warnings=told.warnings,
+        weather=told.weather,
         failures=told.failures,
         spent_s=told.spent_s,
         measured={group: _measured(members, blocks[group]) for group, members in groups.items()},

@@ -12,7 +12,8 @@ from bench.questions import Group
 from bench.records import Block, Failure
 from bench.stats import log_effects, t_interval
 
-BLOCKS_AN_INVOCATION = 3  # of each group in the first pass, before the processes are started anew
+RENEW_AT = (1 / 3, 2 / 3)  # of the budget spent: the processes are started anew, an invocation each
+LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
 
 @dataclass
@@ -33,7 +34,7 @@ def uncertainty(group: Group, blocks: list[Block]) -> float:
         effects = log_effects(blocks, variant, baseline)
         if variant != baseline and len(effects):
             widths.append((t_interval(effects).high - t_interval(effects).low) / 2)
-    return max(widths, default=0.0) / group.question.target
+    return max(widths, default=0.0) / group.target
 
 
 @dataclass
@@ -50,15 +51,16 @@ class Schedule:
     clock: Callable[[], float] = time.monotonic
     spent_before_s: float = 0.0
     blocks: dict[str, list[Block]] = field(default_factory=dict)
+    renew_at: list[float] = field(default_factory=list, init=False)  # seconds spent
 
     def run(self) -> dict[str, list[Block]]:
         """Every group its least number of blocks, then the neediest until the budget is spent."""
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
+        renews = RENEW_AT if self.budget_s >= LEAST_TO_RENEW_S else ()
+        self.renew_at = [share * self.budget_s for share in renews if share * self.budget_s > self.spent_s()]
         for rounds in range(max((g.question.least_blocks for g in self.groups), default=0)):
-            if rounds and rounds % BLOCKS_AN_INVOCATION == 0:
-                self.next_invocation()
             self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.question.least_blocks)
         self._spend_the_rest()
         return self.blocks
@@ -73,6 +75,9 @@ class Schedule:
                 self._one(group)
 
     def _one(self, group: Group) -> None:
+        if self.renew_at and self.spent_s() > self.renew_at[0]:
+            self.renew_at.pop(0)
+            self.next_invocation()
         blocks = self.blocks[group.name]
         self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
         block = self.measure(group)
@@ -80,15 +85,11 @@ class Schedule:
         self.finished(block)
 
     def _spend_the_rest(self) -> None:
-        renew_at = [self.budget_s * share for share in (0.5, 0.75)]
         while True:
             spent = self.spent_s()
             affordable = [g for g in self._open() if spent + self._cost(g) <= self.budget_s]
             if not affordable:
                 return
-            if renew_at and spent > renew_at[0]:
-                renew_at = [at for at in renew_at if at > spent]
-                self.next_invocation()
             self._one(max(affordable, key=lambda g: self._need(g)))
 
     def _open(self) -> list[Group]:

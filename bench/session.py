@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -10,8 +11,15 @@ from pathlib import Path
 
 from bench.answers import answer, measured
 from bench.harness import Harness
-from bench.machine import collect, counters, measure_ceilings, warnings_about
-from bench.questions import Group, Question
+from bench.machine import (
+    collect,
+    counters,
+    family_memory,
+    measure_ceilings,
+    warnings_about,
+    weather_between,
+)
+from bench.questions import AS_DECLARED, Asked, Group
 from bench.records import Block, Run
 from bench.schedule import Progress, Schedule
 from bench.store import Identity, Journal, Line, read_journal
@@ -28,6 +36,25 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+class PeakMemory:
+    """The most memory that this process and its workers had at once, shared pages counted once.
+
+    Looked at while a group is set up for the first times, since later set-ups need as much again.
+    """
+
+    LOOKS = 2  # a group
+
+    def __init__(self) -> None:
+        self.peak_bytes: int | None = None
+        self.looks: Counter[str] = Counter()
+
+    def __call__(self, group: str) -> None:
+        self.looks[group] += 1
+        if self.looks[group] <= self.LOOKS:
+            held = family_memory()
+            self.peak_bytes = held if self.peak_bytes is None else max(held, self.peak_bytes)
+
+
 @dataclass
 class Session:
     """The settings of a run and its workers."""
@@ -36,11 +63,14 @@ class Session:
     seed: int = 0
     journal_path: Path | None = None
     resume: bool = False
+    asked: Asked = AS_DECLARED
     show: Callable[[Progress], None] = lambda progress: None
     harness: Harness = field(init=False)
+    memory: PeakMemory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.harness = Harness(self.seed)
+        self.memory = PeakMemory()
+        self.harness = Harness(self.seed, observe=self.memory)
 
     def settings(self, groups: list[Group]) -> dict[str, str]:
         """What a resumed run must have in common with the interrupted one."""
@@ -48,6 +78,9 @@ class Session:
             "budget": f"{self.budget_s:g}s",
             "seed": str(self.seed),
             "groups": ",".join(sorted(group.name for group in groups)),
+            "quick": str(self.asked.quick),
+            **{name: str(value) for name, value in self.asked.settings.items()},
+            **self.asked.environment,
         }
 
     def measure(self, groups: list[Group]) -> Run:
@@ -59,8 +92,8 @@ class Session:
         )
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
-        ceilings = measure_ceilings()
         before = counters()
+        ceilings = measure_ceilings()
         schedule = self._schedule(groups, done, journal)
         try:
             blocks = schedule.run()
@@ -68,7 +101,9 @@ class Session:
             self.harness.close()
             if journal:
                 journal.close()
-        questions: dict[str, Question] = {g.question.name: g.question for g in groups}
+        weather = weather_between(before, counters(), self.memory.peak_bytes)
+        questions = {g.question.name: g.question for g in groups}
+        parts = [question.groups(self.asked) for question in questions.values()]  # the unselected too
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -77,10 +112,11 @@ class Session:
             settings=self.settings(groups),
             blocks=blocks,
             measured={g.name: measured(g.cases, g.baseline, blocks[g.name]) for g in groups},
-            answers=[answer(q, blocks, self.harness.failures) for q in questions.values()],
+            answers=[answer(groups_of_one, blocks, self.harness.failures) for groups_of_one in parts],
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
-            warnings=warnings_about(machine, before, counters()),
+            weather=weather,
+            warnings=warnings_about(machine, weather),
         )
 
     def _schedule(self, groups: list[Group], done: list[Line], journal: Journal | None) -> Schedule:
@@ -90,6 +126,8 @@ class Session:
                 blocks.setdefault(line.block.group, []).append(line.block)
             if line.failure:
                 self.harness.failures[line.failure.case] = line.failure
+        if done:
+            self.harness.go_on_after([line.block for line in done if line.block])
         told = set(self.harness.failures)
 
         def finished(block: Block) -> None:

@@ -139,7 +139,7 @@ def detectable(log_values: Floats, confidence: float = CONFIDENCE, power: float 
     n = len(log_values)
     if n < 2:
         return float("inf")
-    error = float(np.std(log_values, ddof=1)) / np.sqrt(n)
+    error = float(np.std(log_values, ddof=1)) / math.sqrt(n)
     reach = stats.t.ppf(0.5 + confidence / 2, n - 1) + stats.t.ppf(power, n - 1)
     return float(np.expm1(reach * error))
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bench.records import Estimate, Measured, Ratio
-from bench.stats import fit_line, inverse, t_interval
+from bench.stats import detectable, fit_line, geometric, inverse, t_interval
+from bench.verdict import judge
+
+# Facts of a workload that tell its work, and what they are called.
+WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
 def digits_for(estimate: Estimate) -> int:
@@ -25,10 +31,39 @@ def interval(estimate: Estimate) -> str:
 def as_fast(subject: str, known: Measured) -> str:
     """``Hybridizing makes the step 1.07x as fast (1.05 to 1.09)``; says so when nothing was decided."""
     assert known.effect is not None
-    sentence = f"{subject} {interval(inverse(known.effect.estimate))} as fast"
-    if known.effect.verdict == "undecided":
-        return f"{sentence}: {undecided(known.effect)}."
-    return f"{sentence}: {known.effect.verdict}."
+    return f"{subject} {interval(inverse(known.effect.estimate))} as fast: {verdict_of(known.effect)}."
+
+
+def ratio_of(one: Measured, other: Measured) -> Ratio:
+    """Time of one variant over time of another: the declared effect, or from their interleaved set-ups."""
+    if one.effect is not None and one.effect.baseline == other.case.name:
+        return one.effect
+    pairs = zip(one.times_s, other.times_s, strict=False)  # a variant that failed has fewer, its last missing
+    logs = np.log([mine / others for mine, others in pairs])
+    estimate = geometric(logs)
+    return Ratio(
+        case=one.case.name,
+        baseline=other.case.name,
+        estimate=estimate,
+        verdict=judge(estimate.low, estimate.high),
+        detectable=detectable(logs),
+    )
+
+
+def verdict_of(ratio: Ratio) -> str:
+    """The verdict's word; for undecided with what it takes to decide."""
+    return undecided(ratio) if ratio.verdict == "undecided" else ratio.verdict
+
+
+def difference(one: Measured, other: Measured) -> str:
+    """``28 operators a step (31 to 59) and 11 parameters (109,496 to 109,507)``: exact, so no interval."""
+    known = [fact for fact in WORK if fact in one.facts and fact in other.facts]
+    told = [_from_to(round(one.facts[fact]), round(other.facts[fact]), WORK[fact]) for fact in known]
+    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+
+
+def _from_to(before: int, after: int, what: str) -> str:
+    return f"{abs(after - before):,} {what} ({before:,} to {after:,})"
 
 
 def undecided(ratio: Ratio) -> str:
@@ -60,17 +95,111 @@ def level_change(known: Measured, tolerance: float = 0.05) -> str:
     return f"from epoch {start + 1} on training runs at {level} its first speed; {beside}."
 
 
-def line(known: list[Measured]) -> str:
-    """``t = t0 + n * t1`` over the sizes measured: both costs with intervals, and how well it fits."""
+def price(subject: str, plain: Measured, graph: Measured) -> str:
+    """What the first call costs more than the baseline's, and after how many steps that is paid."""
+    extra, effect = graph.extra_first_call_s, graph.effect
+    assert extra is not None and effect is not None
+    if not extra.low > 0:
+        return f"{subject}: the first call differs by {milliseconds(extra)}; no price was found."
+    least, most = (
+        plain.iteration_s.value * (1.0 - ratio) for ratio in (effect.estimate.high, effect.estimate.low)
+    )
+    saved = plain.iteration_s.value * (1.0 - effect.estimate.value)
+    longer = f"{subject} makes the first call {milliseconds(extra)} longer"
+    if saved <= 0:
+        return f"{longer}: not paid back here."
+    slowest = f"{math.ceil(extra.high / least):,}" if least > 0 else "never"
+    quickest, typical = (f"{math.ceil(x):,}" for x in (extra.low / most, extra.value / saved))
+    return f"{longer}: paid after {typical} steps ({quickest} to {slowest})."
+
+
+def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
+    """``t = t0 + n * t1`` over the sizes measured: both costs in seconds, and how far it misses a size."""
     set_ups = min(len(m.times_s) for m in known)
     sizes = np.array([m.images for m in known], dtype=np.float64)
     times = np.array([m.times_s[:set_ups] for m in known]).T  # (set-ups, sizes)
     coefficients, departure = fit_line(sizes, times)
     fixed, each = (t_interval(column) for column in coefficients.T)
+    return fixed, each, departure
+
+
+def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
+    """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
         f"A step costs {_scaled(fixed, 1e6)} us and {_scaled(each, 1e6)} us an image; "
         f"the line misses a size by up to {departure:.0%}."
     )
+
+
+def reaching(known: list[Measured], share: float) -> Estimate:
+    """The smallest size with this share of the best throughput, and its range over the set-ups.
+
+    The range is the least and the largest over the set-ups, no confidence interval: sizes are few.
+    """
+    by_size = sorted(known, key=lambda m: m.images)
+    rates = np.array([m.images / np.array(m.times_s[: min(len(m.times_s) for m in known)]) for m in by_size])
+    found = [by_size[int(np.argmax(column >= share * column.max()))].images for column in rates.T]
+    middle = np.exp(np.mean(np.log(rates), axis=1))
+    value = by_size[int(np.argmax(middle >= share * middle.max()))].images
+    return Estimate(value=value, low=min(found), high=max(found), confidence=1.0, n=len(found))
+
+
+def reaching_in_words(size: Estimate) -> str:
+    """``64``, or ``64 (32 to 128 over the set-ups)``."""
+    if size.low == size.high:
+        return f"{size.value:.0f}"
+    return f"{size.value:.0f} ({size.low:.0f} to {size.high:.0f} over the set-ups)"
+
+
+def fastest_loader(loading: dict[str, Measured]) -> list[str]:
+    """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
+    workers = {name: m for name, m in loading.items() if name.startswith("workers_")}
+    best, none = max(workers.values(), key=lambda m: m.images_per_s.value), workers.get("workers_0")
+    rate = best.images_per_s
+    said = [
+        f"The DataLoader is quickest with {best.case.settings['workers']} workers: "
+        f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f}), {first_batch(best)}."
+    ]
+    if none is not None and none is not best:
+        said.append(f"Without workers it gives {none.images_per_s.value:,.0f} images/s, {first_batch(none)}.")
+    fast = loading.get("fast")
+    if fast is not None:
+        times = fast.images_per_s.value / rate.value
+        said.append(f"The fast loader gives {fast.images_per_s.value:,.0f} images/s, {times:.0f} times that.")
+    return said
+
+
+def first_batch(known: Measured) -> str:
+    """``the first batch after 120 ms, 410 MB of memory``."""
+    memory = known.facts.get("pss_bytes", 0.0)
+    beside = f", {memory / 1e6:,.0f} MB of memory in all its processes" if memory else ""
+    return f"the first batch after {1e3 * known.facts['first_batch_s']:.0f} ms{beside}"
+
+
+EPOCH_PARTS = ("waiting", "computing", "synchronising")
+SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
+
+
+def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
+    """An epoch of the tutorial and of the fast way split into its parts, and what limits it."""
+    said = []
+    for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's")):
+        if name not in epoch:
+            continue
+        facts = epoch[name].course_facts[-1]
+        parts = {part: facts[f"{part}_s"] for part in EPOCH_PARTS}
+        total = sum(parts.values()) or 1.0
+        shares = ", ".join(f"{part} {seconds / total:.0%}" for part, seconds in parts.items())
+        limit = "the loader" if parts["waiting"] > total / 2 else "the step"
+        said.append(f"{subject}: {shares}; {limit} limits it.")
+    effect = epoch["unsplit"].effect if "unsplit" in epoch else None
+    if effect is not None:
+        believed = effect.estimate.value > 1.0 / SPLIT_COSTS_MOST
+        said.append(
+            f"Unsplit the tutorial's epoch takes {interval(effect.estimate)} the time: "
+            + ("the parts can be believed." if believed else "splitting costs too much to believe the parts.")
+        )
+    return said
 
 
 def _scaled(estimate: Estimate, scale: float) -> str:

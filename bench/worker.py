@@ -7,19 +7,24 @@ keeps for the report of a failure. End of input ends the process.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
 import os
 import random
+import signal
 import sys
 import time
 from typing import Any, TextIO
+
+import msgspec
 
 from bench.workload import Workload
 from mtl_core import denormals
 
 LARGEST_PADDING = 1 << 20
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 def _pad(seed: int) -> list[bytearray]:
@@ -70,6 +75,16 @@ class Worker:
         assert self.workload is not None
         return self.workload.facts()
 
+    def count(self, workload: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Count, untimed, what a step of a workload does."""
+        from bench.workloads.counting import count
+
+        self.tear_down()
+        module, factory = workload.split(":")
+        build = getattr(importlib.import_module(module), factory)
+        counted: dict[str, Any] = msgspec.to_builtins(count(lambda: build(**settings)))
+        return counted
+
     def tear_down(self) -> dict[str, Any]:
         if self.workload is not None:
             self.workload.close()
@@ -96,10 +111,18 @@ def serve(commands: TextIO, answers: TextIO, worker: Worker) -> None:
     worker.tear_down()
 
 
+def end_with_parent() -> None:
+    """Have Linux kill this process when its parent is gone, even in the middle of a round."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+
 def main() -> None:
     """Take the protocol's end of standard output away from everybody else, then serve."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    end_with_parent()
+    os.register_at_fork(after_in_child=end_with_parent)  # the DataLoader's workers
     choice = os.environ.get("MTL_DENORMALS", "keep")
     denormals.apply("flush" if choice == "flush" else "keep")
     serve(sys.stdin, answers, Worker())

@@ -197,3 +197,9 @@ def load_mnist(
     folder, named = _folder(data_dir)
     files = [_file(folder, named, name, download, progress) for name in SHA256]
     return Dataset("mnist", Split(files[0], files[1]), Split(files[2], files[3]))
+
+
+def lies_here() -> bool:
+    """Whether the four files lie where :func:`load_mnist` looks first; they are not checked."""
+    folder, _ = _folder(None)
+    return all((folder / name).is_file() for name in SHA256)

@@ -10,7 +10,7 @@ from bench.compared import History, LevelChange, MachineHistory, Series
 from reports.tables import Column, Table
 from reports.text import harmless
 
-BLOCKS, ASCII = "▁▂▃▄▅▆▇█", "_.-~=+*#"
+BLOCKS, ASCII = "▁▂▃▄▅▆▇", "_.-~=+#"  # an odd number, so that no edge is in the middle
 WIDEST = 24  # characters of a drawing; more runs than that share them
 LEAST_RANGE = 0.04  # of the drawing, relative: noise of less looks flat
 

@@ -120,7 +120,7 @@ def faster_machine() -> tuple[Machine, Ceilings]:
 @given(samples, samples)
 def test_a_difference_of_two_means_is_welchs(one: np.ndarray, other: np.ndarray) -> None:
     found = combined((mean_of(one), mean_of(other)), (1.0, -1.0))
-    if found.error < 1e-9:
+    if min(np.ptp(one), np.ptp(other)) < 1e-3:  # scipy warns of what it then computes
         return
     theirs = scipy_stats.ttest_ind(one, other, equal_var=False)
     ends = theirs.confidence_interval(0.95)
@@ -149,8 +149,8 @@ def test_a_ratio_that_differs_between_unlike_machines_is_different() -> None:
     there = run_of({"imperative": 0.655e-3, "static": 0.5e-3}, seed=1, machine=machine, ceilings=ceilings)
     found = compare([here, there])
     assert change(found, "static").ratio_verdict == "different"
-    assert "is 1.07x" in " ".join(told.sentences(found))
-    assert "1.31x" in " ".join(told.sentences(found))
+    assert "is 1.07" in " ".join(told.sentences(found))
+    assert " and 1.31" in " ".join(told.sentences(found))
     assert found.pairs[0].unlike == ["cpu", "cores_granted"]
     assert change(found, "imperative").explained_by == "mxnet_gflop_per_s"
 

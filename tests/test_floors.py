@@ -42,6 +42,7 @@ FLOORS = {
     "bench.runs": 2,
     "bench.verdict": 2,
     "bench.words": 2,
+    "bench.work": 2,
     "bench.benchmarks": 3,
     "reports": 4,
     "bench.__main__": 5,
@@ -56,6 +57,7 @@ INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
     "bench.levels": ("bench.stats",),  # means and their differences
+    "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
 }
 # Of all that lies below it, a package may import only this.
@@ -73,6 +75,7 @@ WITHOUT_MXNET = {
     "mtl_core.errors",
     "mtl_core.files",
     "mtl_core.gpu_choice",
+    "mtl_core.mnist",
 }
 # Outside libraries and the only modules that may import them.
 ROOMS = {

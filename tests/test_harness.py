@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.harness import COMMON_WITHIN, ROUND_S, Harness, iterations_for
 from bench.pool import WorkerFailedError
-from bench.questions import Group, Part, Question, Variant
+from bench.questions import Asked, Group, Part, Question, Quick, Variant
 from bench.records import CONTROL, Block, Failure, Round, SetUp
 from bench.schedule import Schedule
 
@@ -194,3 +195,55 @@ def test_a_budget_too_small_still_asks_every_group_once() -> None:
     plan, order = schedule(1.0, {"a": 0.2, "b": 0.2, "c": 0.2})
     plan.run()
     assert order == ["a", "b", "c"]
+
+
+def test_a_resumed_run_numbers_its_set_ups_on() -> None:
+    group = question("slow").groups()[0]
+    first = harness(PlayedPool())
+    done = [first.measure(group), first.measure(group)]
+    resumed = harness(PlayedPool())
+    resumed.go_on_after(done)
+    block = resumed.measure(group)
+    assert (block.index, block.invocation) == (2, 1)
+    assert {s.block for s in block.set_ups.values()} == {2}
+
+
+def hasty() -> Question:
+    return replace(
+        question("slow", "quick"),
+        fixed={"images": 600, "data": "mnist"},
+        parts={"p": Part(), "q": Part(variants={"slow": Variant(), "x": Variant()})},
+        quick=Quick(variants=("slow",), settings={"images": 60}, rounds=2),
+    )
+
+
+def test_a_quick_run_leaves_out_what_the_question_says() -> None:
+    groups = hasty().groups(Asked(quick=True))
+    assert [set(g.cases) for g in groups] == [{"slow", CONTROL}, {"slow", CONTROL}]
+    assert groups[0].cases["slow"].settings["images"] == 60
+    assert (groups[0].question.rounds, groups[0].question.least_blocks) == (2, 3)
+
+
+def test_what_the_user_fixes_replaces_what_the_question_names_and_nothing_else() -> None:
+    asked = Asked(settings={"data": "synthetic", "batch_size": 7}, environment={"OMP_NUM_THREADS": "1"})
+    (case, *_) = hasty().groups(asked)[0].cases.values()
+    assert case.settings == {"images": 600, "data": "synthetic", "speed": "slow"}
+    assert case.environment == {"OMP_NUM_THREADS": "1"}
+    whole = replace(hasty(), variants={"slow": Variant(environment={"OMP_NUM_THREADS": "2"})})
+    assert whole.groups(asked)[0].cases["slow"].environment == {"OMP_NUM_THREADS": "2"}
+
+
+def test_parts_beside_the_headline_may_be_less_certain() -> None:
+    groups = replace(hasty(), headline="q", target=0.01).groups()
+    assert [g.target for g in groups] == pytest.approx([0.03, 0.01])
+
+
+def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one() -> None:
+    renewed: dict[float, int] = {}
+    for budget_s in (300.0, 60.0):
+        plan, _ = schedule(budget_s, {"a": 0.2, "b": 0.2})
+        calls: list[int] = []
+        plan.next_invocation = lambda calls=calls: calls.append(1)  # type: ignore[misc]
+        plan.run()
+        renewed[budget_s] = len(calls)
+    assert renewed == {300.0: 2, 60.0: 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,13 +11,18 @@ import pytest
 from bench.machine import (
     Counters,
     collect,
+    container,
     cores_granted,
+    counters,
     cpu_model,
+    family_memory,
     measure_ceilings,
     memory_gib,
     quota,
     system_name,
+    virtual,
     warnings_about,
+    weather_between,
 )
 
 V2 = "sys/fs/cgroup/cpu.max"
@@ -98,31 +104,82 @@ def test_volatile_fields_never_split_a_history(tmp_path: Path) -> None:
     assert msgspec.structs.replace(machine, cores_granted=0.25).class_key != machine.class_key
 
 
-QUIET = {"load": 0.0, "governor": "performance", "cores_granted": 4.0, "cores_there": 4}
+QUIET = {"governor": "performance", "cores_granted": 4.0, "cores_there": 4}
 
 
 @pytest.mark.parametrize(
-    ("changes", "steal_s", "words"),
+    ("changes", "grown", "words"),
     [
-        ({}, 0.0, []),
-        ({"load": None, "governor": None}, 0.0, []),
-        ({"load": 2.0}, 0.0, []),
-        ({"load": 2.1}, 0.0, ["load 2.1"]),
-        ({}, 2.0, []),
-        ({}, 2.1, ["hypervisor"]),
-        ({"governor": "powersave"}, 0.0, ["powersave"]),
-        ({"cores_granted": 1.5}, 0.0, ["1.5 of 4 cores"]),
-        ({"load": 3.0, "governor": "powersave"}, 3.0, ["load 3.0", "hypervisor", "powersave"]),
+        ({}, {}, []),
+        ({"governor": None}, {"load": None}, []),
+        ({}, {"load": 2.0}, []),
+        ({}, {"load": 2.1}, ["load 2.1"]),
+        ({}, {"steal_s": 2.0}, []),
+        ({}, {"steal_s": 2.1}, ["hypervisor"]),
+        ({}, {"throttled_s": 0.0, "thermal_events": 0}, []),
+        ({}, {"throttled_s": 1.5}, ["for 1.5 s"]),
+        ({}, {"thermal_events": 3}, ["3 times for heat"]),
+        ({"governor": "powersave"}, {}, ["powersave"]),
+        ({"cores_granted": 1.5}, {}, ["1.5 of 4 cores"]),
+        ({"governor": "powersave"}, {"load": 3.0, "steal_s": 3.0}, ["load 3.0", "hypervisor", "powersave"]),
     ],
 )
 def test_each_warning_at_its_own_bound(
-    tmp_path: Path, changes: dict[str, object], steal_s: float, words: list[str]
+    tmp_path: Path, changes: dict[str, object], grown: dict[str, Any], words: list[str]
 ) -> None:
     machine = msgspec.structs.replace(collect(tmp_path), **{**QUIET, **changes})
-    before, after = Counters(steal_s=0.0, total_s=0.0), Counters(steal_s=steal_s, total_s=100.0)
-    found = warnings_about(machine, before, after)
+    before = Counters(
+        steal_s=0.0, total_s=0.0, load=grown.get("load", 0.0), throttled_s=0.0, thermal_events=0
+    )
+    after = Counters(**{"steal_s": 0.0, "throttled_s": 0.0, "thermal_events": 0, **grown, "total_s": 100.0})
+    found = warnings_about(machine, weather_between(before, after))
     assert len(found) == len(words)
     assert all(word in text for word, text in zip(words, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, None),
+        ({".dockerenv": ""}, "docker"),
+        ({"run/.containerenv": ""}, "podman"),
+        ({"proc/1/cgroup": "0::/kubepods/burstable/pod1"}, "kubepods"),
+        ({"proc/1/cgroup": "0::/init.scope"}, None),
+    ],
+)
+def test_a_container_is_told(tmp_path: Path, files: dict[str, str], said: str | None) -> None:
+    assert container(root_with(tmp_path, files)) == said
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"), [("flags : fpu hypervisor sse", True), ("flags : fpu sse", False), ("", None)]
+)
+def test_a_hypervisor_is_told(tmp_path: Path, flags: str, said: bool | None) -> None:
+    assert virtual(root_with(tmp_path, {"proc/cpuinfo": flags})) is said
+
+
+def test_throttling_is_counted_over_all_cores_and_both_versions_of_cgroups(tmp_path: Path) -> None:
+    heat = "sys/devices/system/cpu/cpu{}/thermal_throttle/core_throttle_count"
+    two = root_with(
+        tmp_path / "2",
+        {
+            heat.format(0): "3",
+            heat.format(1): "4",
+            "sys/fs/cgroup/cpu.stat": "usage_usec 9\nthrottled_usec 2500000",
+        },
+    )
+    one = root_with(tmp_path / "1", {"sys/fs/cgroup/cpu/cpu.stat": "nr_periods 1\nthrottled_time 500000000"})
+    assert (counters(two).throttled_s, counters(two).thermal_events) == (2.5, 7)
+    assert (counters(one).throttled_s, counters(one).thermal_events) == (0.5, None)
+
+
+def test_what_cannot_be_counted_is_unknown_and_not_zero(tmp_path: Path) -> None:
+    weather = weather_between(counters(tmp_path), counters(tmp_path))
+    assert (weather.throttled_s, weather.thermal_events) == (None, None)
+
+
+def test_memory_of_the_family_is_at_least_this_process_and_not_the_machine() -> None:
+    assert 1 << 20 < family_memory() < 1 << 36
 
 
 def test_a_real_process_measures_every_ceiling() -> None:

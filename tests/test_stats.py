@@ -135,3 +135,10 @@ def test_a_bend_shows_as_departure() -> None:
     bent = 1e-3 + 1e-6 * sizes
     bent[-1] *= 2
     assert fit_line(sizes, bent[None, :])[1] > 0.1
+
+
+def test_estimates_are_plain_floats_which_files_can_hold() -> None:
+    for values in (np.array([0.1]), np.array([0.1, 0.2, 0.4])):
+        estimate = geometric(values)
+        for made in (t_interval(values), estimate, inverse(estimate)):
+            assert {type(part) for part in (made.value, made.low, made.high)} == {float}

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from bench.questions import Question, Results, Variant
-from bench.words import line
+from bench.questions import Question, Quick, Results, Variant
+from bench.records import CONTROL, Estimate, Measured
+from bench.words import line, line_in_words, reaching, reaching_in_words
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
 
 
+def sizes(results: Results) -> list[Measured]:
+    return [m for name, m in results["step"].items() if name != CONTROL]
+
+
 def answer(results: Results) -> list[str]:
-    """The sizes that reach half and nine tenths of the best throughput, and one to recommend."""
-    known = {m.images: m.images_per_s for name, m in results["step"].items() if name != "control"}
-    best = max(known, key=lambda size: known[size].value)
-    reach = {
-        share: min(s for s in known if known[s].value >= share * known[best].value) for share in (0.5, 0.9)
-    }
-    fit = line([m for name, m in results["step"].items() if name != "control"])
+    """Both costs of a step, the best throughput, and the sizes that come near it."""
+    known = sizes(results)
+    best = max((m for m in known), key=lambda m: m.images_per_s.value)
     return [
-        fit,
-        f"The best throughput is {known[best].value:,.0f} images/s "
-        f"({known[best].low:,.0f} to {known[best].high:,.0f}) at batch size {best}.",
-        f"Half of it is reached at {reach[0.5]}, nine tenths at {reach[0.9]}: {reach[0.9]} is recommended "
-        "for speed; larger batches need more memory and make fewer steps an epoch.",
+        line_in_words(*line(known)),
+        f"The best throughput is {best.images_per_s.value:,.0f} images/s "
+        f"({best.images_per_s.low:,.0f} to {best.images_per_s.high:,.0f}) at batch size {best.images}.",
+        f"Half of it is reached at {reaching_in_words(reaching(known, 0.5))}, nine tenths at "
+        f"{reaching_in_words(reaching(known, 0.9))}: {reaching(known, 0.9).value:.0f} is recommended for "
+        "speed; larger batches need more memory and make fewer steps an epoch.",
     ]
+
+
+def fits(results: Results) -> dict[str, Estimate]:
+    fixed, each, _ = line(sizes(results))
+    return {"fixed_s": fixed, "image_s": each, "recommended": reaching(sizes(results), 0.9)}
 
 
 QUESTION = Question(
@@ -31,12 +38,12 @@ QUESTION = Question(
     workload="bench.workloads.steps:StepWorkload",
     variants={str(size): Variant(settings={"batch_size": size}) for size in SIZES},
     baseline="128",
-    fixed={"mode": "hybridized"},
+    fixed={"mode": "hybridized", "data": "synthetic"},
     answer=answer,
+    fits=fits,
     rounds=4,
     target=0.05,
-    least_blocks=3,
-    quick=("1", "8", "64", "128", "512", "4096"),
+    quick=Quick(variants=("1", "8", "64", "128", "512", "4096")),
 )
 
 

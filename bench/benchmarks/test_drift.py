@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Results, Variant
+from bench.questions import Part, Question, Quick, Results, Variant
 from bench.words import level_change
+from mtl_core.mnist import lies_here
 
 EPOCHS = 8
+DATA = "mnist" if lies_here() else "synthetic"
 
 
 def answer(results: Results) -> list[str]:
@@ -26,11 +28,13 @@ QUESTION = Question(
     },
     baseline="keep",
     answer=answer,
+    fixed={"images": 60_000, "batch_size": 128, "data": DATA},
     control=False,
     rounds=EPOCHS,
     target=0.1,
-    warm_up=False,
+    warm_ups=0,
     least_blocks=3,
+    quick=Quick(settings={"images": 12_800}),
 )
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from bench.questions import Part, Question, Results, Variant
-from bench.records import Measured
-from bench.words import as_fast, milliseconds
+from bench.questions import Part, Question, Quick, Results, Variant
+from bench.words import as_fast, price
 
 NAMES = {
     "hybridized": "Hybridizing makes the step",
@@ -18,20 +15,9 @@ NAMES = {
 def answer(results: Results) -> list[str]:
     """The step in words, and after how many steps the first call has paid for itself."""
     step = results["step"]
-    sentences = [as_fast(words, step[name]) for name, words in NAMES.items() if name in step]
-    if "hybridized" in step:
-        sentences.append(price(step["imperative"], step["hybridized"]))
-    return sentences
-
-
-def price(plain: Measured, graph: Measured) -> str:
-    """What the first call costs more, and after how many steps that is paid."""
-    extra, gain = graph.extra_first_call_s, plain.iteration_s.value - graph.iteration_s.value
-    assert extra is not None
-    if extra.low <= 0:
-        return f"Tracing: the first call differs by {milliseconds(extra)}; no price was found."
-    paid = f"paid after {math.ceil(extra.value / gain)} steps" if gain > 0 else "not paid back here"
-    return f"Tracing makes the first call {milliseconds(extra)} longer: {paid}."
+    there = [name for name in NAMES if name in step]
+    sentences = [as_fast(NAMES[name], step[name]) for name in there]
+    return sentences + [price(f"Tracing ({name})", step["imperative"], step[name]) for name in there]
 
 
 QUESTION = Question(
@@ -39,10 +25,12 @@ QUESTION = Question(
     asks="What does hybridizing buy?",
     workload="bench.workloads.steps:StepWorkload",
     parts={part: Part(settings={"part": part}) for part in ("forward", "forward_backward", "step")},
+    headline="step",
     variants={mode: Variant(settings={"mode": mode}) for mode in ("imperative", *NAMES)},
     baseline="imperative",
-    fixed={"batch_size": 128},
+    fixed={"batch_size": 128, "data": "synthetic"},
     answer=answer,
+    quick=Quick(parts=("step",)),
 )
 
 

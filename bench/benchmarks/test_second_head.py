@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Results, Variant
-from bench.words import as_fast, interval
-from mtl_core.config import HEADS, NetworkConfig
-from mtl_core.cost import cost
+from bench.questions import Part, Question, Quick, Results, Variant
+from bench.words import difference, interval, ratio_of, verdict_of
+from mtl_core.config import HEADS
 
 
 def answer(results: Results) -> list[str]:
-    """The second head in time, parameters and FLOP; two networks against one."""
-    step = results["step"]
-    one, both = cost(NetworkConfig(heads=("digits",))), cost(NetworkConfig(heads=HEADS))
-    sentences = []
-    if "both" in step and step["both"].effect:
-        sentences.append(
-            f"Both heads take {interval(step['both'].effect.estimate)} the time of digits alone: "
-            f"{step['both'].effect.verdict}."
-        )
-    if "separate" in step:
-        sentences.append(as_fast("Two separate networks are, against digits alone,", step["separate"]))
-    sentences.append(
-        f"The second head adds {both.parameters - one.parameters} parameters to {one.parameters} and "
-        f"{both.training_flop - one.training_flop} FLOP an image to {one.training_flop} in training."
-    )
+    """The second head in time and in work, and what sharing the trunk saves against two networks."""
+    step, sentences = results["step"], []
+    for other, against, effect in (
+        ("digits", "digits alone", "The second head adds"),
+        ("separate", "two separate networks", "Sharing the trunk saves"),
+    ):
+        if "both" in step and other in step:
+            ratio = ratio_of(step["both"], step[other])
+            sentences += [
+                f"Both heads take {interval(ratio.estimate)} the time of {against}: {verdict_of(ratio)}.",
+                f"{effect} {difference(step[other], step['both'])}.",
+            ]
     return sentences
 
 
@@ -38,9 +34,11 @@ QUESTION = Question(
         "both": Variant(settings={"heads": list(HEADS)}),
         "separate": Variant(workload="bench.workloads.steps:SeparateNetworks"),
     },
+    headline="step",
     baseline="digits",
-    fixed={"batch_size": 128, "mode": "hybridized"},
+    fixed={"batch_size": 128, "mode": "hybridized", "data": "synthetic"},
     answer=answer,
+    quick=Quick(parts=("step",)),
 )
 
 

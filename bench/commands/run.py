@@ -7,17 +7,27 @@ import io
 import pkgutil
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bench.questions import Asked, Settings
 from bench.records import Run
 from mtl_core.errors import UserError
+from mtl_core.files import check_place
 
 RESULTS = Path(".benchmarks") / "mtl-bench"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 QUICK, DEFAULT = "1m", "5m"
+
+
+class Data(str, Enum):
+    """What a measured network is trained on."""
+
+    SYNTHETIC = "synthetic"
+    MNIST = "mnist"
 
 
 def _modules() -> dict[str, Any]:
@@ -54,6 +64,16 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=60_000, help="Images a step, where a question fixes them.")
+    ] = None,
+    data: Annotated[
+        Data | None, typer.Option(help="What is trained on, where a question fixes it; never downloaded.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="OMP_NUM_THREADS of every worker; MXNet's own without."),
+    ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Name the questions and stop.")] = False,
 ) -> None:
     """Ask the questions and answer them.
@@ -65,6 +85,8 @@ def run(
       python -m bench run hybridize second_head --budget 90s
 
       python -m bench run --quick --json mine.json
+
+      python -m bench run hybridize --batch-size 32 --threads 1
     """
     if list_only:
         _list()
@@ -72,15 +94,36 @@ def run(
     if quick and budget:
         raise UserError("--quick and --budget are two ways to say the same: give one")
     modules = _chosen(names or [])
+    asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
     target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    _measure(modules, budget or (QUICK if quick else DEFAULT), quick, seed, target, resume)
+    check_place(target, "--json")
+    _measure(modules, budget or (QUICK if quick else DEFAULT), asked, seed, target, resume)
+
+
+def _asked(
+    modules: list[Any], quick: bool, options: dict[str, str | int | None], threads: int | None
+) -> Asked:
+    """What the user fixed; an option that no chosen question knows is refused."""
+    settings: Settings = {name: value for name, value in options.items() if value is not None}
+    for name in settings:
+        knowing = [n for n, module in _modules().items() if name in module.QUESTION.fixed]
+        if not {module.QUESTION.name for module in modules} & set(knowing):
+            raise UserError(
+                f"--{name.replace('_', '-')} changes nothing in what was chosen; "
+                f"it is for {', '.join(knowing)}"
+            )
+    return Asked(
+        quick=quick,
+        settings=settings,
+        environment={} if threads is None else {"OMP_NUM_THREADS": str(threads)},
+    )
 
 
 def _journal_of(json_file: Path | None) -> Path:
     return (json_file or RESULTS / "run").with_suffix(".journal")
 
 
-def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Path, resume: bool) -> None:
+def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: Path, resume: bool) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench import progress
     from bench.plugin import OUTCOME, REFUSED, SESSION
@@ -103,13 +146,14 @@ def _measure(modules: list[Any], budget: str, quick: bool, seed: int, target: Pa
     frame = Frame()
     journal = _journal_of(None)
     with progress.shown() as show:
-        session = Session(parse_duration(budget), seed, journal, resume, show)
-        if not resume:
-            journal.unlink(missing_ok=True)
+        session = Session(parse_duration(budget), seed, journal, resume, asked, show)
+        if not resume and journal.exists():
+            kept = journal.replace(journal.with_suffix(".journal.old"))
+            typer.echo(f"an interrupted run was not resumed; its journal is kept as {kept}", err=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         files = [str(module.__file__) for module in modules]
-        code, said = _pytest(files, ["--mtl-quick"] if quick else [], partial, frame)
+        code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
         partial.unlink(missing_ok=True)
         raise frame.refused or _why_nothing(modules, code, said, journal)
@@ -133,7 +177,7 @@ def _why_nothing(modules: list[Any], code: int, said: str, journal: Path) -> Bas
     return RuntimeError(said)
 
 
-def _pytest(files: list[str], more: list[str], partial: Path, frame: object) -> tuple[int, str]:
+def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     """pytest's exit code and what it printed, which is for us and not for the reader."""
     import pytest
 
@@ -143,7 +187,7 @@ def _pytest(files: list[str], more: list[str], partial: Path, frame: object) -> 
     # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
     options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
     with redirect_stdout(said), redirect_stderr(said):
-        code = pytest.main([*files, *more, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
+        code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
     return int(code), said.getvalue()
 
 
@@ -157,4 +201,4 @@ def _report(outcome: Run, target: Path) -> None:
     for warning in outcome.warnings:
         console.print(f"! {warning}", style="yellow", markup=False, highlight=False)
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
-    typer.echo(f"Next: pytest-benchmark compare {target}")
+    typer.echo(f"Next: python -m bench report {target} --open")

@@ -8,19 +8,18 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from bench.workloads.steps import device_named
+from bench.workloads.steps import device_named, training_split
 from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
+from mtl_core.dataset import Split
 from mtl_core.loaders import FastLoader, TutorialLoader
 from mtl_core.step import TrainingStep, denormal_share
-from mtl_core.synthetic import draw_digits
 
 Way = Literal["tutorial", "fast"]
 
 
-def make_loader(way: Way, images: int, batch_size: int, workers: int, thread_pool: bool) -> Any:
-    """The tutorial's DataLoader (a transform a sample) or the fast one, over synthetic digits."""
-    split = draw_digits(images)
+def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_pool: bool = False) -> Any:
+    """The tutorial's DataLoader (a transform a sample) or the fast one."""
     if way == "fast":
         return FastLoader(split, batch_size, mx.cpu(), shuffle=True, seed=0)
     np.random.seed(0)  # Gluon's sampler draws from it
@@ -46,9 +45,10 @@ class LoadingWorkload:
         thread_pool: bool = False,
         images: int = 1280,
         batch_size: int = 128,
+        data: str = "synthetic",
     ) -> None:
         self.images = images
-        self.loader = make_loader(way, images, batch_size, workers, thread_pool)
+        self.loader = make_loader(way, training_split(images, data), batch_size, workers, thread_pool)
         start = time.perf_counter()
         for batch in self.loader:  # the pass is finished, so that no prefetched batch is left over
             batch.images.wait_to_read()
@@ -84,11 +84,18 @@ class EpochWorkload:
     """
 
     def __init__(
-        self, *, way: Way = "tutorial", workers: int = 2, split: bool = True, images: int = 2560
+        self,
+        *,
+        way: Way = "tutorial",
+        workers: int = 2,
+        split: bool = True,
+        images: int = 2560,
+        batch_size: int = 128,
+        data: str = "synthetic",
     ) -> None:
         self.images = images
         self.split = split
-        self.loader = make_loader(way, images, 128, workers, thread_pool=False)
+        self.loader = make_loader(way, training_split(images, data), batch_size, workers)
         mode: Literal["hybridized", "whole_graph"] = "hybridized" if way == "tutorial" else "whole_graph"
         self.step = TrainingStep(NetworkConfig(), StepConfig(mode=mode), device_named("cpu"))
         self.metrics_each_batch = way == "tutorial"
@@ -137,9 +144,12 @@ class EpochWorkload:
 class TrainingRun:
     """A real training run on in-memory batches: each iteration is the next epoch, nothing is reset."""
 
-    def __init__(self, *, images: int = 60_000, batch_size: int = 128, seed: int = 42) -> None:
-        self.images = images
-        self.loader = FastLoader(training_split(images), batch_size, mx.cpu(), shuffle=True, seed=seed)
+    def __init__(
+        self, *, images: int = 60_000, batch_size: int = 128, data: str = "mnist", seed: int = 42
+    ) -> None:
+        split = training_split(images, data)
+        self.images = len(split.labels)
+        self.loader = FastLoader(split, batch_size, mx.cpu(), shuffle=True, seed=seed)
         self.step = TrainingStep(NetworkConfig(), StepConfig(seed=seed), mx.cpu())
 
     def prepare(self) -> None:
@@ -163,16 +173,3 @@ class TrainingRun:
 
     def close(self) -> None:
         self.loader.close()
-
-
-def training_split(images: int) -> Any:
-    """MNIST where it lies on this machine, synthetic digits elsewhere; never a download."""
-    from mtl_core.dataset import Split
-    from mtl_core.errors import UserError
-    from mtl_core.mnist import load_mnist
-
-    try:
-        split = load_mnist(download=False).train
-    except UserError:
-        return draw_digits(images)
-    return Split(images=split.images[:images], labels=split.labels[:images])

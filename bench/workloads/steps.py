@@ -8,8 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.workloads.counting import Countable, operators_a_step
 from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
+from mtl_core.cost import cost
+from mtl_core.dataset import Split
+from mtl_core.mnist import load_mnist
 from mtl_core.step import TrainingStep, denormal_share
 from mtl_core.synthetic import draw_digits
 
@@ -29,15 +33,36 @@ def labels_for(labels: Any, head: Head) -> Any:
     return (labels if head == "digits" else labels % 2).astype(np.float32)
 
 
-def batches_for(heads: tuple[Head, ...], batch_size: int, device: Any) -> list[tuple[Any, ...]]:
-    """Rotating batches of synthetic digits on the device: images (B, 784), one label array a head."""
+def training_split(images: int, data: str) -> Split:
+    """The first training images of MNIST, which has to lie on this machine, or synthetic digits."""
+    if data == "synthetic":
+        return draw_digits(images)
+    train = load_mnist(download=False).train
+    return Split(images=train.images[:images], labels=train.labels[:images])
+
+
+def batches_for(
+    heads: tuple[Head, ...], batch_size: int, device: Any, data: str = "synthetic"
+) -> list[tuple[Any, ...]]:
+    """Rotating batches on the device: images (B, 784), one label array a head."""
     count = max(2, min(BATCHES, 16_384 // batch_size))
-    split = draw_digits(count * batch_size)
+    split = training_split(count * batch_size, data)
     arrays = [split.images.reshape(-1, 784).astype(np.float32) / 255.0]
     arrays += [labels_for(split.labels, head) for head in heads]
     held = [mx.nd.array(array, ctx=device) for array in arrays]
     slices = [slice(i * batch_size, (i + 1) * batch_size) for i in range(count)]
     return [tuple(array[part].copy() for array in held) for part in slices]
+
+
+def facts_of(workload: Countable) -> dict[str, float]:
+    """Denormals, and the work of an iteration; the workload is not timed after this."""
+    steps = workload.training_steps
+    return {
+        "denormal_share": max(denormal_share(step) for step in steps),
+        "operators": float(sum(operators_a_step(workload, steps=1).values())),
+        "parameters": float(sum(array.size for step in steps for array in step.parameter_arrays())),
+        "training_flop": float(sum(cost(step.network.config).training_flop for step in steps)),
+    }
 
 
 class StepWorkload:
@@ -52,22 +77,26 @@ class StepWorkload:
         heads: list[Head] | tuple[Head, ...] = HEADS,
         device: str = "cpu",
         copy_each_batch: bool = False,
+        data: str = "synthetic",
     ) -> None:
         self.images = batch_size
         self.copy_each_batch = copy_each_batch
         self.device = device_named(device)
         self.step = TrainingStep(NetworkConfig(heads=tuple(heads)), StepConfig(mode=mode), self.device)
-        batches = batches_for(tuple(heads), batch_size, mx.cpu() if copy_each_batch else self.device)
-        self.batches = cycle(batches)
+        lie_on = mx.cpu() if copy_each_batch else self.device
+        self.batches = cycle(batches_for(tuple(heads), batch_size, lie_on, data))
         calls: dict[Part, Callable[..., Any]] = {
             "forward": self.step.forward,
             "forward_backward": self.step.forward_backward,
             "step": self.step,
         }
         self.call = calls[part]
-        self.step(*self._to_device(batches[0]))  # makes Adam's state, so that it can be kept
         self.start = self.step.snapshot()
         self.done = 0
+
+    @property
+    def training_steps(self) -> list[TrainingStep]:
+        return [self.step]
 
     def _to_device(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(array.as_in_context(self.device) for array in batch)
@@ -89,7 +118,7 @@ class StepWorkload:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"denormal_share": denormal_share(self.step)}
+        return facts_of(self)
 
     def close(self) -> None:
         mx.nd.waitall()
@@ -101,6 +130,10 @@ class SeparateNetworks:
     def __init__(self, **settings: Any) -> None:
         self.parts = [StepWorkload(**{**settings, "heads": [head]}) for head in HEADS]
         self.images = self.parts[0].images
+
+    @property
+    def training_steps(self) -> list[TrainingStep]:
+        return [part.step for part in self.parts]
 
     def prepare(self) -> None:
         for part in self.parts:
@@ -118,7 +151,7 @@ class SeparateNetworks:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"denormal_share": max(part.facts()["denormal_share"] for part in self.parts)}
+        return facts_of(self)
 
     def close(self) -> None:
         for part in self.parts:

@@ -1,0 +1,143 @@
+"""``python -m bench work``: what a step does, counted exactly and held against a golden file."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.records import Case, Work, WorkChange
+from mtl_core.errors import UserError
+
+
+class Format(str, Enum):
+    """How the counts are shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without the variables that make MXNet run another way than by itself."""
+    kept = ("MXNET_LIBRARY_PATH", "MXNET_HOME")
+    return {name: value for name, value in os.environ.items() if name in kept or name[:6] != "MXNET_"}
+
+
+def counted(cases: dict[str, Case], show: Any = lambda name: None) -> tuple[str, dict[str, Work]]:
+    """MXNet's version and the work of each case, counted in one worker process."""
+    import msgspec
+
+    from bench.pool import WorkerFailedError, WorkerProcess
+
+    worker = WorkerProcess({}, inherited=plain_environment())
+    try:
+        mxnet = worker.ask("hello")["mxnet"]
+        work = {}
+        for name, case in cases.items():
+            show(name)
+            answer = worker.ask("count", workload=case.workload, settings=case.settings)
+            work[name] = msgspec.convert(answer, Work)
+    except WorkerFailedError as failure:
+        raise UserError(f"counting failed: {failure.reason}: {'; '.join(failure.last_lines[-1:])}") from None
+    finally:
+        worker.end()
+    return mxnet, work
+
+
+def declared() -> dict[str, Case]:
+    """The steps that the questions on hybridizing and on the second head compare."""
+    from bench.benchmarks import test_hybridize, test_second_head
+    from bench.work import cases_of
+
+    return cases_of([test_hybridize.QUESTION, test_second_head.QUESTION])
+
+
+def work(
+    check: Annotated[bool, typer.Option("--check", help="Compare with the golden file.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write the golden file anew.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to show the counts.")] = Format.TABLE,
+    golden: Annotated[
+        Path | None, typer.Option(help="The golden file; the one beside the code without.")
+    ] = None,
+) -> None:
+    """Count what each training step does: operators, engine calls, synchronisations, copies, memory, FLOP.
+
+    The counts have no noise and are the same on every machine. With --check the exit code is 0 when
+    nothing differs from the golden file and 1 when anything does, for better or worse: what is wanted is
+    kept with --update.
+
+    Examples:
+
+      python -m bench work
+
+      python -m bench work --check
+
+      python -m bench work --update && git diff bench/work.golden.json
+
+      python -m bench work --format json > work.json
+    """
+    from bench.work import GOLDEN, changes, read_golden, write_golden
+    from mtl_core.files import check_place
+
+    if check and update:
+        raise UserError("--check compares with the golden file and --update overwrites it: give one")
+    path = golden or GOLDEN
+    if update:
+        check_place(path, "--golden")
+    known = read_golden(path).work if check or (update and path.exists()) else None
+    mxnet, found = _counted_with_progress()
+    changed = changes(known, found) if known is not None else []
+    if update:
+        write_golden(path, mxnet, found)
+    if format_ is Format.JSON:
+        _print_json(found, changed)
+    else:
+        _print_table(found, changed, known is not None)
+        if update:
+            typer.echo(f"Written: {path}")
+    if check and changed:
+        raise typer.Exit(1)
+
+
+def _counted_with_progress() -> tuple[str, dict[str, Work]]:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return counted(declared())
+    with console.status("starting MXNet") as status:
+        return counted(declared(), lambda name: status.update(f"counting {name}"))
+
+
+def _print_json(found: dict[str, Work], changed: list[WorkChange]) -> None:
+    import msgspec
+
+    from reports.work import sentence
+
+    told = [{**msgspec.to_builtins(change), "words": sentence(change)} for change in changed]
+    document = {"schema": 1, "work": msgspec.to_builtins(found), "changes": told}
+    typer.echo(json.dumps(document, indent=2))
+
+
+def _print_table(found: dict[str, Work], changed: list[WorkChange], compared: bool) -> None:
+    from rich.console import Console
+
+    from reports import terminal
+    from reports.work import operators_lines, sentence, size_table, step_table
+
+    console = Console()
+    for model in (step_table(found), size_table(found)):
+        console.print(terminal.table(model))
+    if not compared:
+        console.print("\nOperators run in a step:")
+        for line in operators_lines(found):
+            console.print(line, markup=False, highlight=False)
+        return
+    for change in changed:
+        typer.echo(sentence(change))
+    if not changed:
+        typer.echo(f"Nothing changed: {len(found)} steps do what the golden file says.")

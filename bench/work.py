@@ -1,0 +1,142 @@
+"""The work of each step held against what it was: the golden file and the differences from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench.questions import Question
+from bench.records import CONTROL, Case, Count, Setting, Work, WorkChange
+from mtl_core.config import HEADS
+from mtl_core.errors import UserError
+from mtl_core.files import write_whole
+
+GOLDEN = Path(__file__).with_name("work.golden.json")
+PART = "step"
+BOTH_HEADS = ("heads", list(HEADS))
+UPDATE = "write it with python -m bench work --update"
+
+# The counters in the order in which a reader wants them, worst to lose first.
+COUNTERS = (
+    "synchronisations",
+    "graphs_retraced",
+    "graphs_traced",
+    "copies",
+    "operators",
+    "pushes",
+    "calls",
+    "flop",
+    "parameters",
+    "parameter_bytes",
+    "gradient_bytes",
+    "optimizer_bytes",
+)
+WHOLE = "step"  # the counter of a step that is there on one side only
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in the golden file."""
+
+    schema: int
+    mxnet: str  # the release that was counted
+    work: dict[str, Work]  # by step, such as "step/hybridized"
+
+
+SCHEMA = 1
+
+
+def cases_of(questions: list[Question]) -> dict[str, Case]:
+    """The step of every variant that these questions compare, each once: ``step/hybridized`` ..."""
+    steps = [group for question in questions for group in question.groups() if group.part == PART]
+    found: dict[str, Case] = {}
+    for variant, case in (pair for group in steps for pair in group.cases.items()):
+        if variant != CONTROL and _work_of(case) not in map(_work_of, found.values()):
+            found[f"{PART}/{variant}"] = case
+    return found
+
+
+def _work_of(case: Case) -> tuple[str, dict[str, Setting]]:
+    """What is counted, whatever its name; both heads are the default."""
+    settings = {name: value for name, value in case.settings.items() if (name, value) != BOTH_HEADS}
+    return case.workload, settings
+
+
+def read_golden(path: Path) -> Golden:
+    """The golden file. Raises UserError, naming it and the remedy, when it is missing or damaged."""
+    try:
+        golden = msgspec.json.decode(path.read_bytes(), type=Golden)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); {UPDATE}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged ({error}); {UPDATE}") from None
+    if golden.schema != SCHEMA:
+        raise UserError(f"{path} has schema {golden.schema}, this version reads {SCHEMA}; {UPDATE}")
+    return golden
+
+
+def write_golden(path: Path, mxnet: str, work: dict[str, Work]) -> None:
+    """Write the golden file: one counter a line, names sorted, so that a difference reads as one."""
+    told = {name: msgspec.structs.replace(counted, waited_at={}) for name, counted in sorted(work.items())}
+    document = msgspec.to_builtins(Golden(schema=SCHEMA, mxnet=mxnet, work=told))
+    for counted in document["work"].values():
+        del counted["waited_at"]
+    text = json.dumps(document, indent=2) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()), "--golden")
+
+
+def amount(work: Work, counter: str) -> Count:
+    """A counter as one number; the sum of those that have parts."""
+    value = getattr(work, counter)
+    return sum(value.values()) if isinstance(value, dict) else value
+
+
+def changes(before: dict[str, Work], after: dict[str, Work]) -> list[WorkChange]:
+    """Everything that differs, the largest growth first; what steps have in common is told once."""
+    found = [change for name in {**before, **after} for change in _of_step(name, before, after)]
+    return sorted(_together(found), key=lambda c: (-c.growth, _rank(c.counter)))
+
+
+def _rank(counter: str) -> int:
+    return COUNTERS.index(counter) if counter in COUNTERS else -1
+
+
+def _of_step(name: str, before: dict[str, Work], after: dict[str, Work]) -> Iterator[WorkChange]:
+    if name not in before or name not in after:
+        there = (amount(side[name], "operators") if name in side else None for side in (before, after))
+        yield WorkChange(steps=[name], counter=WHOLE, before=next(there), after=next(there))
+        return
+    for counter in COUNTERS:
+        old, new = (getattr(side[name], counter) for side in (before, after))
+        if old != new:
+            yield WorkChange(
+                steps=[name],
+                counter=counter,
+                before=amount(before[name], counter),
+                after=amount(after[name], counter),
+                parts=_parts(old, new) if isinstance(old, dict) else {},
+                places=_places(old, new, after[name]) if counter == "synchronisations" else [],
+            )
+
+
+def _parts(old: dict[str, Count], new: dict[str, Count]) -> dict[str, Count]:
+    """How many more of each name, largest first; fewer is negative."""
+    more = {name: new.get(name, 0) - old.get(name, 0) for name in sorted({**old, **new})}
+    return dict(sorted(((n, d) for n, d in more.items() if d), key=lambda part: -part[1]))
+
+
+def _places(old: dict[str, Count], new: dict[str, Count], work: Work) -> list[str]:
+    more = [name for name in new if new[name] > old.get(name, 0)]
+    return sorted({place for name in more for place in work.waited_at.get(name, [])})
+
+
+def _together(found: list[WorkChange]) -> list[WorkChange]:
+    """Changes that are the same in all but the step, as one; the order of the first is kept."""
+    merged: dict[bytes, WorkChange] = {}
+    for change in found:
+        key = msgspec.json.encode(msgspec.structs.replace(change, steps=[]))
+        steps = merged[key].steps + change.steps if key in merged else change.steps
+        merged[key] = msgspec.structs.replace(change, steps=steps)
+    return list(merged.values())

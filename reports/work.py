@@ -1,0 +1,133 @@
+"""The exact work of steps: a table of it, and what changed in words."""
+
+from __future__ import annotations
+
+from bench.records import Count, Work, WorkChange
+from reports.tables import Cell, Column, Table
+
+# What one of a counter is called, what many are, and what they are counted by.
+WORDS = {
+    "synchronisations": ("synchronisation", "synchronisations", " a step"),
+    "graphs_retraced": ("graph traced again", "graphs traced again", " a step"),
+    "graphs_traced": ("graph traced", "graphs traced", " by the first step"),
+    "copies": ("copy", "copies", " a step"),
+    "operators": ("operator", "operators", " a step"),
+    "pushes": ("engine call", "engine calls", " a step"),
+    "calls": ("call from Python", "calls from Python", " a step"),
+    "flop": ("FLOP", "FLOP", " an image"),
+    "parameters": ("parameter", "parameters", ""),
+    "parameter_bytes": ("byte of parameters", "bytes of parameters", ""),
+    "gradient_bytes": ("byte of gradients", "bytes of gradients", ""),
+    "optimizer_bytes": ("byte of optimizer state", "bytes of optimizer state", ""),
+}
+
+KIB = 1024
+
+
+def _short(name: str) -> str:
+    return name.partition("/")[2] or name
+
+
+def number(count: Count) -> str:
+    """``1,234`` or ``0.1``."""
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.10g}"
+
+
+def sentence(change: WorkChange) -> str:
+    """``step/hybridized: 2 more synchronisations a step: asnumpy (now 2), at mtl_core/step.py:111``."""
+    where = ", ".join(change.steps)
+    if change.before is None:
+        return f"{where}: a new step, not in the golden file"
+    if change.after is None:
+        return f"{where}: no longer there, but in the golden file"
+    one, many, by = WORDS[change.counter]
+    difference = change.after - change.before
+    if difference == 0:
+        return f"{where}: other {many}{by}, in all as many: {_parts(change.parts, signed=True)}"
+    name = one if abs(difference) == 1 else many
+    more = "more" if difference > 0 else "fewer"
+    signed = len({part > 0 for part in change.parts.values()}) > 1
+    told = f": {_parts(change.parts, signed)}" if change.parts else ""
+    places = f", at {', '.join(change.places)}" if change.places else ""
+    span = f" ({number(change.before)} -> {number(change.after)})"
+    return f"{where}: {number(_tidy(abs(difference)))} {more} {name}{by}{told}{places}{span}"
+
+
+def _tidy(count: Count) -> Count:
+    """A difference of shares without the dust of binary fractions."""
+    rounded = round(count, 9)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _parts(parts: dict[str, Count], signed: bool) -> str:
+    """``asnumpy`` alone, ``2 pick, 1 mean`` together, ``+2 pick, -1 mean`` where some are fewer."""
+    if len(parts) == 1 and not signed:
+        return next(iter(parts))
+    sign = "+" if signed else ""
+    return ", ".join(
+        f"{'-' if n < 0 and signed else sign}{number(_tidy(abs(n)))} {p}" for p, n in parts.items()
+    )
+
+
+def step_table(work: dict[str, Work]) -> Table:
+    """What happens in each step; counters that have parts are told by their sums."""
+    columns = (
+        Column("step", align="left"),
+        Column("operators"),
+        Column("pushes"),
+        Column("Python calls"),
+        Column("syncs"),
+        Column("copies"),
+        Column("graphs"),
+    )
+    rows = tuple(
+        (
+            _short(name),
+            sum(counted.operators.values()),
+            counted.pushes,
+            sum(counted.calls.values()),
+            sum(counted.synchronisations.values()),
+            sum(counted.copies.values()),
+            _graphs(counted),
+        )
+        for name, counted in work.items()
+    )
+    return Table("Work of a training step", columns, rows)
+
+
+def size_table(work: dict[str, Work]) -> Table:
+    """What the step's network takes: parameters, memory, arithmetic."""
+    columns = (
+        Column("step", align="left"),
+        Column("parameters"),
+        Column("weights"),
+        Column("gradients"),
+        Column("state"),
+        Column("an image", "flop"),
+    )
+    rows = tuple(
+        (
+            _short(name),
+            counted.parameters,
+            counted.parameter_bytes / KIB,
+            counted.gradient_bytes / KIB,
+            counted.optimizer_bytes / KIB,
+            counted.flop,
+        )
+        for name, counted in work.items()
+    )
+    return Table("Its network, memory in KiB", columns, rows)
+
+
+def _graphs(work: Work) -> Cell:
+    again = work.graphs_retraced
+    return f"{work.graphs_traced} + {number(again)} a step" if again else work.graphs_traced
+
+
+def operators_lines(work: dict[str, Work]) -> list[str]:
+    """``imperative, hybridized: 10 adam_update, 5 FullyConnected ...``: steps that run the same, together."""
+    together: dict[str, list[str]] = {}
+    for name, counted in work.items():
+        most_first = sorted(counted.operators.items(), key=lambda part: (-part[1], part[0].lower()))
+        together.setdefault(_parts(dict(most_first), signed=False), []).append(_short(name))
+    return [f"{', '.join(names)}: {operators}" for operators, names in together.items()]
