@@ -105,6 +105,25 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
+class SharedOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator takes of the time of all operators, in each profile."""
+
+    name: str
+    shares: dict[str, Estimate]  # by label, 0 to 1; a profile in which it did not run has none
+    seconds: dict[str, Estimate]  # a step
+    changes: dict[str, Estimate]  # share less that in the first profile
+    verdicts: dict[str, Judgement]
+
+
+class SharedOperators(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark profiled two or more times; largest share first."""
+
+    benchmark: str
+    sides: list[Side]
+    operators: list[SharedOperator]
+    tolerance: float  # shares that differ by less are the same
+
+
 class HistoricRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run as a point in time."""
 

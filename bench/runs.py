@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.answers import measured
+from bench.endless import endless, finite
 from bench.records import (
     SCHEMA,
     Answer,
@@ -83,7 +84,7 @@ def header(run: Run) -> dict[str, Any]:
         "build": {n: getattr(run.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
         "source": run.machine.source,
     }
-    whole: dict[str, Any] = _finite({**msgspec.to_builtins(told), **more})
+    whole: dict[str, Any] = finite({**msgspec.to_builtins(told), **more})
     return whole
 
 
@@ -104,7 +105,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "verdict": None if effect is None else effect.verdict,
         "set_ups": set_ups,
     }
-    whole: dict[str, Any] = _finite(msgspec.to_builtins(told))
+    whole: dict[str, Any] = finite(msgspec.to_builtins(told))
     return whole
 
 
@@ -115,36 +116,23 @@ def _effect(ratio: Ratio) -> dict[str, float]:
     return {"ratio": found.value, **ends, "n": found.n}
 
 
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for: the ends of an endless interval."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _endless(value: Any) -> Any:
-    """Undo :func:`_finite` in what looks like an Estimate."""
-    if isinstance(value, dict):
-        ends = {"low": -math.inf, "high": math.inf} if "confidence" in value else {}
-        return {name: ends.get(name) if part is None else _endless(part) for name, part in value.items()}
-    return [_endless(part) for part in value] if isinstance(value, list) else value
-
-
 def read_run(path: Path) -> Run:
     """The run in a result file, its statistics computed anew.
 
     Raises UserError, naming the file and what is wrong with it, for anything that is not one.
     """
+    return run_from(content_of(path), str(path), path.name)
+
+
+def content_of(path: Path) -> bytes:
+    """A file's content, if it is a file and no larger than a result can be."""
     try:
         if path.exists() and not path.is_file():  # a pipe or a device would never end
             raise UserError(f"{path} is no file; give a result file")
         check_size(path.stat().st_size, str(path))
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give a result file") from None
-    return run_from(content, str(path), path.name)
 
 
 def check_size(size: int, place: str) -> None:
@@ -178,6 +166,14 @@ def _ensure(holds: bool, why: str) -> None:
 
 
 def _document(content: bytes, place: str) -> dict[str, Any]:
+    document = parsed(content, place)
+    if not isinstance(document.get("benchmarks"), list):
+        raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
+    return document
+
+
+def parsed(content: bytes, place: str) -> dict[str, Any]:
+    """A JSON object of finite numbers, nested no deeper than ours are. Raises UserError for anything else."""
     try:
         document = json.loads(content, parse_constant=_no_number, parse_float=_float, parse_int=_integer)
     except (ValueError, RecursionError) as error:
@@ -185,7 +181,7 @@ def _document(content: bytes, place: str) -> dict[str, Any]:
         raise UserError(f"{place} is not JSON or cut off ({reason}); measure again") from None
     if _deeper_than(document, DEEPEST):
         raise UserError(f"{place} is nested deeper than {DEEPEST} levels: no result file")
-    if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
+    if not isinstance(document, dict):
         raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
     return document
 
@@ -225,7 +221,7 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         type(schema) is int and 1 <= schema <= SCHEMA,
         f"schema {schema!r:.40}, while this version reads 1 to {SCHEMA}",
     )
-    told = msgspec.convert(_endless(block), Header)
+    told = msgspec.convert(endless(block), Header)
     _check_machine(told)
     entries = [msgspec.convert(found, Entry) for found in _entries(document["benchmarks"])]
     if schema == 1:

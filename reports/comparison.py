@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bench.compared import Benchmark, Change, Comparison, Field, Figure, Pair, QuestionMean
+from bench.compared import (
+    Benchmark,
+    Change,
+    Comparison,
+    Field,
+    Figure,
+    Pair,
+    QuestionMean,
+    SharedOperators,
+    Side,
+)
 from bench.records import Estimate
 from bench.verdict import ALPHA
 from reports.tables import Cell, Column, Table
@@ -108,7 +118,7 @@ def footnotes(comparison: Comparison) -> list[str]:
 
 def tables(comparison: Comparison) -> list[Table]:
     """Runs, what differs, ceilings, each group's ratios, times and use of the ceilings, the means."""
-    found = [_sides(comparison), *_differences(comparison), *_ceilings(comparison)]
+    found = [_runs_table(comparison.sides), *_differences(comparison), *_ceilings(comparison)]
     groups = dict.fromkeys(benchmark.group for benchmark in comparison.benchmarks)
     for group in groups:
         members = [b for b in comparison.benchmarks if b.group == group]
@@ -119,7 +129,7 @@ def tables(comparison: Comparison) -> list[Table]:
     return found
 
 
-def _sides(comparison: Comparison) -> Table:
+def _runs_table(sides: list[Side]) -> Table:
     columns = tuple(Column(name, align="left") for name in ("run", "file", "measured", "machine", "source"))
     rows = tuple(
         (
@@ -129,7 +139,7 @@ def _sides(comparison: Comparison) -> Table:
             harmless(side.machine or "unknown"),
             harmless(_short(side.source)),
         )
-        for side in comparison.sides
+        for side in sides
     )
     return Table("Runs", columns, rows)
 
@@ -304,3 +314,52 @@ def _means(comparison: Comparison) -> Table:
 def _mean_row(mean: QuestionMean, label: str) -> tuple[Cell, ...]:
     told = (harmless(mean.question), len(mean.benchmarks), label, mean.means[label])
     return (*told, mean.changes.get(label), mean.verdicts.get(label))
+
+
+def share_sentences(told: SharedOperators) -> list[str]:
+    """Whose share of the operators' time is another than in the first profile."""
+    first = told.sides[0].label
+    found = [
+        f"{harmless(operator.name)} takes {100 * operator.shares[first].value:.1f} % of the operators' time "
+        f"in {first} and {100 * operator.shares[label].value:.1f} % in {label}: {word}."
+        for operator in told.operators
+        for label, word in operator.verdicts.items()
+        if word == "different"
+    ]
+    return [
+        f"{harmless(told.benchmark)}: shares under MXNet's profiler, a regime of its own. "
+        f"Shares within {100 * told.tolerance:.0f} point are the same; all verdicts share one error rate "
+        f"of {ALPHA:.0%} (Holm).",
+        *found,
+    ]
+
+
+def share_tables(told: SharedOperators) -> list[Table]:
+    """The profiles, and every operator's share in each."""
+    columns = (
+        Column("operator", align="left"),
+        RUN,
+        Column("time a step", "s"),
+        Column("share", "%"),
+        Column(f"points against {told.sides[0].label}"),
+        Column("verdict", align="left"),
+    )
+    rows = tuple(
+        (
+            harmless(operator.name),
+            label,
+            operator.seconds[label].value,
+            _percent(operator.shares[label]),
+            _percent(operator.changes[label]) if label in operator.changes else None,
+            operator.verdicts.get(label),
+        )
+        for operator in told.operators
+        for label in operator.shares
+    )
+    return [_runs_table(told.sides), Table("Operators", columns, rows)]
+
+
+def _percent(share: Estimate) -> Estimate:
+    """The same in hundredths."""
+    ends = {"low": 100 * share.low, "high": 100 * share.high}
+    return Estimate(value=100 * share.value, **ends, confidence=share.confidence, n=share.n)

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 
-from bench.compared import Benchmark, Change, Comparison, History
+from bench.compared import Benchmark, Change, Comparison, History, SharedOperators
 from bench.records import Estimate
 from reports.text import harmless
 
@@ -87,4 +87,23 @@ def history(told: History) -> str:
         for series in machine.series
         for place, value in enumerate(series.values)
         if value is not None
+    )
+
+
+def shares(told: SharedOperators) -> str:
+    """Every operator in every profile, and its change against the first."""
+    files = {side.label: side.name for side in told.sides}
+    return text(
+        {
+            "benchmark": told.benchmark,
+            "operator": operator.name,
+            "run": label,
+            "file": files[label],
+            **_estimate("share", operator.shares[label]),
+            **_estimate("seconds", operator.seconds[label]),
+            **_estimate("share_change", operator.changes.get(label)),
+            "verdict": operator.verdicts.get(label),
+        }
+        for operator in told.operators
+        for label in operator.shares
     )

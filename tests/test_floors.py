@@ -20,6 +20,7 @@ FLOORS = {
     "mtl_core": 0,
     "bench": 0,
     "bench.compared": 0,
+    "bench.endless": 0,
     "bench.records": 0,
     "bench.questions": 0,
     "bench.workload": 0,
@@ -40,6 +41,7 @@ FLOORS = {
     "bench.compare": 2,
     "bench.history": 2,
     "bench.runs": 2,
+    "bench.shares": 2,
     "bench.verdict": 2,
     "bench.words": 2,
     "bench.work": 2,
@@ -63,7 +65,7 @@ MAY_USE = {
 # Of all that lies below it, a package may import only this.
 ONLY = {
     "mtl_core": ("mtl_core",),
-    "reports": ("reports", "bench.compared", "bench.records", "bench.verdict"),
+    "reports": ("reports", "bench.compared", "bench.endless", "bench.records", "bench.verdict"),
 }
 # What computes with MXNet outside mtl_core: it runs in a worker's process.
 IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")
@@ -83,7 +85,7 @@ ROOMS = {
     "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
     "plotly": ("reports",),
     "jinja2": ("reports",),
-    "scipy": ("bench.levels", "bench.stats"),
+    "scipy": ("bench.levels", "bench.shares", "bench.stats"),
     "fsspec": ("bench.collection",),
     "ruptures": ("bench.levels",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),

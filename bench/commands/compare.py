@@ -15,6 +15,7 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.compared import Benchmark, Comparison
     from bench.records import Estimate, Run
+    from reports.tables import Table
 
 SLOWER = 1  # exit code
 MOST_RUNS = 100
@@ -67,11 +68,18 @@ def compare(
       python -m bench compare .benchmarks/mtl-bench --sort ratio
 
       python -m bench compare a.json b.json --format markdown --fail-on slower
+
+      python -m bench compare before/profile.json after/profile.json
     """
     from bench.compare import compare as compared
     from bench.compare import got_slower
+    from bench.shares import is_profile
     from reports.text import harmless
 
+    profiles = [path for path in paths if is_profile(path)]
+    if profiles:
+        _profiles(paths, profiles, form)
+        return
     runs, left_out = _runs(paths)
     comparison = compared(runs, parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift"))
     for line in left_out:
@@ -122,6 +130,25 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     return runs, left_out
 
 
+def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
+    """Operator shares of profiles, which are of another regime than runs and never mixed with them."""
+    from bench.compared import SCHEMA
+    from bench.shares import compare_shares, read_shares
+    from reports import comparison as told
+    from reports import csv, json
+
+    if len(profiles) < len(paths):
+        other = next(path for path in paths if path not in profiles)
+        raise UserError(f"{profiles[0]} is a profile and {other} is none; compare runs or profiles")
+    found = compare_shares([read_shares(path) for path in profiles], [str(path) for path in profiles])
+    if form is Format.json:
+        typer.echo(json.text(found, schema=SCHEMA))
+    elif form is Format.csv:
+        typer.echo(csv.shares(found), nl=False)
+    else:
+        _lay(told.share_sentences(found), told.share_tables(found), [], form)
+
+
 def _sorted(comparison: Comparison, sort: Sort) -> Comparison:
     import msgspec
 
@@ -150,27 +177,34 @@ def _by_verdict(benchmark: Benchmark) -> int:
 def _write(comparison: Comparison, form: Format) -> None:
     from bench.compared import SCHEMA
     from reports import comparison as told
-    from reports import csv, json, markdown
+    from reports import csv, json
 
     if form is Format.json:
         typer.echo(json.text(comparison, schema=SCHEMA))
     elif form is Format.csv:
         typer.echo(csv.comparison(comparison), nl=False)
-    elif form is Format.markdown:
-        lines = ["## Comparison", *(f"- {markdown.text(s)}" for s in told.sentences(comparison)), ""]
-        lines += [markdown.table(table) for table in told.tables(comparison)]
-        lines += [f"- {markdown.text(line)}" for line in told.footnotes(comparison)]
-        typer.echo("\n".join(lines))
     else:
-        from rich.console import Console
+        _lay(told.sentences(comparison), told.tables(comparison), told.footnotes(comparison), form)
 
-        from reports import terminal
 
-        told_to = Console()
-        for words in told.sentences(comparison):
-            told_to.print(words, markup=False, highlight=False)
-        for table in told.tables(comparison):
-            told_to.print()
-            told_to.print(terminal.table(table))
-        for words in told.footnotes(comparison):
-            told_to.print(words, markup=False, highlight=False)
+def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: Format) -> None:
+    """Sentences, tables and footnotes in Markdown or in a terminal."""
+    if form is Format.markdown:
+        from reports import markdown
+
+        lines = ["## Comparison", "", *(f"- {markdown.text(words)}" for words in sentences), ""]
+        lines += [markdown.table(table) for table in tables]
+        typer.echo("\n".join([*lines, *(f"- {markdown.text(words)}" for words in footnotes)]))
+        return
+    from rich.console import Console
+
+    from reports import terminal
+
+    console = Console()
+    for words in sentences:
+        console.print(words, markup=False, highlight=False)
+    for table in tables:
+        console.print()
+        console.print(terminal.table(table))
+    for words in footnotes:
+        console.print(words, markup=False, highlight=False)
