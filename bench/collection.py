@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import fsspec
@@ -10,21 +11,33 @@ from bench.records import Run
 from bench.runs import check_size, run_from
 from mtl_core.errors import UserError
 
+Watch = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
 MOST_FILES = 10_000
 
 
-def read_all(place: str) -> tuple[list[Run], list[str]]:
+def _all_of(run: Run) -> Run:
+    return run
+
+
+def _unseen(found: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    return found
+
+
+def read_all(
+    place: str, keep: Callable[[Run], Run] = _all_of, watched: Watch = _unseen
+) -> tuple[list[Run], list[str]]:
     """The runs of a folder's ``*.json`` by name, and why each other such file was left out.
 
-    Raises UserError when the place is not there or cannot be reached.
+    ``keep`` is what is kept of each run, since the raw rounds of many fill the memory; ``watched`` shows
+    how far the files are read. Raises UserError when the place is not there or cannot be reached.
     """
     files, found = _reached(place)
     runs, left_out = [], []
-    for path, size in found[:MOST_FILES]:
+    for path, size in watched(found[:MOST_FILES]):
         name = path.rsplit("/", 1)[-1]
         try:
             check_size(size, name)
-            runs.append(run_from(_content(files, path), name, name))
+            runs.append(keep(run_from(_content(files, path), name, name)))
         except UserError as error:
             left_out.append(str(error))
     if len(found) > MOST_FILES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,8 +58,8 @@ def compare(
 ) -> None:
     """Compare runs with the first: machines, within-machine ratios, times beside the ceilings.
 
-    Ratios within a run compare between any machines. Times compare on one machine class only, within a
-    wider band, since a machine drifts between runs.
+    Ratios within a run compare between any machines. Times are judged within a wider band,
+    since a machine drifts between runs.
 
     Examples:
 
@@ -78,6 +78,8 @@ def compare(
 
     profiles = [path for path in paths if is_profile(path)]
     if profiles:
+        if fail_on:
+            raise UserError("--fail-on slower compares runs; profiles are of another regime")
         _profiles(paths, profiles, form)
         return
     runs, left_out = _runs(paths)
@@ -108,6 +110,15 @@ def parse_share(text: str, option: str) -> float:
     return share
 
 
+def files_read(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The files, while a bar on standard error shows how many were taken; nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(found, "reading", console=console, transient=True, disable=not console.is_terminal)
+
+
 def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     """The runs in files and folders; of a folder what is no result file is left out, with the reason."""
     from bench.collection import read_all
@@ -119,7 +130,7 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
         if not path.is_dir():
             runs.append(read_run(path))
             continue
-        found, lost = read_all(str(path))
+        found, lost = read_all(str(path), watched=files_read)
         runs += found
         left_out += lost
     if len(runs) > MOST_RUNS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.compare import parse_share
+from bench.commands.compare import files_read, parse_share
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def history(
 ) -> None:
     """Draw each benchmark over the revisions and mark where its level changed.
 
-    Runs of one machine class, oldest first. The place is a folder or any URL that fsspec knows, so that
-    many machines can share one store (s3:// takes the package s3fs, gs:// gcsfs).
+    Runs of one machine class, oldest first. The place is a folder or any URL that fsspec
+    knows, so that many machines can share one store (s3:// takes the package s3fs).
 
     Examples:
 
@@ -51,12 +51,19 @@ def history(
     from bench.collection import read_all
     from bench.history import history as over_time
 
-    runs, left_out = read_all(place)
+    runs, left_out = read_all(place, _without_rounds, files_read)
     if not runs:
         why = f" ({left_out[0]})" if left_out else ""
         raise UserError(f"{place} holds no result file{why}; python -m bench run makes one")
     told = over_time(_chosen(runs, only), left_out, parse_share(alpha, "--alpha"))
     _write(_of_machine(told, machine), form)
+
+
+def _without_rounds(run: Run) -> Run:
+    """What a history needs of a run; its statistics are computed by now."""
+    import msgspec
+
+    return msgspec.structs.replace(run, blocks={})
 
 
 def _chosen(runs: list[Run], only: str) -> list[Run]:
