@@ -40,7 +40,8 @@ from mtl_core.errors import UserError
 DRIFT = 0.05  # what a machine's speed is taken to differ by from one hour to another, at least
 CEILINGS = ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s")
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
-STATE_FIELDS = ("cores_there", "kernel", "load", "governor", "mhz", "huge_pages")
+STATE_FIELDS = ("cores_there", "kernel", "load", "governor", "mhz", "huge_pages", "virtual", "container")
+WEATHER_FIELDS = ("steal_share", "throttled_s", "thermal_events")
 BUILD_FIELDS = ("mxnet", "numpy", "features", "libraries")
 STEPS = "bench.workloads.steps:"  # the workloads whose FLOP are known by formula
 
@@ -125,7 +126,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             for field, mine, theirs in case_differences(here, known):
                 raise UserError(
                     f"{_name(group, variant)} is not the same benchmark: {field} is {theirs} in "
-                    f"{there.name} and {mine} in {run.name}; compare runs with equal {field}"
+                    f"{there.name} and {mine} in {run.name}; compare runs with equal {field}, or others with "
+                    "--only"
                 )
 
 
@@ -166,6 +168,7 @@ def _fields(runs: dict[str, Run]) -> Iterable[Field]:
         ("machine", CLASS_FIELDS, lambda run: run.machine),
         ("state", STATE_FIELDS, lambda run: run.machine),
         ("state", (), lambda run: run.machine.environment if run.machine else {}),
+        ("state", WEATHER_FIELDS, lambda run: run.weather),
         ("build", ("python", "source"), lambda run: run.machine),
         ("build", BUILD_FIELDS, lambda run: run.ceilings),
         ("settings", (), lambda run: run.settings),

@@ -32,7 +32,7 @@ from bench.records import (
     Weather,
 )
 from bench.stats import geometric, inverse
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
 LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
@@ -151,9 +151,13 @@ def run_from(content: bytes, place: str, name: str) -> Run:
             return Run(name=name, measured_at=stamp, schema=None, measured=_foreign(document["benchmarks"]))
         return _ours(document, name, stamp)
     except msgspec.ValidationError as error:
-        raise UserError(f"{place}: damaged or not of this suite ({error}); measure again") from None
+        raise UserError(
+            f"{place}: damaged or not of this suite ({visible(str(error))}); measure again"
+        ) from None
     except DamagedError as error:
-        raise UserError(f"{place}: its samples do not fit together ({error}); measure again") from None
+        raise UserError(
+            f"{place}: its samples do not fit together ({visible(str(error))}); measure again"
+        ) from None
 
 
 class DamagedError(Exception):

@@ -7,19 +7,14 @@ from typing import NoReturn
 
 import typer
 
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def _fail(line: str) -> NoReturn:
-    print("error: " + _plain(" ".join(line.split())), file=sys.stderr)
+    print("error: " + visible(line), file=sys.stderr)
     raise SystemExit(BAD_INPUT)
-
-
-def _plain(line: str) -> str:
-    """The line with whatever is not visible as its escape: a name in it must not act on a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def _fail_usage(error: Exception) -> NoReturn:

@@ -50,6 +50,7 @@ def compare(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER ...", help="Result files.")],
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
     sort: Annotated[Sort, typer.Option(help="Order; ratio and time: the largest change first.")] = Sort.run,
+    only: Annotated[str, typer.Option(help="Only benchmarks with this in their name.")] = "",
     tolerance: Annotated[str, typer.Option(help="Ratios within it are the same.")] = "2%",
     drift: Annotated[str, typer.Option(help="What a machine may drift between runs.")] = "5%",
     fail_on: Annotated[
@@ -83,7 +84,9 @@ def compare(
         _profiles(paths, profiles, form)
         return
     runs, left_out = _runs(paths)
-    comparison = compared(runs, parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift"))
+    comparison = compared(
+        chosen(runs, only), parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift")
+    )
     for line in left_out:
         typer.echo(f"left out: {harmless(line)}", err=True)
     if fail_on and not any(pair.alike for pair in comparison.pairs):
@@ -158,6 +161,26 @@ def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
         typer.echo(csv.shares(found), nl=False)
     else:
         _lay(told.share_sentences(found), told.share_tables(found), [], form)
+
+
+def chosen(runs: list[Run], only: str) -> list[Run]:
+    """The runs with the chosen benchmarks alone, which share the error rate among fewer."""
+    import msgspec
+
+    if not any(
+        only in f"{group}/{v}" for run in runs for group, known in run.measured.items() for v in known
+    ):
+        raise UserError(f"no benchmark in these runs has {only!r} in its name")
+    return [
+        msgspec.structs.replace(
+            run,
+            measured={
+                group: {v: m for v, m in known.items() if only in f"{group}/{v}"}
+                for group, known in run.measured.items()
+            },
+        )
+        for run in runs
+    ]
 
 
 def _sorted(comparison: Comparison, sort: Sort) -> Comparison:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.compare import files_read, parse_share
+from bench.commands.compare import chosen, files_read, parse_share
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def history(
     if not runs:
         why = f" ({left_out[0]})" if left_out else ""
         raise UserError(f"{place} holds no result file{why}; python -m bench run makes one")
-    told = over_time(_chosen(runs, only), left_out, parse_share(alpha, "--alpha"))
+    told = over_time(chosen(runs, only), left_out, parse_share(alpha, "--alpha"))
     _write(_of_machine(told, machine), form)
 
 
@@ -64,26 +64,6 @@ def _without_rounds(run: Run) -> Run:
     import msgspec
 
     return msgspec.structs.replace(run, blocks={})
-
-
-def _chosen(runs: list[Run], only: str) -> list[Run]:
-    """The runs with the chosen benchmarks alone, which share the error rate among fewer."""
-    import msgspec
-
-    if not any(
-        only in f"{group}/{v}" for run in runs for group, known in run.measured.items() for v in known
-    ):
-        raise UserError(f"no benchmark in these runs has {only!r} in its name")
-    return [
-        msgspec.structs.replace(
-            run,
-            measured={
-                group: {v: m for v, m in known.items() if only in f"{group}/{v}"}
-                for group, known in run.measured.items()
-            },
-        )
-        for run in runs
-    ]
 
 
 def _of_machine(told: History, name: str) -> History:
