@@ -77,6 +77,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def compare(session: nox.Session) -> None:
+    """Compare result files: python -m bench compare. Arguments go on: ``-- before.json after.json``."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "compare", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def work(session: nox.Session) -> None:
     """Count exactly what a step does: python -m bench work. Arguments go on, such as ``-- --check``."""
     install_with_mxnet(session)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from bench.commands.compare import compare
+from bench.commands.history import history
 from bench.commands.machine import machine
 from bench.commands.run import run
 from bench.commands.work import work
@@ -17,7 +19,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, machine, work):
+for command in (run, machine, compare, history, work):
     app.command()(command)
 
 

@@ -8,6 +8,8 @@ Benchmarking in Reasonable Time", ISMM 2013).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -21,15 +23,57 @@ CONFIDENCE = 0.95
 EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean of independent values, or a sum of such means: what Student's t needs to know of it."""
+
+    value: float
+    error: float  # standard error; endless for one value alone
+    freedom: float  # degrees of freedom of the error
+    n: int  # independent values; of several means the fewest
+
+    def interval(self, confidence: float = CONFIDENCE) -> Estimate:
+        """Student's t interval; endless where the error is not known."""
+        reach = math.inf
+        if math.isfinite(self.error):
+            reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
+        ends = {"low": self.value - reach, "high": self.value + reach}
+        return Estimate(value=self.value, **ends, confidence=confidence, n=self.n)
+
+    def p_beyond(self, distance: float) -> float:
+        """Two-sided p of a true value that lies ``distance`` away from this one."""
+        if not math.isfinite(self.error):
+            return 1.0
+        if self.error == 0.0:
+            return 0.0 if distance > 0.0 else 1.0
+        return min(1.0, 2.0 * float(stats.t.sf(distance / self.error, self.freedom)))
+
+
+def mean_of(values: Floats) -> Mean:
+    """The mean of independent values and its standard error."""
+    n = len(values)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    return Mean(float(np.mean(values)), error, max(1, n - 1), n)
+
+
+def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
+    """A weighted sum of independent means that need not vary alike.
+
+    Degrees of freedom after Welch (Biometrika 34, 1947) and Satterthwaite (Biometrics Bulletin 2,
+    1946): a difference of two means, weights 1 and -1, is Welch's t.
+    """
+    value = sum(weight * mean.value for mean, weight in zip(means, weights, strict=True))
+    shares = [(weight * mean.error) ** 2 for mean, weight in zip(means, weights, strict=True)]
+    total, n = sum(shares), min(mean.n for mean in means)
+    if not math.isfinite(total):
+        return Mean(value, math.inf, 1, n)
+    weighed = sum((share / total) ** 2 / m.freedom for share, m in zip(shares, means, strict=True) if total)
+    return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n)
+
+
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     """Mean of independent values and Student's t interval; without two values the interval is endless."""
-    n = len(values)
-    mean = float(np.mean(values))
-    if n < 2:
-        return Estimate(value=mean, low=-np.inf, high=np.inf, confidence=confidence, n=n)
-    error = float(np.std(values, ddof=1)) / math.sqrt(n)
-    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
-    return Estimate(value=mean, low=mean - reach, high=mean + reach, confidence=confidence, n=n)
+    return mean_of(values).interval(confidence)
 
 
 def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
@@ -39,7 +83,8 @@ def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
 
 def exponential(estimate: Estimate) -> Estimate:
     """An estimate of a logarithm as one of the number itself."""
-    value, low, high = (float(np.exp(x)) for x in (estimate.value, estimate.low, estimate.high))
+    with np.errstate(over="ignore"):  # an end beyond all numbers is endless
+        value, low, high = (float(np.exp(x)) for x in (estimate.value, estimate.low, estimate.high))
     return Estimate(value=value, low=low, high=high, confidence=estimate.confidence, n=estimate.n)
 
 

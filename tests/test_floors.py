@@ -19,6 +19,8 @@ PACKAGES = ("bench", "mtl_core", "reports")
 FLOORS = {
     "mtl_core": 0,
     "bench": 0,
+    "bench.compared": 0,
+    "bench.endless": 0,
     "bench.records": 0,
     "bench.questions": 0,
     "bench.workload": 0,
@@ -29,13 +31,17 @@ FLOORS = {
     "bench.pool": 1,
     "bench.profiler": 1,
     "bench.schedule": 1,
+    "bench.levels": 1,
     "bench.stats": 1,
     "bench.store": 1,
     "bench.worker": 1,
     "bench.workloads": 1,
     "bench.answers": 2,
+    "bench.collection": 2,
     "bench.compare": 2,
+    "bench.history": 2,
     "bench.runs": 2,
+    "bench.shares": 2,
     "bench.verdict": 2,
     "bench.words": 2,
     "bench.work": 2,
@@ -52,13 +58,14 @@ APART = 1
 INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
+    "bench.levels": ("bench.stats",),  # means and their differences
     "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
 }
 # Of all that lies below it, a package may import only this.
 ONLY = {
     "mtl_core": ("mtl_core",),
-    "reports": ("reports", "bench.records", "bench.verdict"),
+    "reports": ("reports", "bench.compared", "bench.endless", "bench.records", "bench.verdict"),
 }
 # What computes with MXNet outside mtl_core: it runs in a worker's process.
 IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")
@@ -78,7 +85,9 @@ ROOMS = {
     "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
     "plotly": ("reports",),
     "jinja2": ("reports",),
-    "scipy": ("bench.stats", "bench.verdict"),
+    "scipy": ("bench.levels", "bench.shares", "bench.stats"),
+    "fsspec": ("bench.collection",),
+    "ruptures": ("bench.levels",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),
     "PIL": ("mtl_core.picture",),
 }

@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
+    "compare": ["python", "-m", "bench", "compare"],
     "work": ["python", "-m", "bench", "work"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest"],
