@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Results, Variant
+from bench.questions import Part, Question, Quick, Results, Variant
 from bench.words import difference, interval, ratio_of, verdict_of
 from mtl_core.config import HEADS
 
@@ -28,6 +28,7 @@ QUESTION = Question(
     asks="What does the second head cost?",
     workload="bench.workloads.steps:StepWorkload",
     parts={part: Part(settings={"part": part}) for part in ("forward", "forward_backward", "step")},
+    headline="step",
     variants={
         "digits": Variant(settings={"heads": ["digits"]}),
         "odd_even": Variant(settings={"heads": ["odd_even"]}),
@@ -35,8 +36,9 @@ QUESTION = Question(
         "separate": Variant(workload="bench.workloads.steps:SeparateNetworks"),
     },
     baseline="digits",
-    fixed={"batch_size": 128, "mode": "hybridized"},
+    fixed={"batch_size": 128, "data": "synthetic", "mode": "hybridized"},
     answer=answer,
+    quick=Quick(parts=("step",)),
 )
 
 

@@ -8,14 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from bench.workloads.steps import device_named
+from bench.workloads.steps import device_named, training_split
 from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.dataset import Split
 from mtl_core.loaders import FastLoader, TutorialLoader
-from mtl_core.mnist import load_mnist
 from mtl_core.step import TrainingStep, denormal_share
-from mtl_core.synthetic import draw_digits
 
 Way = Literal["tutorial", "fast"]
 
@@ -175,11 +173,3 @@ class TrainingRun:
 
     def close(self) -> None:
         self.loader.close()
-
-
-def training_split(images: int, data: str) -> Split:
-    """The first training images of MNIST, which has to lie on this machine, or synthetic digits."""
-    if data == "synthetic":
-        return draw_digits(images)
-    train = load_mnist(download=False).train
-    return Split(images=train.images[:images], labels=train.labels[:images])

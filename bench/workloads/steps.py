@@ -12,6 +12,8 @@ from bench.workloads.counting import Countable, operators_a_step
 from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
 from mtl_core.cost import cost
+from mtl_core.dataset import Split
+from mtl_core.mnist import load_mnist
 from mtl_core.step import TrainingStep, denormal_share
 from mtl_core.synthetic import draw_digits
 
@@ -31,10 +33,20 @@ def labels_for(labels: Any, head: Head) -> Any:
     return (labels if head == "digits" else labels % 2).astype(np.float32)
 
 
-def batches_for(heads: tuple[Head, ...], batch_size: int, device: Any) -> list[tuple[Any, ...]]:
-    """Rotating batches of synthetic digits on the device: images (B, 784), one label array a head."""
+def training_split(images: int, data: str) -> Split:
+    """The first training images of MNIST, which has to lie on this machine, or synthetic digits."""
+    if data == "synthetic":
+        return draw_digits(images)
+    train = load_mnist(download=False).train
+    return Split(images=train.images[:images], labels=train.labels[:images])
+
+
+def batches_for(
+    heads: tuple[Head, ...], batch_size: int, device: Any, data: str = "synthetic"
+) -> list[tuple[Any, ...]]:
+    """Rotating batches of digits on the device: images (B, 784), one label array a head."""
     count = max(2, min(BATCHES, 16_384 // batch_size))
-    split = draw_digits(count * batch_size)
+    split = training_split(count * batch_size, data)
     arrays = [split.images.reshape(-1, 784).astype(np.float32) / 255.0]
     arrays += [labels_for(split.labels, head) for head in heads]
     held = [mx.nd.array(array, ctx=device) for array in arrays]
@@ -65,12 +77,13 @@ class StepWorkload:
         heads: list[Head] | tuple[Head, ...] = HEADS,
         device: str = "cpu",
         copy_each_batch: bool = False,
+        data: str = "synthetic",
     ) -> None:
         self.images = batch_size
         self.copy_each_batch = copy_each_batch
         self.device = device_named(device)
         self.step = TrainingStep(NetworkConfig(heads=tuple(heads)), StepConfig(mode=mode), self.device)
-        batches = batches_for(tuple(heads), batch_size, mx.cpu() if copy_each_batch else self.device)
+        batches = batches_for(tuple(heads), batch_size, mx.cpu() if copy_each_batch else self.device, data)
         self.batches = cycle(batches)
         calls: dict[Part, Callable[..., Any]] = {
             "forward": self.step.forward,
