@@ -133,6 +133,8 @@ def _profiled(read: Callable[[str], dict[str, int]], **config: Any) -> Iterator[
         mx.profiler.set_config(
             profile_symbolic=True,
             profile_imperative=True,
+            profile_api=False,
+            profile_memory=False,
             continuous_dump=False,
             filename=file,
             **config,
