@@ -28,6 +28,7 @@ QUESTION = Question(
     asks="What does the second head cost?",
     workload="bench.workloads.steps:StepWorkload",
     parts={part: Part(settings={"part": part}) for part in ("forward", "forward_backward", "step")},
+    headline="step",
     variants={
         "digits": Variant(settings={"heads": ["digits"]}),
         "odd_even": Variant(settings={"heads": ["odd_even"]}),
