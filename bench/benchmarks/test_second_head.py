@@ -35,7 +35,6 @@ QUESTION = Question(
         "both": Variant(settings={"heads": list(HEADS)}),
         "separate": Variant(workload="bench.workloads.steps:SeparateNetworks"),
     },
-    headline="step",
     baseline="digits",
     fixed={"batch_size": 128, "mode": "hybridized", "data": "synthetic"},
     answer=answer,
