@@ -42,12 +42,17 @@ class WorkerProcess:
     """``python -m bench.worker`` in a process group of its own."""
 
     def __init__(
-        self, environment: dict[str, str], *, root: Path | None = None, limit_s: float = COMMAND_LIMIT_S
+        self,
+        environment: dict[str, str],
+        *,
+        root: Path | None = None,
+        python: str = sys.executable,
+        limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.limit_s = limit_s
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker"],
+            [python, "-m", "bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,

@@ -16,6 +16,11 @@ import sys
 import time
 from typing import Any, TextIO
 
+import msgspec
+
+import bench
+import mtl_core
+from bench.gate import GATE, PROTOCOL
 from bench.workload import Workload
 from mtl_core import denormals
 
@@ -35,11 +40,16 @@ class Worker:
         self.workload: Workload | None = None
         self.padding: list[bytearray] = []
 
+    def gate(self) -> dict[str, Any]:
+        """What this checkout's gate measures, and which files answer; loads no MXNet."""
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"protocol": PROTOCOL, "benchmarks": msgspec.to_builtins(GATE), "files": files}
+
     def hello(self) -> dict[str, Any]:
-        import mtl_core
         from mtl_core._mxnet import mx
 
-        return {"pid": os.getpid(), "mxnet": mx.__version__, "mtl_core": mtl_core.__file__}
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
 
     def set_up(self, workload: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
         """Build the workload and make its first call, which traces and allocates."""
@@ -65,6 +75,12 @@ class Worker:
         finally:
             gc.enable()
         return {"ns": spent, "facts": self.workload.round_facts()}
+
+    def change(self, **attributes: float) -> dict[str, Any]:
+        """Set attributes of the workload between two rounds, such as the length of an injected spin."""
+        for name, value in attributes.items():
+            setattr(self.workload, name, value)
+        return {}
 
     def facts(self) -> dict[str, Any]:
         assert self.workload is not None
