@@ -7,6 +7,7 @@ import typer
 from bench.commands.machine import machine
 from bench.commands.regress import regress
 from bench.commands.run import run
+from bench.commands.trust import trust
 from mtl_core.command_line import run as run_command_line
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -17,7 +18,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, regress, machine):
+for command in (run, regress, trust, machine):
     app.command()(command)
 
 

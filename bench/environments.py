@@ -83,9 +83,7 @@ def python_for(
     return str(python)
 
 
-def _make(
-    folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], extra: str, run: Run
-) -> None:
+def _make(folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], extra: str, run: Run) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     uv = shutil.which("uv")
     if uv:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Settings:
     seed: int = 0
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass
@@ -114,7 +116,9 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
         stream = trial.run()
     finally:
         harness.close()
-    lost = [f"{f.case.rsplit('/', 1)[-1]} {f.reason}: {_last(f.last_lines)}" for f in harness.failures.values()]
+    lost = [
+        f"{f.case.rsplit('/', 1)[-1]} {f.reason}: {_last(f.last_lines)}" for f in harness.failures.values()
+    ]
     return Measured(mine, stream, trial.spent_s, kept, "; ".join(lost) or None)
 
 
@@ -218,7 +222,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         before = stack.enter_context(worktree(root, base_commit))
         after = stack.enter_context(worktree(root, head_commit)) if head_commit else working_tree(root)
         sides = both_sides(before, after, settings)
-        notes = _notes(before, after, head)
+        notes = _notes(before, after)
         for note in notes:
             settings.say(note)
         comparisons = compare(names, sides, settings)
@@ -245,7 +249,7 @@ def _named(asked: str, revision: str) -> str:
     return short if asked == revision else f"{asked} ({short})"
 
 
-def _notes(before: Checkout, after: Checkout, head: str | None) -> list[str]:
+def _notes(before: Checkout, after: Checkout) -> list[str]:
     if after.revision.endswith("+dirty"):
         return ["head is the working tree with changes that are not committed"]
     if before.revision == after.revision:

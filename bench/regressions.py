@@ -55,3 +55,32 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     def undecided(self) -> bool:
         """Whether something is not known."""
         return any(c.verdict == "undecided" for c in self.comparisons)
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """How often comparisons of code with a known slow-down came to each verdict."""
+
+    slow_down: float  # 0.03 for 3 %; 0 for identical code
+    tolerance: float
+    budget_s: float
+    comparisons: int
+    verdicts: dict[Verdict, int]
+    slower: Estimate  # the share called slower, with the interval of Clopper & Pearson
+    changed: Estimate  # the share called slower or faster: for identical code the false alarms
+    seconds: float  # a comparison took, median
+    measured: float  # the slow-down as it was measured over the whole stream, relative
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """What a study of this machine came to."""
+
+    machine: str
+    units: int
+    recorded_s: float
+    step_s: float
+    spread: float  # standard deviation from invocation to invocation, identical code
+    set_up_spread: float  # from set-up to set-up within an invocation
+    invocation_spread: float  # of what the set-ups of an invocation share
+    conditions: str
+    rates: list[Rate]
+    recommended: float | None  # the smallest tolerance that this machine can decide; None when none can

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Decision(NamedTuple):
 
 
 def grid() -> Iterator[int]:
-    """After how many units to look: 4, 6, 8, 11, 15 ..."""
+    """After how many units to look: 4, 5, 7, 9, 12 ..."""
     n = FIRST_LOOK
     while True:
         yield n
@@ -70,7 +71,7 @@ def spent(share: float, alpha: float) -> float:
 def levels(looks: Sequence[Look], alpha: float) -> list[float]:
     """What each look spends; together at most alpha."""
     totals = [0.0, *(spent(look.share, alpha) for look in looks)]
-    return [max(0.0, after - before) for before, after in zip(totals, totals[1:], strict=False)]
+    return [max(0.0, after - before) for before, after in pairwise(totals)]
 
 
 def at_look(values: Floats, level: float, tolerance: float) -> Decision:

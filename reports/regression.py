@@ -21,11 +21,6 @@ MARKER = "<!-- mtl-bench regress -->"  # by which the comment is found again
 MOST_TIMES = 50.0  # a larger budget than so many times this one is no advice
 
 
-def percent(ratio: float) -> str:
-    """``+3.1 %`` for 1.031."""
-    return f"{100.0 * (ratio - 1.0):+.1f} %"
-
-
 def with_interval(effect: Estimate) -> str:
     """``1.031x the time (1.024 to 1.038)``; no interval from one invocation."""
     if not math.isfinite(effect.high):
@@ -50,13 +45,12 @@ def sentence(comparison: Comparison) -> str:
     if c.missing == "base" or c.effect is None:
         return f"{c.benchmark} is new: the base has nothing to compare it with."
     start = f"{c.benchmark}: {c.asks} takes {with_interval(c.effect)}"
+    edge = f"{100 * c.tolerance:.3g} %"
     if c.verdict == "same":
-        return f"{start}: same, within {c.tolerance:.0%}." if c.tolerance >= 0.01 else f"{start}: same."
+        return f"{start}: same, within {edge}."
     if c.verdict == "undecided":
         return f"{start}: undecided. {undecided(c)}"
-    return f"{start}: {c.verdict} by more than {c.tolerance:.3g}."[:-1].replace(
-        f"{c.tolerance:.3g}", f"{100 * c.tolerance:.3g} %"
-    ) + "."
+    return f"{start}: {c.verdict}, by more than {edge}."
 
 
 def undecided(comparison: Comparison) -> str:
@@ -66,7 +60,7 @@ def undecided(comparison: Comparison) -> str:
         return "Too few invocations for an interval; a larger --budget gives one."
     could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
     if c.times_the_budget is None or c.times_the_budget > MOST_TIMES:
-        return f"{could}; the ratio is too near the edge of the tolerance for any budget."
+        return f"{could}; so near the edge of it, no reasonable budget would decide."
     return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
 
 
@@ -110,7 +104,10 @@ def in_terminal(regression: Regression) -> RenderableType:
 
 def notes(regression: Regression) -> list[str]:
     """What to mind, of the whole and of each benchmark."""
-    return [*regression.notes, *(f"{c.benchmark}: {note}" for c in regression.comparisons for note in c.notes)]
+    return [
+        *regression.notes,
+        *(f"{c.benchmark}: {note}" for c in regression.comparisons for note in c.notes),
+    ]
 
 
 def escaped(text: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
+    "regress": ["python", "-m", "bench", "regress"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest"],
     "tests_each": ["python", "-m", "pytest"],
@@ -111,7 +112,7 @@ def test_a_session_passes_its_arguments_on(
     assert session.ran[0] == [*PASSED_ON[name], "--some", "argument"]
 
 
-def test_lint_checks_style_format_and_types_of_every_package(
+def test_lint_checks_style_format_types_and_workflows(
     noxfile: dict[str, Any], session: PlayedSession
 ) -> None:
     session.posargs = ()
@@ -120,6 +121,13 @@ def test_lint_checks_style_format_and_types_of_every_package(
         ["ruff", "check"],
         ["ruff", "format", "--check"],
         ["mypy", "--strict", "bench", "mtl_core", "reports"],
+        [
+            "check-jsonschema",
+            "--builtin-schema",
+            "vendor.github-workflows",
+            ".github/workflows/bench.yml",
+            ".github/workflows/tests.yml",
+        ],
     ]
 
 
