@@ -33,9 +33,10 @@ Run = Callable[[list[str], Path], None]
 def project(root: Path) -> dict[str, Any]:
     """What a checkout's pyproject.toml says. Raises UserError when it cannot be read."""
     try:
-        return tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
+        told: dict[str, Any] = tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{root / PROJECT} cannot be read ({error}): no checkout of this suite") from None
+    return told
 
 
 def dependencies(root: Path, extra: str) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from bench.checkouts import Checkout, prune, repository, resolve, working_tree, 
 from bench.environments import python_for
 from bench.gate import Benchmark
 from bench.harness import Harness
+from bench.pool import WorkerFailedError
 from bench.questions import Group, Question
 from bench.records import Block, Case
 from bench.regressions import Comparison, Regression
@@ -104,22 +105,27 @@ def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> flo
 def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> Measured:
     """One benchmark until it is decided at ``alpha`` or its budget is spent."""
     group, mine = group_of(name, sides), sides[-1].benchmarks[name]
-    harness, kept = Harness(settings.seed, pool=lambda: SidePool(sides)), []  # type: ignore[var-annotated]
+    kept: list[Block] = []
+    harness = Harness(settings.seed, pool=lambda: SidePool(sides))
     trial = Trial(
         measure=lambda: unit(harness, group, mine.set_ups, kept),
         budget_s=settings.budget_s,
         alpha=alpha,
         tolerance=settings.tolerance(name),
         show=lambda units, spent_s: settings.show(name, units, spent_s),
+        clock=settings.clock,
     )
+    failure = None
     try:
         stream = trial.run()
+    except WorkerFailedError as error:  # it did not even start
+        stream, failure = trial.stream(), f"{error.reason}: {_last(error.last_lines)}"
     finally:
         harness.close()
     lost = [
         f"{f.case.rsplit('/', 1)[-1]} {f.reason}: {_last(f.last_lines)}" for f in harness.failures.values()
     ]
-    return Measured(mine, stream, trial.spent_s, kept, "; ".join(lost) or None)
+    return Measured(mine, stream, trial.spent_s, kept, failure or "; ".join(lost) or None)
 
 
 def _last(lines: list[str]) -> str:

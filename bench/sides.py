@@ -90,4 +90,7 @@ class SidePool(WorkerPool):
         for worker in new.values():
             worker.send("hello")
         for name, worker in new.items():
-            check_files(self.sides[name], worker.receive())
+            try:
+                check_files(self.sides[name], worker.receive())
+            except WorkerFailedError as failure:
+                raise WorkerFailedError(f"{name} {failure.reason}", failure.last_lines) from None

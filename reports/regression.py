@@ -121,7 +121,7 @@ def as_markdown(regression: Regression) -> str:
     """For a pull request: a summary, a table, the sentences; a hidden marker to find it again."""
     laid = laid_out(table(regression))
     lines = [MARKER, f"### Benchmarks: {escaped(summary(regression)) or 'nothing compared'}", ""]
-    lines += [f"`{escaped(regression.head)}` against `{escaped(regression.base)}`", ""]
+    lines += [f"{escaped(regression.head)} against {escaped(regression.base)}", ""]
     lines += ["| " + " | ".join(escaped(heading) for heading in laid.headings) + " |"]
     lines += ["|" + "|".join("---" if align == "left" else "---:" for align in laid.aligns) + "|"]
     for row in laid.rows:
@@ -165,7 +165,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def annotations(regression: Regression, file: str, lines: dict[str, int]) -> Sequence[str]:
+def github_annotations(regression: Regression, file: str, lines: dict[str, int]) -> Sequence[str]:
     """GitHub's workflow commands, on the line that declares each benchmark."""
     found = []
     for c in regression.comparisons:

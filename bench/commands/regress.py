@@ -159,7 +159,7 @@ def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
         data = _text(outcome, SUFFIXES[path.suffix]).encode()
         write_whole(path, lambda file, data=data: file.write(data), "--output")  # type: ignore[misc]
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in regression.annotations(outcome, "bench/gate.py", declaration_lines()):
+        for line in regression.github_annotations(outcome, "bench/gate.py", declaration_lines()):
             print(line, file=sys.stderr)  # GitHub reads both streams; standard output is the reader's
 
 
