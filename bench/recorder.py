@@ -30,7 +30,8 @@ from mtl_core.files import write_whole
 
 SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
-SPIN = "while True: pass"
+# Spins until its parent is gone, so that a killed recording leaves no busy core behind.
+SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +66,15 @@ class Recorder:
         """One invocation. Raises UserError when a worker fails."""
         start = time.monotonic()
         self.harness.next_invocation()
+        self.harness.pool.workers_for(self.group.cases[BASE].environment, 1)  # both sides, so as to time it
+        start_s = time.monotonic() - start
         effects: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
         extra_s = 0.0
         for _ in range(self.benchmark.set_ups):
             extra_s += self._block(effects)
         return Unit(
             seconds=time.monotonic() - start - extra_s,
+            start_s=start_s,
             effects=effects,
             step_s=float(np.median(self.step_s[-self.benchmark.set_ups :])),
         )

@@ -81,6 +81,9 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     spread: float  # standard deviation from invocation to invocation, identical code
     set_up_spread: float  # from set-up to set-up within an invocation
     invocation_spread: float  # of what the set-ups of an invocation share
+    set_ups: int  # an invocation
+    best_set_ups: float | None  # that would use the time best; None: as many as there is time for
+    unit_s: float  # an invocation of both sides cost, mean
     conditions: str
     rates: list[Rate]
     recommended: float | None  # the smallest tolerance that this machine can decide; None when none can

@@ -31,6 +31,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """One invocation: a log ratio a set-up for each slow-down, and what two sides alone would have cost."""
 
     seconds: float
+    start_s: float  # of them for starting the processes
     effects: dict[str, list[float]]  # by slow-down as text ("0.03"), since JSON has no other keys
     step_s: float
 
@@ -131,8 +132,12 @@ def components(units: Sequence[Unit]) -> tuple[float, float]:
     return math.sqrt(within), math.sqrt(max(0.0, between))
 
 
-def best_set_ups(set_up: float, invocation: float, set_up_s: float, invocation_s: float) -> float:
-    """How many set-ups an invocation pay, after Kalibera & Jones: costs against variances."""
-    if invocation == 0.0:
-        return math.inf
-    return math.sqrt(invocation_s / set_up_s) * set_up / invocation
+def best_set_ups(units: Sequence[Unit]) -> float:
+    """How many set-ups an invocation pay best, after Kalibera & Jones: costs against variances.
+
+    It minimises the variance of the mean for a given time; endless where invocations do not differ.
+    """
+    set_up, invocation = components(units)
+    invocation_s = float(np.mean([unit.start_s for unit in units]))
+    set_up_s = float(np.mean([(unit.seconds - unit.start_s) / len(unit.effects["0"]) for unit in units]))
+    return math.sqrt(invocation_s / set_up_s) * set_up / invocation if invocation > 0.0 else math.inf

@@ -11,7 +11,7 @@ import numpy as np
 from bench.machine import collect
 from bench.recorder import Head, Recorder, read, read_head, record, slowed
 from bench.regressions import Trust
-from bench.replay import Unit, components, rate, recommended
+from bench.replay import Unit, best_set_ups, components, rate, recommended
 from mtl_core.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +57,9 @@ def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], toleran
         spread=float(np.std([np.mean(unit.effects["0"]) for unit in units], ddof=1)),
         set_up_spread=set_up,
         invocation_spread=invocation,
+        set_ups=head.set_ups,
+        best_set_ups=best if math.isfinite(best := best_set_ups(units)) else None,
+        unit_s=float(np.mean([unit.seconds for unit in units])),
         conditions=f"{head.busy_cores} core kept busy" if head.busy_cores else "quiet",
         rates=[rate(units, name, budget, tolerance) for budget in budgets for name in names],
         recommended=recommended(units, budgets[0]),

@@ -38,13 +38,21 @@ def _row(rate: Rate) -> tuple[Cell, ...]:
     )
 
 
+def _best(trust: Trust) -> str:
+    if trust.best_set_ups is None:
+        return "invocations were not seen to differ, so that more set-ups would cost least"
+    return f"about {max(1.0, trust.best_set_ups):.0f} would use the time best"
+
+
 def sentences(trust: Trust) -> list[str]:
     """What the study came to in words."""
     said = [
         f"{trust.units} invocations of two processes, {trust.conditions}; a step takes "
         f"{1e3 * trust.step_s:.2f} ms. Identical code differs by {trust.spread:.2%} (standard deviation) "
         f"from invocation to invocation: {trust.set_up_spread:.2%} from set-up to set-up, and "
-        f"{trust.invocation_spread:.2%} that the set-ups of an invocation share."
+        f"{trust.invocation_spread:.2%} that the set-ups of an invocation share.",
+        f"An invocation of both sides costs {trust.unit_s:.1f} s with {trust.set_ups} set-ups; "
+        f"{_best(trust)}.",
     ]
     for rate in trust.rates:
         if rate.slow_down == 0 and rate.comparisons:

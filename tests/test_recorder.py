@@ -105,7 +105,7 @@ def test_what_is_no_recording_costs_one_line(tmp_path: Path, text: str) -> None:
 
 def test_the_busy_processes_end() -> None:
     with busy(1):
-        spinning = [c for c in psutil.Process().children() if "while True: pass" in " ".join(c.cmdline())]
+        spinning = [c for c in psutil.Process().children() if "os.getppid" in " ".join(c.cmdline())]
         assert len(spinning) == 1
     assert not spinning[0].is_running()
 
@@ -130,7 +130,12 @@ def test_a_real_unit_is_recorded_and_too_little_to_say_anything(tmp_path: Path) 
 
 def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
     units = [
-        Unit(seconds=4.0, effects={name: [float(name)] * 4 for name in SLOW_DOWNS}, step_s=0.0013 + i / 1e6)
+        Unit(
+            seconds=4.0,
+            start_s=2.0,
+            effects={name: [float(name)] * 4 for name in SLOW_DOWNS},
+            step_s=0.0013 + i / 1e6,
+        )
         for i in range(40)
     ]
     lines = [msgspec.json.encode(HEAD), *map(msgspec.json.encode, units)]
@@ -155,3 +160,16 @@ def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], sa
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_killed_recording_leaves_no_core_busy() -> None:
+    script = "import time\nfrom bench.recorder import busy\nwith busy(1):\n    print(1, flush=True)\n    time.sleep(60)"
+    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    spinning = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.wait()
+    killed.stdout.close()
+    assert len(spinning) == 1
+    assert psutil.wait_procs(spinning, timeout=20)[1] == []

@@ -34,7 +34,7 @@ def recording(
     for _ in range(units):
         noise = rng.normal(0.0, invocation) + rng.normal(0.0, set_up, size=SET_UPS)
         effects = {name: list(math.log1p(float(name)) + noise) for name in SLOW_DOWNS}
-        made.append(Unit(seconds=seconds, effects=effects, step_s=0.0013))
+        made.append(Unit(seconds=seconds, start_s=seconds / 2, effects=effects, step_s=0.0013))
     return made
 
 
@@ -108,9 +108,10 @@ def test_the_levels_of_noise_are_told_apart() -> None:
 
 
 def test_effort_goes_to_the_level_that_varies() -> None:
-    assert best_set_ups(0.01, 0.01, 1.0, 4.0) == pytest.approx(2.0)
-    assert best_set_ups(0.02, 0.01, 1.0, 4.0) == pytest.approx(4.0)
-    assert best_set_ups(0.01, 0.0, 1.0, 4.0) == math.inf
+    """Half of a unit's 4 s is for starting, so that a set-up costs 0.5 s: sqrt(2 / 0.5) times the spreads."""
+    assert best_set_ups(recording(4000, 0.01, 0.01)) == pytest.approx(2.0, rel=0.1)
+    assert best_set_ups(recording(4000, 0.02, 0.01)) == pytest.approx(4.0, rel=0.1)
+    assert best_set_ups(recording(4000, 0.01, 0.0001)) > 20.0
 
 
 def test_the_summary_has_every_slow_down_at_every_budget() -> None:

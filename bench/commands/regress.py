@@ -61,8 +61,8 @@ def regress(
 ) -> None:
     """Compare two revisions and say what got slower, with an interval.
 
-    Exit code 0: nothing slower; 1: something slower, vanished or failed; 2: bad input; 3: undecided,
-    with --strict only.
+    Exit code 0: nothing slower; 1: something slower, vanished or failed;
+    2: bad input; 3: undecided, with --strict only.
 
     Examples:
 
@@ -72,7 +72,7 @@ def regress(
 
       python -m bench regress --base v1.0 --head v1.1 --format markdown
 
-      python -m bench regress --baseline .benchmarks/mtl-bench/20240501-120000.json
+      python -m bench regress step --baseline nightly/monday.json
     """
     files = output or []
     _check_files(files)

@@ -11,24 +11,31 @@ FILE = Path(".benchmarks") / "mtl-bench" / "trust.jsonl"
 
 
 def trust(
-    duration: Annotated[str, typer.Option("--time", help="Time for recording.")] = "60m",
-    file: Annotated[Path, typer.Option(help="Where the recording is kept, a line an invocation.")] = FILE,
+    duration: Annotated[str, typer.Option("--time", metavar="TIME", help="Time for recording.")] = "60m",
+    file: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the recording is kept, a line an invocation.")
+    ] = FILE,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the recording in the file.")] = False,
     replay_only: Annotated[
         bool, typer.Option("--replay", help="Record nothing; replay what is in the file.")
     ] = False,
-    budget: Annotated[list[str], typer.Option(help="Budget of a comparison; may be repeated.")] = [  # noqa: B006
+    budget: Annotated[
+        list[str], typer.Option(metavar="TIME", help="Budget of a comparison; may be repeated.")
+    ] = [  # noqa: B006
         "60s",
         "120s",
     ],
-    tolerance: Annotated[str, typer.Option(help="Differences up to this are called same.")] = "2%",
-    busy: Annotated[int, typer.Option(help="Cores kept busy by other processes meanwhile.")] = 0,
+    tolerance: Annotated[
+        str, typer.Option(metavar="SHARE", help="Differences up to this are called same.")
+    ] = "2%",
+    busy: Annotated[int, typer.Option(metavar="N", help="Cores kept busy by other processes meanwhile.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
 
-    Identical code and code slowed by 1, 2, 3, 5 and 10 % is measured for the time given; the rule that
-    regress decides by is then replayed over disjoint pieces of the recording.
+    Identical code and code slowed by 1, 2, 3, 5 and 10 % is measured for
+    the time given; then the rule that regress decides by is replayed over
+    disjoint pieces of the recording.
 
     Examples:
 
