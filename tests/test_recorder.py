@@ -163,7 +163,8 @@ def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], sa
 
 
 def test_a_killed_recording_leaves_no_core_busy() -> None:
-    script = "import time\nfrom bench.recorder import busy\nwith busy(1):\n    print(1, flush=True)\n    time.sleep(60)"
+    script = "import signal\nfrom bench.recorder import busy\nwith busy(1):\n"
+    script += "    print(1, flush=True)\n    signal.pause()"
     killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
     assert killed.stdout is not None
     killed.stdout.readline()
