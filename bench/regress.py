@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
-from bench.environments import python_for
+from bench.environments import PROJECT, python_for
 from bench.gate import Benchmark
 from bench.harness import Harness
 from bench.pool import WorkerFailedError
@@ -95,10 +95,12 @@ def chosen(names: list[str], sides: tuple[Side, ...]) -> list[str]:
 def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> float | None:
     """One invocation: its mean log ratio; None when a side failed."""
     harness.next_invocation()
-    blocks = [harness.measure(group) for _ in range(set_ups)]
+    blocks = []
+    for _ in range(set_ups):
+        blocks.append(harness.measure(group))
+        if harness.failures:
+            return None
     kept += blocks
-    if any(case.name in harness.failures for case in group.cases.values()):
-        return None
     return float(np.mean(log_effects(blocks, HEAD, BASE)))
 
 
@@ -125,6 +127,8 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
     lost = [
         f"{f.case.rsplit('/', 1)[-1]} {f.reason}: {_last(f.last_lines)}" for f in harness.failures.values()
     ]
+    if trial.failed and not lost:
+        lost = ["an invocation gave no finite ratio"]
     return Measured(mine, stream, trial.spent_s, kept, failure or "; ".join(lost) or None)
 
 
@@ -203,7 +207,8 @@ def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> li
     for name in both:
         alpha = ALPHA / (len(both) - decided)  # as Holm's step-down would allow by now
         known[name] = measure(name, sides, settings, alpha)
-        decided += decide(known[name].stream, alpha).verdict != "undecided"
+        if not known[name].failure:
+            decided += decide(known[name].stream, alpha).verdict != "undecided"
     made = holm({name: m.stream for name, m in known.items() if not m.failure}, ALPHA)
     told = []
     for name in picked:
@@ -245,7 +250,8 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
 def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[Side, Side]:
     """Base and head with an interpreter and their own declarations."""
     here = Path(__file__).parent.parent
-    head = Side(HEAD, after.root, python_for(after.root, here, lambda line: None))
+    like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
+    head = Side(HEAD, after.root, python_for(after.root, like, lambda line: None))
     base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)
     return declared(Side(BASE, before.root, base_python)), declared(head)
 
