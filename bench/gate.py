@@ -20,7 +20,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     asks: str  # what an iteration is, for the reader
     workload: str  # "module:factory", imported by the worker
     settings: dict[str, Setting] = {}
-    rounds: int = 4  # a set-up
+    rounds: int = 6  # a set-up
     set_ups: int = 4  # an invocation
 
 

@@ -26,9 +26,10 @@ def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
     return counts
 
 
-def timed_round(worker: WorkerHandle, iterations: int) -> Round:
-    """One round in a worker."""
-    answer = worker.ask("round", iterations=iterations)
+def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> Round:
+    """One round in a worker, after a lead-in of so many times its iterations."""
+    more = {"lead_in": math.floor(lead_in * iterations)} if lead_in else {}
+    answer = worker.ask("round", iterations=iterations, **more)
     return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=answer["facts"])
 
 
@@ -90,11 +91,13 @@ class Harness:
         seed: int,
         pool: Callable[[], WorkerPool] = WorkerPool,
         clock: Callable[[], float] = time.monotonic,
+        lead_in: float = 0.0,
     ) -> None:
         self.rng = random.Random(seed)
         self.new_pool = pool
         self.pool = pool()
         self.clock = clock
+        self.lead_in = lead_in
         self.invocation = 0
         self.failures: dict[str, Failure] = {}
         self.blocks_of: dict[str, int] = {}
@@ -113,7 +116,7 @@ class Harness:
         start = self.clock()
         running, counts = self.ready(group)
         for _ in range(group.question.rounds):
-            self._guarded(running, lambda v: v.rounds.append(timed_round(v.worker, counts[v.case.variant])))
+            self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 
     def ready(self, group: Group) -> tuple[dict[str, SettingUp], dict[str, int]]:
@@ -125,6 +128,10 @@ class Harness:
         counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
         self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant]))
         return running, counts
+
+    def round(self, variant: SettingUp, counts: dict[str, int]) -> Round:
+        """One round of a variant."""
+        return timed_round(variant.worker, counts[variant.case.variant], self.lead_in)
 
     def finish(self, group: Group, running: dict[str, SettingUp], start: float) -> Block:
         """The block of what was measured; the workloads are torn down."""

@@ -8,6 +8,7 @@ slow-down is measured at the price of a few rounds, under the noise of real set-
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -21,8 +22,7 @@ import numpy as np
 from bench.gate import GATE, Benchmark
 from bench.harness import Harness, SettingUp, timed_round
 from bench.questions import Group
-from bench.records import Round
-from bench.regress import BASE, HEAD, group_of
+from bench.regress import BASE, HEAD, LEAD_IN, group_of
 from bench.replay import Unit
 from bench.sides import Side, SidePool
 from mtl_core.errors import UserError
@@ -59,8 +59,9 @@ class Recorder:
         one = {self.benchmark.name: self.benchmark}
         sides = tuple(Side(name, root, sys.executable, one) for name in (BASE, HEAD))
         self.group: Group = group_of(self.benchmark.name, sides)
-        self.harness = Harness(seed, pool=lambda: SidePool(sides))
+        self.harness = Harness(seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
         self.step_s: list[float] = []
+        self.before = ""  # what ran last
 
     def unit(self) -> Unit:
         """One invocation. Raises UserError when a worker fails."""
@@ -105,16 +106,24 @@ class Recorder:
         level: float,
         logs: dict[str, list[float]],
     ) -> float:
-        """A round of the base and one of each slow-down, in random order."""
-        order, extra_s, rounds = [BASE, *SLOW_DOWNS], 0.0, {}
-        self.harness.rng.shuffle(order)
+        """A round of the base and one of each slow-down, in random order.
+
+        Where two rounds of the head would follow each other, the base runs untimed between them: as in
+        a comparison, every round finds the caches as the other side left them.
+        """
+        rng, extra_s, rounds = self.harness.rng, 0.0, {}
+        order = rng.sample(SLOW_DOWNS, len(SLOW_DOWNS))
+        order.insert(rng.randint(1, len(order)), BASE)  # never first, and so never after itself
         for name in order:
             begun = time.monotonic()
-            rounds[name] = (
-                timed_round(base.worker, counts[BASE])
-                if name == BASE
-                else _slowed_round(head, counts[HEAD], float(name) * level)
-            )
+            if self.before != BASE and name != BASE:
+                timed_round(base.worker, max(1, math.floor(LEAD_IN * counts[BASE])))
+            if name == BASE:
+                rounds[name] = self.harness.round(base, counts)
+            else:
+                head.worker.ask("change", spin_s=float(name) * level)
+                rounds[name] = self.harness.round(head, counts)
+            self.before = name
             extra_s += time.monotonic() - begun if name not in (BASE, "0") else 0.0
         for name in SLOW_DOWNS:
             logs[name].append(float(np.log(rounds[name].iteration_s / rounds[BASE].iteration_s)))
@@ -129,11 +138,6 @@ class Recorder:
 
     def close(self) -> None:
         self.harness.close()
-
-
-def _slowed_round(side: SettingUp, iterations: int, spin_s: float) -> Round:
-    side.worker.ask("change", spin_s=spin_s)
-    return timed_round(side.worker, iterations)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,12 @@
 
 Looking at the data again and again and stopping at the first interval that pleases raises the error
 rate. Here each look spends a part of it, given by a spending function of the budget used so far (Lan &
-DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70, 1983; the function that
-resembles Pocock's boundaries), and the interval at a look is Student's t at one minus that part. By the
-union bound the chance that any of these repeated intervals misses the truth (Jennison & Turnbull,
-Journal of the Royal Statistical Society B 51, 1989) is below ``alpha``, whatever the number and the
-times of the looks, so long as the times do not depend on the effects. No correlation between looks is
-used, so that nothing but the t interval itself rests on a normal distribution.
+DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70, 1983; the function is the
+power of Kim & DeMets, Biometrika 74, 1987), and the interval at a look is Student's t at one minus that
+part. By the union bound the chance that any of these repeated intervals misses the truth (Jennison &
+Turnbull, Journal of the Royal Statistical Society B 51, 1989) is below ``alpha``, whatever the number and
+the times of the looks, so long as the times do not depend on the effects. No correlation between looks
+is used, so that nothing but the t interval itself rests on a normal distribution.
 
 Several benchmarks share one ``alpha`` by Holm's step-down, looks included: a benchmark is decided at
 ``alpha / m``; those still open then share the whole among fewer (Ye, Li, Liu & Yao, "A group sequential
@@ -28,8 +28,9 @@ from bench.records import Estimate, Verdict
 from bench.stats import Floats, t_interval
 from bench.verdict import judge
 
-FIRST_LOOK = 4  # units; fewer have an interval too wide to be worth a share of alpha
-GROWTH = 1.35  # of the number of units from look to look
+FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
+GROWTH = 1.5  # of the number of units from look to look
+POWER = 1.5  # of the share of the budget: between early decisions (1) and late ones (3, O'Brien & Fleming)
 
 
 class Look(NamedTuple):
@@ -56,7 +57,7 @@ class Decision(NamedTuple):
 
 
 def grid() -> Iterator[int]:
-    """After how many units to look: 4, 5, 7, 9, 12 ..."""
+    """After how many units to look: 5, 8, 12, 18, 27 ..."""
     n = FIRST_LOOK
     while True:
         yield n
@@ -64,8 +65,8 @@ def grid() -> Iterator[int]:
 
 
 def spent(share: float, alpha: float) -> float:
-    """How much of alpha may be spent when this share of the budget is: concave, so that early looks count."""
-    return alpha * math.log1p((math.e - 1.0) * min(1.0, max(0.0, share)))
+    """How much of alpha may be spent when this share of the budget is."""
+    return float(alpha * min(1.0, max(0.0, share)) ** POWER)
 
 
 def levels(looks: Sequence[Look], alpha: float) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bench.records import Estimate
 from bench.regressions import Rate, Trust
 from reports import terminal
 from reports.tables import Cell, Column, Table
@@ -14,12 +15,10 @@ def table(rates: list[Rate]) -> Table:
     """A row a slow-down at one budget and tolerance."""
     columns = (
         Column("slow-down"),
-        Column("comparisons"),
-        Column("slower"),
+        Column("called slower"),
         Column("same"),
         Column("faster"),
         Column("undecided"),
-        Column("called slower", "%", note="95 % interval"),
         Column("took", "s"),
     )
     first = rates[0]
@@ -28,14 +27,19 @@ def table(rates: list[Rate]) -> Table:
 
 
 def _row(rate: Rate) -> tuple[Cell, ...]:
-    share = rate.slower
     return (
         f"{100 * rate.slow_down:g} %" if rate.slow_down else "none",
-        rate.comparisons,
-        *(rate.verdicts[verdict] for verdict in ("slower", "same", "faster", "undecided")),
-        f"{100 * share.value:.1f} ({100 * share.low:.1f} to {100 * share.high:.1f})",
+        counted(rate.verdicts["slower"], rate.slower),
+        *(rate.verdicts[verdict] for verdict in ("same", "faster", "undecided")),
         round(rate.seconds) if rate.comparisons else None,
     )
+
+
+def counted(hits: int, share: Estimate) -> str:
+    """``12 of 14 (57.2 to 98.2 %)``: a count with the interval of its share."""
+    if not share.n:
+        return "0 of 0"
+    return f"{hits} of {share.n} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
 
 
 def _best(trust: Trust) -> str:
@@ -57,10 +61,7 @@ def sentences(trust: Trust) -> list[str]:
     for rate in trust.rates:
         if rate.slow_down == 0 and rate.comparisons:
             wrong = rate.verdicts["slower"] + rate.verdicts["faster"]
-            said.append(
-                f"False alarms within {rate.budget_s:g} s: {wrong} of {rate.comparisons} "
-                f"({100 * rate.changed.low:.1f} to {100 * rate.changed.high:.1f} %)."
-            )
+            said.append(f"False alarms within {rate.budget_s:g} s: {counted(wrong, rate.changed)}.")
     measured = ", ".join(
         f"{100 * rate.slow_down:g} % as {100 * rate.measured:.2f} %"
         for rate in trust.rates

@@ -61,7 +61,7 @@ def test_undecided_it_spends_the_budget_and_the_whole_of_alpha() -> None:
     ours.run()
     assert played.taken == 60
     assert ours.looks[-1] == (60, 1.0)
-    assert [look.n for look in ours.looks[:3]] == [4, 5, 7]
+    assert [look.n for look in ours.looks[:3]] == [5, 8, 12]
 
 
 def test_a_unit_that_took_longer_makes_room_for_fewer() -> None:
