@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.__main__ import main
 from bench.records import VERDICTS
 from tests.revisions import commit, environment, files_at, git, write_gate
 
@@ -138,9 +140,20 @@ def test_changes_that_are_not_committed_are_told(repo: Path) -> None:
         (("--base", "HEAD", "--output", "r.xml"), "--output r.xml: its ending tells the format"),
     ],
 )
-def test_bad_input_costs_one_line(repo: Path, arguments: tuple[str, ...], said: str) -> None:
-    done = regress(repo, *arguments)
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_bad_input_costs_one_line(
+    repo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(sys, "argv", ["bench", "regress", *arguments])
+    monkeypatch.setattr(tempfile, "tempdir", str(repo.parent))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capfd.readouterr().err
+    assert [line for line in told.splitlines() if line.startswith("error: ") and said in line]
+    assert "Traceback" not in told
     assert clean(repo)

@@ -1,8 +1,8 @@
 """The same step judged by regress, by pytest-benchmark's thresholds and by pyperf's compare_to.
 
-Record with ``python docs/studies/peers.py record FILE SECONDS [BUSY_CORES]``, then judge with ``python
-docs/studies/peers.py judge PEERS_FILE TRUST_FILE``, where the second is a recording of ``python -m bench
-trust`` under the same conditions. Needs the extra ``studies`` (pyperf).
+``python docs/studies/peers.py record FOLDER MINUTES`` records, in slices that take turns, what trust and
+the peers need, quiet and with one core kept busy; called again it goes on. ``python docs/studies/peers.py
+judge FOLDER`` prints the tables of docs/trust.md. Needs the extra ``studies`` (pyperf).
 
 Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a
 second of rounds (its default ``--benchmark-max-time``); more rounds do not change what it decides, since
@@ -32,8 +32,11 @@ from bench.pool import WorkerProcess
 from bench.recorder import busy, read, slowed
 from bench.records import Estimate
 from bench.replay import clopper_pearson, rate
+from bench.trusting import record_here
 
 SHARES = ("0", "0.03", "0.05")
+CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy
+TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.4  # of trust at a time, and what the peers get of that
 RUN_S = 1.0  # of rounds in a run of pytest-benchmark
 THRESHOLD_PERCENT = 5.0
 BUDGET_S = 60.0  # of a comparison
@@ -64,16 +67,30 @@ def one_process(seed: int, level_s: float | None) -> Process:
     return {**rounds, "start_s": [spent - sum(map(sum, rounds.values())) * count]}
 
 
-def record(path: Path, seconds: float, cores: int) -> None:
+def record_peers(path: Path, seconds: float, cores: int) -> None:
     """Processes until the time is over, each in the file at once; what is there already stays."""
     end, found = time.monotonic() + seconds, processes(path) if path.exists() else []
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file, busy(cores):
         while time.monotonic() < end:
             levels = [statistics.median(process["0"]) for process in found[-10:]]
             found.append(one_process(len(found), statistics.median(levels) if levels else None))
             file.write(json.dumps(found[-1]) + "\n")
             file.flush()
+
+
+def record(folder: Path, minutes: float) -> None:
+    """Slices of trust and of the peers, quiet and busy in turn, until the time is over."""
+    end = time.monotonic() + 60.0 * minutes
+    folder.mkdir(parents=True, exist_ok=True)
+    while (left := end - time.monotonic()) > 0:
+        for name, cores in CONDITIONS.items():
+            trust, peers = folder / f"trust_{name}.jsonl", folder / f"peers_{name}.jsonl"
+            slice_s = min(TRUST_SLICE_S, left / 2 / (1 + PEERS_SHARE))
+            record_here(
+                trust, slice_s, busy=cores, seed=0, resume=trust.exists(), show=lambda units, spent_s: None
+            )
+            record_peers(peers, slice_s * PEERS_SHARE, cores)
+            print(f"{name}: {len(read(trust, None))} units, {len(processes(peers))} processes", flush=True)
 
 
 def processes(path: Path) -> list[Process]:
@@ -159,12 +176,13 @@ def our_line(path: Path, budget_s: float) -> str:
     return f"| regress, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
 
 
-def judge(peers: Path, trust: Path) -> None:
+def judge(folder: Path, name: str) -> None:
     """The table of docs/trust.md for one condition."""
-    found = processes(peers)
+    trust, found = folder / f"trust_{name}.jsonl", processes(folder / f"peers_{name}.jsonl")
     start_s = statistics.median(process["start_s"][0] for process in found)
     each_s = start_s + (VALUES + 1) * ROUNDS_A_VALUE * ROUND_S
     size = max(2, int(BUDGET_S / 2 / each_s))
+    print(f"\n{name}\n")
     print("| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |")
     print("|---|---|---|---|")
     print(our_line(trust, BUDGET_S))
@@ -184,10 +202,10 @@ def judge(peers: Path, trust: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Record or judge."""
     if arguments[0] == "record":
-        cores = int(arguments[3]) if len(arguments) > 3 else 0
-        record(Path(arguments[1]), float(arguments[2]), cores)
+        record(Path(arguments[1]), float(arguments[2]))
     else:
-        judge(Path(arguments[1]), Path(arguments[2]))
+        for name in CONDITIONS:
+            judge(Path(arguments[1]), name)
 
 
 if __name__ == "__main__":
