@@ -76,6 +76,11 @@ def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     return mean_of(values).interval(confidence)
 
 
+def student(confidence: float, degrees: int) -> float:
+    """How many standard errors a two-sided interval of Student's t reaches."""
+    return float(stats.t.ppf(0.5 + confidence / 2, degrees))
+
+
 def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     """The geometric mean and its interval, from logarithms: for ratios and for durations."""
     return exponential(t_interval(log_values, confidence))
