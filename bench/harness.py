@@ -120,12 +120,12 @@ class Harness:
     def close(self) -> None:
         self.pool.end()
 
-    def measure(self, group: Group) -> Block:
-        """One block: one observation of each ratio of the group."""
+    def measure(self, group: Group, rounds: int | None = None) -> Block:
+        """One block, one observation of each ratio; ``rounds`` stand in for the question's own."""
         start = self.clock()
         running, counts = self.ready(group)
         self.observe(group.name)
-        for _ in range(group.question.rounds):
+        for _ in range(rounds or group.question.rounds):
             self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 
