@@ -78,7 +78,7 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
             )
             for told, (key, measure) in names.items()
         ],
-        tested=sum(np.count_nonzero(~np.isnan(v)) >= LEAST_RUNS for v in values.values()),
+        tested=sum(int(np.count_nonzero(~np.isnan(v))) >= LEAST_RUNS for v in values.values()),
         least_runs=LEAST_RUNS,
         alpha=alpha,
     )
