@@ -8,6 +8,7 @@ keeps for the report of a failure. End of input ends the process.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ from bench.workload import Workload
 from mtl_core import denormals
 
 LARGEST_PADDING = 1 << 20
+HANG_S = 150.0  # a command's most
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -102,27 +104,45 @@ class Worker:
 
 
 def serve(commands: TextIO, answers: TextIO, worker: Worker) -> None:
-    """Answer one line for each line, until the input ends."""
+    """Answer one line for each line, until the input ends.
+
+    A command that hangs ends the process, be the coordinator still there or not, and leaves its stacks
+    on standard error; the limit is above the coordinator's own, which reports the hang.
+    """
     for line in commands:
         command = json.loads(line)
+        faulthandler.dump_traceback_later(HANG_S, exit=True)
         answer = getattr(worker, command.pop("do"))(**command)
+        faulthandler.cancel_dump_traceback_later()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
     worker.tear_down()
 
 
-def end_with_parent() -> None:
-    """Have Linux kill this process when its parent is gone, even in the middle of a round."""
+def end_when_parent_does(which: signal.Signals) -> None:
+    """Have Linux send this process ``which`` when its parent is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(which), 0, 0, 0)
+
+
+def leave(_signal: int, _frame: object) -> None:
+    """End with everything cleaned up: temporary folders, children, shared memory."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def in_forked_child() -> None:
+    """A DataLoader's worker has nothing to clean up, and ends with its parent at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_when_parent_does(signal.SIGKILL)
 
 
 def main() -> None:
     """Take the protocol's end of standard output away from everybody else, then serve."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    end_with_parent()
-    os.register_at_fork(after_in_child=end_with_parent)  # the DataLoader's workers
+    signal.signal(signal.SIGTERM, leave)
+    end_when_parent_does(signal.SIGTERM)
+    os.register_at_fork(after_in_child=in_forked_child)
     choice = os.environ.get("MTL_DENORMALS", "keep")
     denormals.apply("flush" if choice == "flush" else "keep")
     serve(sys.stdin, answers, Worker())
