@@ -58,11 +58,29 @@ def install_with_mxnet(session: nox.Session, *extras: str) -> None:
     install(session, CHOICE.extra, *extras)
 
 
+def command(session: nox.Session, name: str, *extras: str, package: str = "bench") -> None:
+    """Install what it needs, then ``python -m PACKAGE NAME`` with the arguments that were passed on."""
+    install_with_mxnet(session, *extras)
+    session.run("python", "-m", package, name, *session.posargs)
+
+
+def pytest(session: nox.Session) -> None:
+    """Install the tests' libraries too, then pytest with the arguments that were passed on."""
+    install_with_mxnet(session, "test")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
 @nox.session(python=DEFAULT)
 def bench(session: nox.Session) -> None:
     """Measure and answer: python -m bench run. Arguments go on, such as ``-- --quick``."""
+    command(session, "run")
+
+
+@nox.session(python=DEFAULT)
+def compare(session: nox.Session) -> None:
+    """Compare result files: python -m bench compare. Arguments go on: ``-- before.json after.json``."""
     install_with_mxnet(session)
-    session.run("python", "-m", "bench", "run", *session.posargs)
+    session.run("python", "-m", "bench", "compare", *session.posargs)
 
 
 @nox.session(python=DEFAULT)
@@ -80,24 +98,28 @@ def work(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def regress(session: nox.Session) -> None:
+    """Compare two revisions: python -m bench regress. Arguments go on, such as ``-- --base main``."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "regress", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
-    install_with_mxnet(session)
-    session.run("python", "-m", "mtl_core", "train", *session.posargs)
+    command(session, "train", package="mtl_core")
 
 
 @nox.session(python=DEFAULT)
 def tests(session: nox.Session) -> None:
     """Run the tests: pytest. Arguments go on, such as ``-- -k stats``."""
-    install_with_mxnet(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    pytest(session)
 
 
 @nox.session(python=PYTHONS, download_python="never")
 def tests_each(session: nox.Session) -> None:
     """Run the tests on each supported Python that is found; the others are skipped, not installed."""
-    install_with_mxnet(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    pytest(session)
 
 
 @nox.session(python=DEFAULT)
@@ -109,8 +131,10 @@ def gpu_wheels(session: nox.Session) -> None:
 
 @nox.session(python=DEFAULT)
 def lint(session: nox.Session) -> None:
-    """Check style, format and types. Arguments go to ruff's check, such as ``-- --fix``."""
+    """Check style, format, types and workflows. Arguments go to ruff's check, such as ``-- --fix``."""
     install(session, "lint")
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("mypy", "--strict", "bench", "mtl_core", "reports")
+    workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)

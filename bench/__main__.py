@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from bench.commands.compare import compare
+from bench.commands.history import history
 from bench.commands.machine import machine
+from bench.commands.regress import regress
 from bench.commands.report import report
 from bench.commands.run import run
+from bench.commands.trust import trust
 from bench.commands.work import work
 from mtl_core.command_line import run as run_command_line
 
@@ -18,7 +22,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, report, machine, work):
+for command in (run, report, regress, compare, history, work, trust, machine):
     app.command()(command)
 
 

@@ -31,7 +31,8 @@ def _facts(set_ups: list[SetUp]) -> dict[str, float]:
 
 def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
     """Round by round: time relative to the set-up's first round, the medians of its facts, the time."""
-    times = np.log([[r.iteration_s for r in s.rounds] for s in set_ups])
+    shortest = min(len(s.rounds) for s in set_ups)
+    times = np.log([[r.iteration_s for r in s.rounds[:shortest]] for s in set_ups])
     levels = times - times[:, :1]
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [

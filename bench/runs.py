@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.answers import measured
+from bench.endless import endless, finite
 from bench.records import (
     SCHEMA,
     Answer,
@@ -31,10 +32,14 @@ from bench.records import (
     Weather,
 )
 from bench.stats import geometric, inverse
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
 LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
+DEEPEST = 24  # levels of nesting; ours has 9
+LARGEST_INT = 2**53  # beyond it a float could not hold it
+LONGEST_TIME_S = 1e7  # of a round, a set-up; four months
+SHORTEST_TIME_S = 1e-12
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ def header(run: Run) -> dict[str, Any]:
         "build": {n: getattr(run.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
         "source": run.machine.source,
     }
-    whole: dict[str, Any] = _finite({**msgspec.to_builtins(told), **more})
+    whole: dict[str, Any] = finite({**msgspec.to_builtins(told), **more})
     return whole
 
 
@@ -100,7 +105,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "verdict": None if effect is None else effect.verdict,
         "set_ups": set_ups,
     }
-    whole: dict[str, Any] = _finite(msgspec.to_builtins(told))
+    whole: dict[str, Any] = finite(msgspec.to_builtins(told))
     return whole
 
 
@@ -111,70 +116,127 @@ def _effect(ratio: Ratio) -> dict[str, float]:
     return {"ratio": found.value, **ends, "n": found.n}
 
 
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for: the ends of an endless interval."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _endless(value: Any) -> Any:
-    """Undo :func:`_finite` in what looks like an Estimate."""
-    if isinstance(value, dict):
-        ends = {"low": -math.inf, "high": math.inf} if "confidence" in value else {}
-        return {name: ends.get(name) if part is None else _endless(part) for name, part in value.items()}
-    return [_endless(part) for part in value] if isinstance(value, list) else value
-
-
 def read_run(path: Path) -> Run:
     """The run in a result file, its statistics computed anew.
 
     Raises UserError, naming the file and what is wrong with it, for anything that is not one.
     """
-    document = _document(path)
+    return run_from(content_of(path), str(path), path.name)
+
+
+def content_of(path: Path) -> bytes:
+    """A file's content, if it is a file and no larger than a result can be."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device would never end
+            raise UserError(f"{path} is no file; give a result file")
+        check_size(path.stat().st_size, str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); give a result file") from None
+
+
+def check_size(size: int, place: str) -> None:
+    """Raise UserError for what is too large to be a result file, before it is read."""
+    if size > LARGEST_FILE:
+        raise UserError(f"{place} is larger than {LARGEST_FILE >> 20} MB: no result file")
+
+
+def run_from(content: bytes, place: str, name: str) -> Run:
+    """The run in a result file's content; the place is for complaints, the name for the run."""
+    document = _document(content, place)
     stamp = document.get("datetime")
     stamp = stamp if isinstance(stamp, str) else None
     try:
         if BLOCK not in document:
-            return Run(
-                name=path.name, measured_at=stamp, schema=None, measured=_foreign(document["benchmarks"])
-            )
-        return _ours(document, path.name, stamp)
+            return Run(name=name, measured_at=stamp, schema=None, measured=_foreign(document["benchmarks"]))
+        return _ours(document, name, stamp)
     except msgspec.ValidationError as error:
-        raise UserError(f"{path}: damaged or not of this suite ({error}); measure again") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: its samples do not fit together ({error}); measure again") from None
+        raise UserError(
+            f"{place}: damaged or not of this suite ({visible(str(error))}); measure again"
+        ) from None
+    except DamagedError as error:
+        raise UserError(
+            f"{place}: its samples do not fit together ({visible(str(error))}); measure again"
+        ) from None
 
 
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path} is larger than {LARGEST_FILE >> 20} MB: no result file")
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); give a result file") from None
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
-        raise UserError(f"{path} is not JSON or cut off ({reason}); measure again") from None
-    if not isinstance(document, dict) or not isinstance(document.get("benchmarks"), list):
-        raise UserError(f"{path} is no result of pytest-benchmark: it lists no benchmarks")
+class DamagedError(Exception):
+    """What a file says cannot be."""
+
+
+def _ensure(holds: bool, why: str) -> None:
+    if not holds:
+        raise DamagedError(why)
+
+
+def _document(content: bytes, place: str) -> dict[str, Any]:
+    document = parsed(content, place)
+    if not isinstance(document.get("benchmarks"), list):
+        raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
     return document
 
 
+def parsed(content: bytes, place: str) -> dict[str, Any]:
+    """A JSON object of finite numbers, nested no deeper than ours are. Raises UserError for anything else."""
+    try:
+        document = json.loads(content, parse_constant=_no_number, parse_float=_float, parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
+        raise UserError(f"{place} is not JSON or cut off ({reason}); measure again") from None
+    if _deeper_than(document, DEEPEST):
+        raise UserError(f"{place} is nested deeper than {DEEPEST} levels: no result file")
+    if not isinstance(document, dict):
+        raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
+    return document
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text[:20])
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= 17 and abs(int(text)) <= LARGEST_INT else int(_no_number(text[:20]))
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested deeper than so many levels; without recursion itself."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            part
+            for whole in layer
+            if isinstance(whole, (dict, list))
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+        ]
+        if not layer:
+            return False
+    return True
+
+
 def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
-    schema = document[BLOCK].get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise ValueError(f"schema {schema!r}, while this version reads up to {SCHEMA}")
-    told = msgspec.convert(_endless(document[BLOCK]), Header)
-    blocks_of = [b["extra_info"][BLOCK] for b in document["benchmarks"] if BLOCK in b.get("extra_info", {})]
-    entries = [msgspec.convert(found, Entry) for found in blocks_of]
+    block = document[BLOCK]
+    schema = block.get("schema") if isinstance(block, dict) else None
+    _ensure(
+        type(schema) is int and 1 <= schema <= SCHEMA,
+        f"schema {schema!r:.40}, while this version reads 1 to {SCHEMA}",
+    )
+    told = msgspec.convert(endless(block), Header)
+    _check_machine(told)
+    entries = [msgspec.convert(found, Entry) for found in _entries(document["benchmarks"])]
     if schema == 1:
         entries = [_numbered(found) for found in entries]
+    for found in entries:
+        _check_entry(found)
     groups: dict[str, list[Entry]] = {}
     for found in entries:
         groups.setdefault(found.case.group, []).append(found)
+    for members in groups.values():
+        _check_group(members)
     blocks = {group: _blocks(group, members) for group, members in groups.items()}
     return Run(
         name=name,
@@ -191,6 +253,61 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         measured={group: _measured(members, blocks[group]) for group, members in groups.items()},
         blocks=blocks,
     )
+
+
+def _entries(benchmarks: list[Any]) -> list[Any]:
+    """Our block of each entry that has one."""
+    extras = [_part(told, "extra_info") for told in benchmarks]
+    return [extra[BLOCK] for extra in extras if BLOCK in extra]
+
+
+def _part(told: Any, name: str) -> dict[str, Any]:
+    """The object of this name in an object; empty where there is none."""
+    found = told.get(name, {}) if isinstance(told, dict) else None
+    _ensure(isinstance(found, dict), f"{name} is missing or no object")
+    assert isinstance(found, dict)
+    return found
+
+
+def _check_machine(told: Header) -> None:
+    """Numbers that are divided by."""
+    for name in ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s"):
+        value = getattr(told.ceilings, name)
+        _ensure(1e-9 < value < 1e18, f"{name} is {value:g}")
+    _ensure(0 < told.machine.cores_granted < 1e6, f"cores_granted is {told.machine.cores_granted:g}")
+
+
+def _check_entry(found: Entry) -> None:
+    """One variant: set-ups of it alone, all alike, with times that can be."""
+    name = found.case.name
+    _ensure(bool(found.set_ups), f"{name} has no set-up")
+    _ensure(all(s.case == name for s in found.set_ups), f"{name} holds set-ups of another case")
+    _ensure(len({s.block for s in found.set_ups}) == len(found.set_ups), f"{name} has a block twice")
+    _ensure(len({s.images for s in found.set_ups}) == 1, f"images of {name} vary")
+    _ensure(found.set_ups[0].images > 0, f"images of {name} is {found.set_ups[0].images}")
+    _ensure(len({len(s.rounds) for s in found.set_ups}) == 1, f"{name} has set-ups of unlike lengths")
+    _ensure(bool(found.set_ups[0].rounds), f"{name} has no rounds")
+    facts = {tuple(sorted(r.facts)) for s in found.set_ups for r in s.rounds}
+    _ensure(len(facts) == 1, f"rounds of {name} tell unlike facts")
+    for set_up in found.set_ups:
+        _check_time(f"first_call_s of {name}", set_up.first_call_s)
+        for timed in (*set_up.warm_up, *set_up.rounds):
+            _check_time(f"seconds of {name}", timed.seconds)
+            _ensure(timed.iterations > 0, f"iterations of {name} is {timed.iterations}")
+
+
+def _check_time(what: str, seconds: float) -> None:
+    _ensure(SHORTEST_TIME_S <= seconds <= LONGEST_TIME_S, f"{what} is {seconds:g}")
+
+
+def _check_group(members: list[Entry]) -> None:
+    """The variants of a group: each once, one baseline, rounds that were interleaved in each block."""
+    names = [member.case.variant for member in members]
+    _ensure(len(set(names)) == len(names), f"{members[0].case.group} has a variant twice")
+    baselines = {member.baseline for member in members if member.baseline}
+    _ensure(len(baselines) <= 1, f"{members[0].case.group} has several baselines")
+    lengths = {len(set_up.rounds) for member in members for set_up in member.set_ups}
+    _ensure(len(lengths) == 1, f"rounds of {members[0].case.group} were not interleaved: {lengths}")
 
 
 def _numbered(found: Entry) -> Entry:
@@ -223,15 +340,16 @@ def _measured(members: list[Entry], blocks: list[Block]) -> dict[str, Measured]:
     return measured({m.case.variant: m.case for m in members}, baseline, blocks)
 
 
-def _foreign(benchmarks: list[dict[str, Any]]) -> dict[str, dict[str, Measured]]:
+def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
     """What a file of pytest-benchmark alone tells: rounds of one process, so no interval at all."""
     found: dict[str, dict[str, Measured]] = {}
     for told in benchmarks:
-        group, name = str(told.get("group") or "ungrouped"), str(told["fullname"])
-        seconds = float(told["stats"]["median"])
-        if not 0 < seconds < math.inf:
-            raise ValueError(f"median of {name} is {seconds}")
-        iteration = geometric(np.log([seconds]))
+        seconds = _part(told, "stats").get("median")
+        group, name = str(told.get("group") or "ungrouped"), str(told.get("fullname") or told.get("name"))
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise DamagedError(f"{name} has no median")
+        _check_time(f"median of {name}", seconds)
+        iteration = geometric(np.log([float(seconds)]))
         found.setdefault(group, {})[name] = Measured(
             case=Case(question=group, part="", variant=name, workload="", settings={}),
             images=1,
@@ -242,7 +360,7 @@ def _foreign(benchmarks: list[dict[str, Any]]) -> dict[str, dict[str, Measured]]
             effect=None,
             extra_first_call_s=None,
             course=[],
-            times_s=[seconds],
+            times_s=[float(seconds)],
             course_facts=[],
         )
     return found

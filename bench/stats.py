@@ -8,8 +8,11 @@ Benchmarking in Reasonable Time", ISMM 2013).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from statistics import median  # of few values twenty times as quick as NumPy's
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +25,62 @@ CONFIDENCE = 0.95
 EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean of independent values, or a sum of such means: what Student's t needs to know of it."""
+
+    value: float
+    error: float  # standard error; endless for one value alone
+    freedom: float  # degrees of freedom of the error
+    n: int  # independent values; of several means the fewest
+
+    def interval(self, confidence: float = CONFIDENCE) -> Estimate:
+        """Student's t interval; endless where the error is not known."""
+        reach = math.inf
+        if math.isfinite(self.error):
+            reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
+        ends = {"low": self.value - reach, "high": self.value + reach}
+        return Estimate(value=self.value, **ends, confidence=confidence, n=self.n)
+
+    def p_beyond(self, distance: float) -> float:
+        """Two-sided p of a true value that lies ``distance`` away from this one."""
+        if not math.isfinite(self.error):
+            return 1.0
+        if self.error == 0.0:
+            return 0.0 if distance > 0.0 else 1.0
+        return min(1.0, 2.0 * float(stats.t.sf(distance / self.error, self.freedom)))
+
+
+def mean_of(values: Floats) -> Mean:
+    """The mean of independent values and its standard error."""
+    n = len(values)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    return Mean(float(np.mean(values)), error, max(1, n - 1), n)
+
+
+def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
+    """A weighted sum of independent means that need not vary alike.
+
+    Degrees of freedom after Welch (Biometrika 34, 1947) and Satterthwaite (Biometrics Bulletin 2,
+    1946): a difference of two means, weights 1 and -1, is Welch's t.
+    """
+    value = sum(weight * mean.value for mean, weight in zip(means, weights, strict=True))
+    shares = [(weight * mean.error) ** 2 for mean, weight in zip(means, weights, strict=True)]
+    total, n = sum(shares), min(mean.n for mean in means)
+    if not math.isfinite(total):
+        return Mean(value, math.inf, 1, n)
+    weighed = sum((share / total) ** 2 / m.freedom for share, m in zip(shares, means, strict=True) if total)
+    return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n)
+
+
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     """Mean of independent values and Student's t interval; without two values the interval is endless."""
-    n = len(values)
-    mean = float(np.mean(values))
-    if n < 2:
-        return Estimate(value=mean, low=-np.inf, high=np.inf, confidence=confidence, n=n)
-    error = float(np.std(values, ddof=1)) / math.sqrt(n)
-    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
-    return Estimate(value=mean, low=mean - reach, high=mean + reach, confidence=confidence, n=n)
+    return mean_of(values).interval(confidence)
+
+
+def student(confidence: float, degrees: int) -> float:
+    """How many standard errors a two-sided interval of Student's t reaches."""
+    return float(stats.t.ppf(0.5 + confidence / 2, degrees))
 
 
 def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
@@ -40,7 +90,8 @@ def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
 
 def exponential(estimate: Estimate) -> Estimate:
     """An estimate of a logarithm as one of the number itself."""
-    value, low, high = (float(np.exp(x)) for x in (estimate.value, estimate.low, estimate.high))
+    with np.errstate(over="ignore"):  # an end beyond all numbers is endless
+        value, low, high = (float(np.exp(x)) for x in (estimate.value, estimate.low, estimate.high))
     return Estimate(value=value, low=low, high=high, confidence=estimate.confidence, n=estimate.n)
 
 
@@ -66,6 +117,43 @@ def log_times(blocks: list[Block], variant: str) -> Floats:
     """One log(seconds an iteration) a block: the median over the rounds."""
     set_ups = [block.set_ups[variant] for block in blocks if variant in block.set_ups]
     return np.array([math.log(median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
+
+
+class Levels(NamedTuple):
+    """Where the variance of log ratios arises, and what an observation costs there."""
+
+    within: float  # variance from round to round of one set-up
+    between: float  # variance from set-up to set-up, that of the rounds taken away
+    round_s: float  # a round of every variant
+    set_up_s: float  # everything else of a block
+
+
+def levels(blocks: list[Block], variant: str, baseline: str) -> Levels | None:
+    """A one-way analysis of variance of a pair's log ratios; None without two blocks of two rounds."""
+    both = [b for b in blocks if variant in b.set_ups and baseline in b.set_ups]
+    pairs = [(b.set_ups[variant].rounds, b.set_ups[baseline].rounds) for b in both]
+    ratios = [np.log([x.iteration_s / y.iteration_s for x, y in zip(*p, strict=True)]) for p in pairs]
+    ratios = [values for values in ratios if len(values) > 1]
+    if len(ratios) < 2:
+        return None
+    within = float(np.mean([np.var(values, ddof=1) for values in ratios]))
+    of_means = float(np.var([np.mean(values) for values in ratios], ddof=1))
+    between = max(0.0, of_means - within * float(np.mean([1.0 / len(values) for values in ratios])))
+    timed = [sum(r.seconds for s in b.set_ups.values() for r in s.rounds) for b in both]
+    counts = [len(next(iter(b.set_ups.values())).rounds) for b in both]
+    beside = [b.seconds - seconds for b, seconds in zip(both, timed, strict=True)]
+    return Levels(within, between, float(np.sum(timed) / np.sum(counts)), float(np.median(beside)))
+
+
+def best_rounds(found: Levels, fewest: int, most: int) -> int:
+    """How many rounds a set-up make an interval shrink the fastest for its cost.
+
+    Kalibera & Jones' optimum: the root of the ratio of costs times the ratio of variances.
+    """
+    if found.between <= 0.0 or found.round_s <= 0.0:
+        return most if found.within > 0.0 else fewest
+    best = math.sqrt(max(found.set_up_s, 0.0) / found.round_s * found.within / found.between)
+    return int(min(most, max(fewest, round(best))))
 
 
 def first_call_differences(blocks: list[Block], variant: str, baseline: str) -> Floats:

@@ -9,12 +9,10 @@ that is not, all others are undecided (Holm, Scandinavian Journal of Statistics 
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from scipy import stats
+from collections.abc import Mapping
 
 from bench.records import Verdict
-from bench.stats import Floats, t_interval
+from bench.stats import Floats, Mean, exponential, mean_of
 
 ALPHA = 0.05
 TOLERANCE = 0.02
@@ -32,26 +30,26 @@ def judge(low: float, high: float, tolerance: float = TOLERANCE) -> Verdict:
     return "undecided"
 
 
-def least_alpha(effects: Floats, tolerance: float = TOLERANCE) -> float:
-    """The smallest error rate at which these log ratios are decided: a p-value of the verdict."""
-    n, edge = len(effects), math.log1p(tolerance)
-    if n < 2:
-        return 1.0
-    error = float(np.std(effects, ddof=1)) / math.sqrt(n)
-    distance = abs(abs(float(np.mean(effects))) - edge)  # to the nearer edge of the band
-    if error == 0.0:
-        return 0.0 if distance > 0.0 else 1.0
-    return min(1.0, 2.0 * float(stats.t.sf(distance / error, n - 1)))
+def least_alpha(effect: Floats | Mean, tolerance: float = TOLERANCE) -> float:
+    """The smallest error rate at which this log ratio is decided: a p-value of the verdict."""
+    mean = effect if isinstance(effect, Mean) else mean_of(effect)
+    return mean.p_beyond(abs(abs(mean.value) - math.log1p(tolerance)))  # to the nearer edge of the band
 
 
-def verdicts(effects: dict[str, Floats], tolerance: float = TOLERANCE) -> dict[str, Verdict]:
-    """The verdict on each set of log ratios, one error rate for all of them (Holm)."""
-    by_clarity = sorted(effects, key=lambda name: least_alpha(effects[name], tolerance))
+def verdicts(
+    effects: Mapping[str, Floats | Mean], tolerance: float | Mapping[str, float] = TOLERANCE
+) -> dict[str, Verdict]:
+    """The verdict on each log ratio, one error rate for all of them (Holm), whatever their tolerances."""
+    bands = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(effects, tolerance)
+    clarity = {name: least_alpha(effect, bands[name]) for name, effect in effects.items()}
     decided: dict[str, Verdict] = {}
-    for rank, name in enumerate(by_clarity):
-        share = ALPHA / (len(by_clarity) - rank)
-        if least_alpha(effects[name], tolerance) > share:
+    for rank, name in enumerate(sorted(clarity, key=lambda name: clarity[name])):
+        share = ALPHA / (len(clarity) - rank)
+        if clarity[name] > share:
             break
-        interval = t_interval(effects[name], 1.0 - share)
-        decided[name] = judge(math.exp(interval.low), math.exp(interval.high), tolerance)
+        effect = effects[name]
+        mean = effect if isinstance(effect, Mean) else mean_of(effect)
+        interval = mean.interval(1.0 - share)
+        ends = exponential(interval)
+        decided[name] = judge(ends.low, ends.high, bands[name])
     return {name: decided.get(name, "undecided") for name in effects}

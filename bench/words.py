@@ -194,12 +194,19 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
         said.append(f"{subject}: {shares}; {limit} limits it.")
     effect = epoch["unsplit"].effect if "unsplit" in epoch else None
     if effect is not None:
-        believed = effect.estimate.value > 1.0 / SPLIT_COSTS_MOST
         said.append(
-            f"Unsplit the tutorial's epoch takes {interval(effect.estimate)} the time: "
-            + ("the parts can be believed." if believed else "splitting costs too much to believe the parts.")
+            f"Unsplit the tutorial's epoch takes {interval(effect.estimate)} the time: {_belief(effect)}."
         )
     return said
+
+
+def _belief(unsplit: Ratio) -> str:
+    """Whether the parts of a split epoch stand for the unsplit one."""
+    if unsplit.estimate.n > 1 and unsplit.estimate.low > 1.0 / SPLIT_COSTS_MOST:
+        return "the parts can be believed"
+    if unsplit.estimate.high < 1.0 / SPLIT_COSTS_MOST:
+        return "splitting costs too much to believe the parts"
+    return "undecided whether the parts can be believed; a larger --budget decides"
 
 
 def _scaled(estimate: Estimate, scale: float) -> str:

@@ -8,6 +8,7 @@ keeps for the report of a failure. End of input ends the process.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import importlib
 import json
@@ -16,14 +17,20 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import msgspec
 
+import bench
+import mtl_core
+from bench.gate import GATE, PROTOCOL
 from bench.workload import Workload
 from mtl_core import denormals
 
 LARGEST_PADDING = 1 << 20
+HANG_S = 150.0  # a command's most
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -33,6 +40,19 @@ def _pad(seed: int) -> list[bytearray]:
     return [bytearray(rng.randrange(1, LARGEST_PADDING)) for _ in range(rng.randrange(8))]
 
 
+@contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Have MXNet load as if SciPy were not there: it takes it for quantization only, and a third longer."""
+    if "scipy" in sys.modules:
+        yield
+        return
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # how Python marks what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules["scipy"]
+
+
 class Worker:
     """Answers the coordinator's commands with one workload at a time."""
 
@@ -40,11 +60,18 @@ class Worker:
         self.workload: Workload | None = None
         self.padding: list[bytearray] = []
 
-    def hello(self) -> dict[str, Any]:
-        import mtl_core
-        from mtl_core._mxnet import mx
+    def gate(self) -> dict[str, Any]:
+        """What this checkout's gate measures, and which files answer; loads no MXNet."""
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"protocol": PROTOCOL, "benchmarks": msgspec.to_builtins(GATE), "files": files}
 
-        return {"pid": os.getpid(), "mxnet": mx.__version__, "mtl_core": mtl_core.__file__}
+    def hello(self) -> dict[str, Any]:
+        """Load MXNet, and tell who answers."""
+        with _without_scipy():
+            from mtl_core._mxnet import mx
+
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
 
     def set_up(self, workload: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
         """Build the workload and make its first call, which traces and allocates."""
@@ -59,17 +86,29 @@ class Worker:
         first = self._timed(1)
         return {"images": self.workload.images, "set_up_ns": built - start, "first_call_ns": first}
 
-    def round(self, iterations: int) -> dict[str, Any]:
-        """One round: synchronised at both ends, without garbage collection inside."""
+    def round(self, iterations: int, lead_in: int = 0) -> dict[str, Any]:
+        """One round: synchronised at both ends, without garbage collection inside.
+
+        The iterations of the lead-in go before it untimed: they bring back the caches and threads that
+        another worker had meanwhile.
+        """
         assert self.workload is not None
         gc.collect(1)
         self.workload.prepare()
         gc.disable()
         try:
+            if lead_in:
+                self._timed(lead_in)
             spent = self._timed(iterations)
         finally:
             gc.enable()
         return {"ns": spent, "facts": self.workload.round_facts()}
+
+    def change(self, **attributes: float) -> dict[str, Any]:
+        """Set attributes of the workload between two rounds, such as the length of an injected spin."""
+        for name, value in attributes.items():
+            setattr(self.workload, name, value)
+        return {}
 
     def facts(self) -> dict[str, Any]:
         assert self.workload is not None
@@ -102,27 +141,45 @@ class Worker:
 
 
 def serve(commands: TextIO, answers: TextIO, worker: Worker) -> None:
-    """Answer one line for each line, until the input ends."""
+    """Answer one line for each line, until the input ends.
+
+    A command that hangs ends the process, be the coordinator still there or not, and leaves its stacks
+    on standard error; the limit is above the coordinator's own, which reports the hang.
+    """
     for line in commands:
         command = json.loads(line)
+        faulthandler.dump_traceback_later(HANG_S, exit=True)
         answer = getattr(worker, command.pop("do"))(**command)
+        faulthandler.cancel_dump_traceback_later()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
     worker.tear_down()
 
 
-def end_with_parent() -> None:
-    """Have Linux kill this process when its parent is gone, even in the middle of a round."""
+def end_when_parent_does(which: signal.Signals) -> None:
+    """Have Linux send this process ``which`` when its parent is gone."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(which), 0, 0, 0)
+
+
+def leave(_signal: int, _frame: object) -> None:
+    """End with everything cleaned up: temporary folders, children, shared memory."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def in_forked_child() -> None:
+    """A DataLoader's worker has nothing to clean up, and ends with its parent at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_when_parent_does(signal.SIGKILL)
 
 
 def main() -> None:
     """Take the protocol's end of standard output away from everybody else, then serve."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    end_with_parent()
-    os.register_at_fork(after_in_child=end_with_parent)  # the DataLoader's workers
+    signal.signal(signal.SIGTERM, leave)
+    end_when_parent_does(signal.SIGTERM)
+    os.register_at_fork(after_in_child=in_forked_child)
     choice = os.environ.get("MTL_DENORMALS", "keep")
     denormals.apply("flush" if choice == "flush" else "keep")
     serve(sys.stdin, answers, Worker())

@@ -7,13 +7,13 @@ from typing import NoReturn
 
 import typer
 
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def _fail(line: str) -> NoReturn:
-    print("error: " + " ".join(line.split()), file=sys.stderr)
+    print("error: " + visible(line), file=sys.stderr)
     raise SystemExit(BAD_INPUT)
 
 

@@ -1,7 +1,9 @@
-"""Flush-to-zero for the process: denormal numbers halve the speed of the tutorial's own training.
+"""Flush-to-zero for the process: denormal numbers can slow the tutorial's own training down.
 
 A dead unit or a pixel that is always zero leaves a first moment in Adam that decays by 0.9 a step
-and sticks at the smallest denormals, which the CPU handles in microcode. MXNet 1.9.1 has no switch.
+and sticks at the smallest denormals: a tenth of the state after two epochs. What a denormal costs is
+the CPU's matter: some handle it in microcode, many times slower, others nearly as any number
+(docs/tutorial.md has both). MXNet 1.9.1 has no switch.
 The floating-point control register is per thread and inherited by threads started later, so it is
 set before MXNet is imported. No compiler is needed: glibc's ``fegetenv`` and ``fesetenv`` carry it.
 """
@@ -69,5 +71,5 @@ def apply(choice: Denormals) -> str | None:
         return None
     return (
         f"denormals cannot be flushed on {platform.system()} {platform.machine()} "
-        "(needs glibc on x86-64 or aarch64): they are kept, and training slows down with the epochs"
+        "(needs glibc on x86-64 or aarch64): they are kept, which on some CPUs slows training down"
     )

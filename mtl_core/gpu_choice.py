@@ -11,6 +11,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from typing import Any, NamedTuple
 
 from mtl_core.errors import UserError
@@ -143,3 +144,11 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     if wanted == "gpu":
         return Choice("gpu", (), f"MTL_DEVICE=gpu, though {trouble}: GPU")
     return Choice("cpu", (), f"{trouble}: CPU")
+
+
+def is_gpu_build() -> bool:
+    """Whether the MXNet installed here is a GPU build, by its distribution's name; loads nothing."""
+    return any(
+        (distribution.metadata["Name"] or "").lower().startswith("mxnet-cu")
+        for distribution in distributions()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -125,6 +126,8 @@ class TutorialLoader:
         last_batch: LastBatch = "rollover",
     ) -> None:
         self.device = device
+        # Made here, the workers inherit it and it goes with this process; their own would stay behind.
+        multiprocessing.util.get_temp_dir()
         images = mx.nd.array(split.images[..., None], dtype="uint8")  # (N, 28, 28, 1)
         dataset = mx.gluon.data.ArrayDataset(images, split.labels.astype(np.int32)).transform(_transform)
         self.loader = mx.gluon.data.DataLoader(

@@ -69,16 +69,15 @@ def from_file(path: Path) -> tuple[Bytes, list[str]]:
         raise UserError(
             f"--image {path} is no image that can be read ({reason}); expected a PNG, JPEG ..."
         ) from None
-    if np.ptp(pixels) < FAINTEST:
+    ink, evened = _light_on_dark(pixels)
+    if ink.max() < FAINTEST:
         raise UserError(
             f"--image {path} shows no digit: its brightness hardly varies; expected ink on a plain ground"
         )
-    ink, inverted = _light_on_dark(pixels)
-    if inverted:
-        did.append("inverted to light on dark")
-    fitted = _centred(_shrunk(_cropped(ink)))
+    fitted = _centred(_shrunk(_cropped((ink * (255 / ink.max())).clip(0, 255))))
     return fitted, [
         *did,
+        *evened,
         f"cropped to the ink, fitted into {INK_BOX}x{INK_BOX}, centred by mass in {SIDE}x{SIDE}",
     ]
 
@@ -100,13 +99,34 @@ def _grey(image: Image.Image) -> tuple[Grey, list[str]]:
     return grey, did if image.mode == "L" else [*did, "made grey"]
 
 
-def _light_on_dark(pixels: Grey) -> tuple[Grey, bool]:
-    """Ink from 0 (the ground, as the border shows it) to 255, and whether the ground was the lighter one."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground, darkest, lightest = float(np.median(border)), float(pixels.min()), float(pixels.max())
-    inverted = ground - darkest > lightest - ground
-    ink = ground - pixels if inverted else pixels - ground
-    return (ink * (255 / ink.max())).clip(0, 255), inverted
+def _light_on_dark(pixels: Grey) -> tuple[Grey, list[str]]:
+    """Ink from 0 (the ground, as the border shows it) up, and in words what was done."""
+    ground = float(np.median(_border(pixels)))
+    light = _light(pixels, ground, float(abs(pixels - ground).max()) / 2)
+    did = ["evened the light"] if np.ptp(light) >= FAINTEST else []
+    ink = pixels - light
+    if -ink.min() > ink.max():
+        return -ink, [*did, "inverted to light on dark"]
+    return ink, did
+
+
+def _border(pixels: Grey) -> Grey:
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
+def _light(pixels: Grey, ground: float, nearer: float) -> Grey:
+    """The ground's brightness at each pixel: a plane, since a lamp stands on one side of the paper.
+
+    Fitted to the pixels of the border that are nearer to the ground than to the ink.
+    """
+    y, x = (np.linspace(-0.5, 0.5, length) for length in pixels.shape)
+    ys, xs = (_border(along) for along in np.broadcast_arrays(y[:, None], x))
+    off = _border(pixels) - ground
+    paper = abs(off) <= nearer
+    sides = np.stack([np.ones_like(xs), xs, ys], axis=1) * paper[:, None]
+    level, across, down = np.linalg.lstsq(sides, off * paper, rcond=None)[0]
+    plane: Grey = ground + level + across * x + down * y[:, None]  # (height, width)
+    return plane
 
 
 def _cropped(ink: Grey) -> Grey:
@@ -119,7 +139,7 @@ def _shrunk(ink: Grey) -> Bytes:
     """Into the box, keeping the aspect; as bright as before, since thin strokes pale as they shrink."""
     scale = INK_BOX / max(ink.shape)
     height, width = (max(1, round(length * scale)) for length in ink.shape)
-    small = Image.fromarray(ink.astype(np.uint8)).resize((width, height), Image.Resampling.LANCZOS)
+    small = Image.fromarray(ink.round().astype(np.uint8)).resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.asarray(small, np.float64)
     bright: Bytes = (pixels * (255 / pixels.max())).round().astype(np.uint8)
     return bright

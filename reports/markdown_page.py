@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.markdown import table, text
+from reports.markdown import escaped as text
+from reports.markdown import table
 from reports.page import Page, Section, shown_harmlessly
 from reports.tables import Table
 

@@ -47,7 +47,7 @@ def table(model: Table, width: int | None = None) -> RichTable:
     )
     widths = _widths(laid.headings, columns)
     for heading, align, needed in zip(laid.headings, laid.aligns, widths, strict=True):
-        lines = textwrap.wrap(heading, max(needed, LEAST_HEADING))
+        lines = [heading] if width is None else textwrap.wrap(heading, max(needed, LEAST_HEADING))
         rich.add_column(Text("\n".join(lines)), justify=align, overflow="fold")
     for row in zip(*columns, strict=True):
         rich.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))

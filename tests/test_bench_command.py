@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -96,6 +97,11 @@ def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
         (("run", "--quick", "--budget", "5m"), "give one"),
         (("run", "--resume"), "nothing to resume"),
         (("run", "device"), "nothing was measured: device: "),
+        (("run", "loader_workers", "--threads", "0"), "--threads"),
+        (("run", "batch_size", "--batch-size", "8"), "--batch-size changes nothing in what was chosen"),
+        (("run", "hybridize", "--batch-size", "0"), "--batch-size"),
+        (("run", "--data", "cifar"), "--data"),
+        (("run", "--json", "/dev/null/x.json"), "--json /dev/null/x.json cannot be written"),
     ],
 )
 def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -113,23 +119,67 @@ def test_the_questions_are_listed(tmp_path: Path) -> None:
         assert name in listed
 
 
-def test_a_killed_run_leaves_no_process_and_goes_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", "run", "second_head", "--budget", "60s"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def shared_memory() -> set[str]:
+    folder = Path("/dev/shm")
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_a_killed_run_leaves_nothing_and_goes_on_to_its_end(tmp_path: Path) -> None:
+    """Killed in the middle of the DataLoader's question, whose workers have children of their own."""
+    command = [sys.executable, "-m", "bench", "run", "loader_workers", "--budget", "10s"]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)}
+    before = shared_memory()
     with (tmp_path / "said").open("w") as said:
         killed = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=said, stderr=said)
         journal = tmp_path / ".benchmarks" / "mtl-bench" / "run.journal"
         coordinator = psutil.Process(killed.pid)
-        while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+        workers: list[psutil.Process] = []
+        while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2 and deep(workers)):
             assert killed.poll() is None, (tmp_path / "said").read_text()
-            psutil.wait_procs([coordinator], timeout=0.2)
-        workers = coordinator.children(recursive=True)
+            psutil.wait_procs([coordinator], timeout=0.05)
+            workers = coordinator.children(recursive=True)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-    assert workers
     assert psutil.wait_procs(workers, timeout=30)[1] == []
+    assert shared_memory() <= before
+    assert list(scratch.iterdir()) == []
     kept = journal.read_bytes()
-    other = bench("run", "second_head", "--budget", "61s", "--resume", folder=tmp_path)
+    other = bench("run", "loader_workers", "--budget", "11s", "--resume", folder=tmp_path)
     assert other.returncode == 2
-    assert "budget was 60s, is 61s" in other.stderr
+    assert "budget was 10s, is 11s" in other.stderr
     assert journal.read_bytes() == kept
+    resumed = bench(
+        "run",
+        "loader_workers",
+        "--budget",
+        "10s",
+        "--resume",
+        "--json",
+        "resumed.json",
+        folder=tmp_path,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert not journal.exists()
+    finished = json.loads((tmp_path / "resumed.json").read_text())
+    held = [json.loads(line)["block"] for line in kept.splitlines() if b'"block"' in line]
+    assert held
+    for block in held:
+        for variant, set_up in block["set_ups"].items():
+            (entry,) = (
+                entry["extra_info"]["mtl_bench"]
+                for entry in finished["benchmarks"]
+                if entry["name"].endswith(f"[{block['group']}/{variant}]")
+            )
+            assert set_up["rounds"] in [s["rounds"] for s in entry["set_ups"]]
+            numbers = [s["block"] for s in entry["set_ups"]]
+            assert len(set(numbers)) == len(numbers)
+
+
+def deep(workers: list[psutil.Process]) -> bool:
+    """Whether a worker has children of its own at this moment."""
+    parents = {worker.pid for worker in workers}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any(worker.ppid() in parents for worker in workers)
+    return False

@@ -67,6 +67,28 @@ def test_a_shaded_grainy_photograph_is_cropped_to_its_ink(tmp_path: Path) -> Non
     assert abs(columns.mean() - 13.5) < 1
 
 
+@pytest.mark.parametrize(("left", "top"), [(0.7, 1.0), (1.0, 0.7), (1.3, 0.9)])
+def test_a_lamp_on_one_side_is_evened_out(tmp_path: Path, left: float, top: float) -> None:
+    """The paper is up to 30 % brighter on one side than in its middle, and as much darker on the other."""
+    across, down = np.linspace(left, 2 - left, 640), np.linspace(top, 2 - top, 480)
+    paper = 160 * (across + down[:, None] - 1)
+    paper[100:380, 400:430] *= 0.3
+    path = tmp_path / "lamp.png"
+    Image.fromarray(paper.round().astype(np.uint8)).save(path)
+    pixels, did = from_file(path)
+    rows, columns = np.nonzero(pixels > 100)
+    assert "evened the light" in did
+    assert np.ptp(rows) == 19  # the stroke and nothing else
+    assert np.ptp(columns) <= 3
+
+
+def test_paper_without_a_digit_is_told_whatever_the_light(tmp_path: Path) -> None:
+    path = tmp_path / "paper.png"
+    Image.fromarray(np.tile(np.linspace(100, 220, 300), (200, 1)).round().astype(np.uint8)).save(path)
+    with pytest.raises(UserError, match="shows no digit"):
+        from_file(path)
+
+
 def test_a_thin_stroke_stays_bright(tmp_path: Path) -> None:
     path = tmp_path / "thin.png"
     page = Image.new("L", (800, 800), 255)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ from mtl_core.__main__ import app
 from mtl_core._mxnet import mx
 from mtl_core.command_line import run
 from mtl_core.synthetic import draw_digits, load_synthetic
+from tests.processes import ROOT, in_terminal
 
-ROOT = Path(__file__).parent.parent
+PROGRAM = (sys.executable, "-m", "mtl_core")
 EPOCH = r"Epoch \[\d\], train accuracies \[[01]\.\d{4}, [01]\.\d{4}\], losses \[\d\.\d{4}, \d\.\d{4}\]\n"
 TEST = r"Test accuracies \[[01]\.\d{4}, [01]\.\d{4}\] on (\d+) images\n"
 SMALL = ("--data", "synthetic", "--denormals", "keep")
@@ -52,27 +52,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return call
 
 
-def process(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """The program in a process group of its own, as a shell starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mtl_core", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-        env={**os.environ, "COLUMNS": "80"},
-        **options,
-    )
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of one epoch on 60,000 synthetic digits, made in a real process."""
     file = tmp_path_factory.mktemp("trained") / "run.npz"
     options = ("--data", "synthetic", "--epochs", "1", "--checkpoint", str(file), "--json", f"{file}.json")
-    ended = process("train", *options)
-    out, err = ended.communicate(timeout=120)
+    with in_terminal(*PROGRAM, "train", *options) as ended:
+        out, err = ended.communicate(timeout=120)
     assert (ended.returncode, err) == (0, "")  # no progress bar in a pipe
     matched = re.fullmatch(EPOCH + TEST, out)
     assert matched
@@ -239,11 +225,12 @@ def test_ctrl_c_ends_with_what_was_reached(tmp_path: Path) -> None:
     """The signal goes to the whole group, as a terminal sends it."""
     file, told = tmp_path / "run.npz", tmp_path / "run.json"
     files = ("--checkpoint", str(file), "--json", str(told))
-    running = process("train", "--data", "synthetic", "--epochs", "500", *files)
-    assert running.stdout is not None
-    assert running.stdout.readline().startswith("Epoch [0]")
-    os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    command = (*PROGRAM, "train", "--data", "synthetic", "--epochs", "500", *files)
+    with in_terminal(*command) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("Epoch [0]")
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert re.fullmatch(r"stopped after \d+ of 500 epochs; .*run.npz has them, .*\n", said)
     reached = json.loads(told.read_text())
@@ -269,21 +256,15 @@ main()
 
 def test_ctrl_c_ends_the_loaders_workers() -> None:
     options = ("--data", "synthetic", "--loader", "tutorial", "--workers", "2", "--epochs", "500")
-    running = subprocess.Popen(
-        [sys.executable, "-c", WORKERS_STARTED, "train", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    assert running.stdout is not None
-    assert running.stdout.readline() == "under way\n"
-    os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    with in_terminal(sys.executable, "-c", WORKERS_STARTED, "train", *options) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "under way\n"
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        left = not group_is_gone(running.pid)
     assert running.returncode == 130
     assert re.fullmatch(r"stopped after \d+ of 500 epochs\n", said)
-    assert group_is_gone(running.pid)
+    assert not left
 
 
 def test_an_image_of_the_test_set_is_answered(command: Any, trained: Path) -> None:

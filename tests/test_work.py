@@ -349,6 +349,16 @@ def test_a_golden_file_that_is_none_costs_one_line(tmp_path: Path, content: byte
     assert str(path) in str(raised.value) and "--update" in str(raised.value)
 
 
+def test_a_damaged_golden_file_is_written_anew(counted_is: dict[str, Work], tmp_path: Path) -> None:
+    path = tmp_path / "golden.json"
+    path.write_text("{")
+    assert isinstance(run("--check", "--golden", str(path)).exception, UserError)
+    assert run("--update", "--golden", str(path)).exit_code == 0
+    assert read_golden(path).work == {
+        n: msgspec.structs.replace(w, waited_at={}) for n, w in counted_is.items()
+    }
+
+
 def test_check_and_update_exclude_each_other() -> None:
     done = run("--check", "--update")
     assert isinstance(done.exception, UserError)

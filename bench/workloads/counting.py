@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
 import sys
 import tempfile
@@ -59,7 +60,7 @@ COPY = re.compile(r"Copy(CPU|GPU)2(CPU|GPU)")
 PLACES = {"CPU": "host", "GPU": "device"}
 BY_CHANCE = ("DeleteVariable", "WaitForVar")
 PUSHED = re.compile(r'"name": "([^"]*)",\s*"cat": "operator",\s*"ph": "B"')
-OWN_FRAMES = (str(Path(mx.__file__).parent), __file__)
+OWN_FRAMES = (f"{Path(mx.__file__).parent}{os.sep}", __file__)
 
 
 class Countable(Protocol):
@@ -128,7 +129,16 @@ def _profiled(read: Callable[[str], dict[str, int]], **config: Any) -> Iterator[
     mx.nd.waitall()
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder, "profile.json"))
-        mx.profiler.set_config(profile_symbolic=True, profile_imperative=True, filename=file, **config)
+        # Without being told otherwise the profiler writes its file every second, from a thread of its own.
+        mx.profiler.set_config(
+            profile_symbolic=True,
+            profile_imperative=True,
+            profile_api=False,
+            profile_memory=False,
+            continuous_dump=False,
+            filename=file,
+            **config,
+        )
         gc.disable()
         mx.profiler.set_state("run")
         try:

@@ -1,0 +1,80 @@
+"""All result files of a folder or of any place that fsspec reaches, such as ``s3://bucket/results``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import fsspec
+
+from bench.records import Run
+from bench.runs import check_size, run_from
+from mtl_core.errors import UserError
+
+Watch = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
+MOST_FILES = 10_000
+
+
+def _all_of(run: Run) -> Run:
+    return run
+
+
+def _unseen(found: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    return found
+
+
+def read_all(
+    place: str, keep: Callable[[Run], Run] = _all_of, watched: Watch = _unseen
+) -> tuple[list[Run], list[str]]:
+    """The runs of a folder's ``*.json`` by name, and why each other such file was left out.
+
+    ``keep`` is what is kept of each run, since the raw rounds of many fill the memory; ``watched`` shows
+    how far the files are read. Raises UserError when the place is not there or cannot be reached.
+    """
+    files, found = _reached(place)
+    runs, left_out = [], []
+    for path, size in watched(found[:MOST_FILES]):
+        name = path.rsplit("/", 1)[-1]
+        try:
+            check_size(size, name)
+            runs.append(keep(run_from(_content(files, path), name, name)))
+        except UserError as error:
+            left_out.append(str(error))
+    if len(found) > MOST_FILES:
+        left_out.append(f"{len(found) - MOST_FILES} files beyond the first {MOST_FILES}")
+    return runs, left_out
+
+
+def _reached(place: str) -> tuple[Any, list[tuple[str, int]]]:
+    """The file system, and (path, bytes) of each file that could be a result."""
+    try:
+        files, root = fsspec.core.url_to_fs(place)
+        if not files.isdir(root):
+            raise UserError(
+                f"{place} is no folder; give one with result files, or a URL such as s3://bucket/x"
+            )
+        told = files.ls(root, detail=True)
+    except UserError:
+        raise
+    except ImportError as error:
+        raise UserError(f"{place} needs another package ({error})") from None
+    except Exception as error:  # each file system has errors of its own, and all mean the same here
+        raise UserError(f"{place} cannot be reached ({_said(error)})") from None
+    found = [(str(f["name"]), int(f.get("size") or 0)) for f in told if f.get("type") == "file"]
+    return files, sorted(f for f in found if _is_result(f[0].rsplit("/", 1)[-1]))
+
+
+def _is_result(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def _content(files: Any, path: str) -> bytes:
+    try:
+        content: bytes = files.cat_file(path)
+    except Exception as error:
+        raise UserError(f"{path.rsplit('/', 1)[-1]} cannot be read ({_said(error)})") from None
+    return content
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

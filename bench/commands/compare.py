@@ -1,0 +1,244 @@
+"""``python -m bench compare``: two or more result files side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtl_core.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.compared import Benchmark, Comparison
+    from bench.records import Estimate, Run
+    from reports.tables import Table
+
+SLOWER = 1  # exit code
+MOST_RUNS = 100
+
+
+class Format(str, Enum):
+    """How the comparison is written."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+    csv = "csv"
+
+
+class Sort(str, Enum):
+    """What the benchmarks of a table are sorted by."""
+
+    run = "run"
+    name = "name"
+    ratio = "ratio"
+    time = "time"
+    verdict = "verdict"
+
+
+class FailOn(str, Enum):
+    """What makes the exit code 1."""
+
+    slower = "slower"
+
+
+def compare(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER ...", help="Result files.")],
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
+    sort: Annotated[Sort, typer.Option(help="Order; ratio and time: the largest change first.")] = Sort.run,
+    only: Annotated[str, typer.Option(help="Only benchmarks with this in their name.")] = "",
+    tolerance: Annotated[str, typer.Option(help="Ratios within it are the same.")] = "2%",
+    drift: Annotated[str, typer.Option(help="What a machine may drift between runs.")] = "5%",
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="Exit code 1 when a benchmark of one machine became slower.")
+    ] = None,
+) -> None:
+    """Compare runs with the first: machines, within-machine ratios, times beside the ceilings.
+
+    Ratios within a run compare between any machines. Times are judged within a wider band,
+    since a machine drifts between runs.
+
+    Examples:
+
+      python -m bench compare before.json after.json
+
+      python -m bench compare .benchmarks/mtl-bench --sort ratio
+
+      python -m bench compare a.json b.json --format markdown --fail-on slower
+
+      python -m bench compare before/profile.json after/profile.json
+    """
+    from bench.compare import compare as compared
+    from bench.compare import got_slower
+    from bench.shares import is_profile
+    from reports.text import harmless
+
+    profiles = [path for path in paths if is_profile(path)]
+    if profiles:
+        if fail_on:
+            raise UserError("--fail-on slower compares runs; profiles are of another regime")
+        _profiles(paths, profiles, form)
+        return
+    runs, left_out = _runs(paths)
+    comparison = compared(
+        chosen(runs, only), parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift")
+    )
+    for line in left_out:
+        typer.echo(f"left out: {harmless(line)}", err=True)
+    if fail_on and not any(pair.alike for pair in comparison.pairs):
+        fields = sorted({field for pair in comparison.pairs for field in pair.unlike}) or ["unknown machine"]
+        raise UserError(
+            f"--fail-on slower compares runs of one machine class; these differ in {', '.join(fields)}"
+        )
+    _write(_sorted(comparison, sort), form)
+    slower = got_slower(comparison) if fail_on else []
+    if slower:
+        typer.echo(f"slower: {', '.join(map(harmless, slower))}", err=True)
+        raise typer.Exit(SLOWER)
+
+
+def parse_share(text: str, option: str) -> float:
+    """``2%`` or ``0.02`` as 0.02. Raises UserError for anything else."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = -1.0
+    if rest or not 0 <= share < 1:
+        raise UserError(f"{option} is {text!r}; expected a share below 1 such as 2% or 0.02")
+    return share
+
+
+def files_read(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The files, while a bar on standard error shows how many were taken; nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(found, "reading", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
+    """The runs in files and folders; of a folder what is no result file is left out, with the reason."""
+    from bench.collection import read_all
+    from bench.runs import read_run
+
+    runs: list[Run] = []
+    left_out: list[str] = []
+    for path in paths:
+        if not path.is_dir():
+            runs.append(read_run(path))
+            continue
+        found, lost = read_all(str(path), watched=files_read)
+        runs += found
+        left_out += lost
+    if len(runs) > MOST_RUNS:
+        raise UserError(f"{len(runs)} runs given; compare takes up to {MOST_RUNS}, history any number")
+    if len(runs) < 2:
+        why = f" ({left_out[0]})" if left_out else ""
+        raise UserError(f"{len(runs)} run found; compare takes two or more result files, or a folder{why}")
+    return runs, left_out
+
+
+def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
+    """Operator shares of profiles, which are of another regime than runs and never mixed with them."""
+    from bench.compared import SCHEMA
+    from bench.shares import compare_shares, read_shares
+    from reports import comparison as told
+    from reports import csv, json
+
+    if len(profiles) < len(paths):
+        other = next(path for path in paths if path not in profiles)
+        raise UserError(f"{profiles[0]} is a profile and {other} is none; compare runs or profiles")
+    found = compare_shares([read_shares(path) for path in profiles], [str(path) for path in profiles])
+    if form is Format.json:
+        typer.echo(json.text(found, schema=SCHEMA))
+    elif form is Format.csv:
+        typer.echo(csv.shares(found), nl=False)
+    else:
+        _lay(told.share_sentences(found), told.share_tables(found), [], form)
+
+
+def chosen(runs: list[Run], only: str) -> list[Run]:
+    """The runs with the chosen benchmarks alone, which share the error rate among fewer."""
+    import msgspec
+
+    if not any(
+        only in f"{group}/{v}" for run in runs for group, known in run.measured.items() for v in known
+    ):
+        raise UserError(f"no benchmark in these runs has {only!r} in its name")
+    return [
+        msgspec.structs.replace(
+            run,
+            measured={
+                group: {v: m for v, m in known.items() if only in f"{group}/{v}"}
+                for group, known in run.measured.items()
+            },
+        )
+        for run in runs
+    ]
+
+
+def _sorted(comparison: Comparison, sort: Sort) -> Comparison:
+    import msgspec
+
+    if sort is Sort.run:
+        return comparison
+    keys: dict[Sort, Callable[[Benchmark], Any]] = {
+        Sort.name: lambda benchmark: benchmark.name,
+        Sort.ratio: lambda benchmark: -_largest([change.ratio for change in benchmark.changes]),
+        Sort.time: lambda benchmark: -_largest([change.time for change in benchmark.changes]),
+        Sort.verdict: _by_verdict,
+    }
+    return msgspec.structs.replace(comparison, benchmarks=sorted(comparison.benchmarks, key=keys[sort]))
+
+
+def _largest(changes: list[Estimate | None]) -> float:
+    """How far the furthest is from no change, either way; -1 without any."""
+    return max((abs(math.log(change.value)) for change in changes if change), default=-1.0)
+
+
+def _by_verdict(benchmark: Benchmark) -> int:
+    order = ["slower", "different", "faster", "undecided", "same", None]
+    told = [c.ratio_verdict or c.time_verdict for c in benchmark.changes]
+    return min((order.index(word) for word in told), default=len(order))
+
+
+def _write(comparison: Comparison, form: Format) -> None:
+    from bench.compared import SCHEMA
+    from reports import comparison as told
+    from reports import csv, json
+
+    if form is Format.json:
+        typer.echo(json.text(comparison, schema=SCHEMA))
+    elif form is Format.csv:
+        typer.echo(csv.comparison(comparison), nl=False)
+    else:
+        _lay(told.sentences(comparison), told.tables(comparison), told.footnotes(comparison), form)
+
+
+def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: Format) -> None:
+    """Sentences, tables and footnotes in Markdown or in a terminal."""
+    if form is Format.markdown:
+        from reports import markdown
+
+        lines = ["## Comparison", "", *(f"- {markdown.text(words)}" for words in sentences), ""]
+        lines += [markdown.table(table) for table in tables]
+        typer.echo("\n".join([*lines, *(f"- {markdown.text(words)}" for words in footnotes)]))
+        return
+    from rich.console import Console
+
+    from reports import terminal
+
+    console = Console()
+    for words in sentences:
+        console.print(words, markup=False, highlight=False)
+    for table in tables:
+        console.print()
+        console.print(terminal.table(table))
+    for words in footnotes:
+        console.print(words, markup=False, highlight=False)

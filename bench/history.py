@@ -1,0 +1,142 @@
+"""Many runs over time: one history a machine class, with the places where a level changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Literal
+
+import numpy as np
+
+from bench.compare import case_differences
+from bench.compared import HistoricRun, History, LevelChange, MachineHistory, Series
+from bench.levels import ALPHA, LEAST_RUNS, Change, level_changes
+from bench.records import CONTROL, Measured, Run
+from bench.stats import Floats, exponential
+
+Key = tuple[str, str]  # group, variant
+Measure = Literal["throughput", "time ratio"]
+MEASURES: dict[Measure, Callable[[Measured], float | None]] = {
+    "throughput": lambda known: known.images_per_s.value,
+    "time ratio": lambda known: known.effect.estimate.value if known.effect else None,
+}
+
+
+def history(runs: Sequence[Run], left_out: Sequence[str] = (), alpha: float = ALPHA) -> History:
+    """The runs by machine class, the class with most runs first; what has no machine or time is left out."""
+    untold = [
+        f"{run.name}: tells no machine or no time of its measurement" for run in runs if not _dated(run)
+    ]
+    by_class: dict[str, list[Run]] = {}
+    for run in sorted((run for run in runs if _dated(run)), key=_moment):
+        assert run.machine is not None
+        by_class.setdefault(run.machine.class_key, []).append(run)
+    machines = [_machine(name, own, alpha) for name, own in by_class.items()]
+    return History(
+        machines=sorted(machines, key=lambda machine: -len(machine.runs)), left_out=[*left_out, *untold]
+    )
+
+
+def _dated(run: Run) -> bool:
+    try:
+        _moment(run)
+    except ValueError:
+        return False
+    return run.machine is not None
+
+
+def _moment(run: Run) -> datetime:
+    """When a run was measured; a time without a zone is taken for UTC, as pytest-benchmark writes it."""
+    told = datetime.fromisoformat((run.measured_at or "").replace("Z", "+00:00"))
+    return told if told.tzinfo else told.replace(tzinfo=timezone.utc)
+
+
+def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
+    """``runs`` oldest first."""
+    points = [_point(run) for run in runs]
+    keys = dict.fromkeys((g, v) for run in runs for g, known in run.measured.items() for v in known)
+    newest = {key: _newest(runs, key) for key in keys}
+    values: dict[tuple[Key, Measure], Floats] = {}
+    for key in keys:
+        for measure, ask in MEASURES.items():
+            told = [_value(run, key, newest[key], ask) for run in runs]
+            if key[1] != CONTROL and not all(math.isnan(value) for value in told):
+                values[key, measure] = np.array(told)
+    names = {str(number): told for number, told in enumerate(values)}  # a file's names may run together
+    changes = level_changes({name: np.log(values[key]) for name, key in names.items()}, alpha)
+    return MachineHistory(
+        machine=name,
+        runs=points,
+        series=[
+            Series(
+                benchmark="/".join(key),
+                measure=measure,
+                values=[None if math.isnan(v) else float(v) for v in values[key, measure]],
+                changes=[_told(change, points) for change in changes[told]],
+                note=_left_out(runs, key, newest[key]),
+            )
+            for told, (key, measure) in names.items()
+        ],
+        tested=sum(int(np.count_nonzero(~np.isnan(v))) >= LEAST_RUNS for v in values.values()),
+        least_runs=LEAST_RUNS,
+        alpha=alpha,
+    )
+
+
+def _point(run: Run) -> HistoricRun:
+    assert run.machine is not None and run.ceilings is not None
+    return HistoricRun(
+        name=run.name,
+        measured_at=_moment(run).isoformat(timespec="seconds"),
+        source=run.machine.source,
+        build={
+            "python": run.machine.python,
+            "kernel": run.machine.kernel,
+            "mxnet": run.ceilings.mxnet,
+            "numpy": run.ceilings.numpy,
+            "libraries": ", ".join(run.ceilings.libraries),
+        },
+    )
+
+
+def _newest(runs: list[Run], key: Key) -> Measured:
+    """The benchmark as it was last measured; what was another thing under its name is not its history."""
+    return next(
+        run.measured[key[0]][key[1]] for run in reversed(runs) if key[1] in run.measured.get(key[0], {})
+    )
+
+
+def _value(run: Run, key: Key, newest: Measured, ask: Callable[[Measured], float | None]) -> float:
+    known = run.measured.get(key[0], {}).get(key[1])
+    if known is None or any(case_differences(known, newest)):
+        return math.nan
+    value = ask(known)
+    return math.nan if value is None else value
+
+
+def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
+    """Which settings of earlier runs made them something else."""
+    fields = [
+        {field for field, _, _ in case_differences(run.measured[key[0]][key[1]], newest)}
+        for run in runs
+        if key[1] in run.measured.get(key[0], {})
+    ]
+    unlike = [told for told in fields if told]
+    if not unlike:
+        return ""
+    return f"{len(unlike)} runs are left out: they differ in {', '.join(sorted(set.union(*unlike)))}"
+
+
+def _told(change: Change, points: list[HistoricRun]) -> LevelChange:
+    here, there = points[change.start], points[change.start - 1]
+    return LevelChange(
+        run=change.start,
+        source=here.source,
+        ratio=exponential(change.difference.interval()),
+        before=change.before,
+        after=change.after,
+        p=change.p,
+        same_source=here.source is not None and here.source == there.source,
+        build=[name for name, value in here.build.items() if value != there.build[name]],
+    )

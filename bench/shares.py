@@ -1,0 +1,141 @@
+"""Operator shares of two or more profiles of one benchmark (``profile.json``) side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from scipy import stats
+
+from bench.compare import label
+from bench.compared import Judgement, SharedOperator, SharedOperators, Side
+from bench.endless import endless
+from bench.records import Case, Estimate, Machine
+from bench.runs import content_of, parsed
+from bench.stats import Mean, combined
+from bench.verdict import verdicts
+from mtl_core.errors import UserError
+
+FILE = "profile.json"
+TOLERANCE = 0.01  # of all operators' time: one point
+
+
+class ProfiledOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an operator is compared."""
+
+    name: str
+    seconds: Estimate  # a step
+    share: Estimate  # of the time of all operators
+
+
+class Profiled(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a profile is compared; the rest of its file is passed over."""
+
+    schema: int
+    case: Case
+    measured_at: str
+    machine: Machine
+    operators: list[ProfiledOperator]
+
+
+def is_profile(path: Path) -> bool:
+    """Whether a path means a profile: its file, or a folder that holds one."""
+    return path.name == FILE or (path / FILE).is_file()
+
+
+def read_shares(path: Path) -> Profiled:
+    """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
+    path = path / FILE if path.is_dir() else path
+    document = parsed(content_of(path), str(path))
+    try:
+        found = msgspec.convert(endless(document), Profiled)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
+    if len({operator.name for operator in found.operators}) < len(found.operators):
+        raise UserError(f"{path} tells of an operator twice; profile again")
+    return found
+
+
+def compare_shares(profiles: Sequence[Profiled], names: Sequence[str]) -> SharedOperators:
+    """Every operator's share in each profile, and whether it differs from the first's.
+
+    Raises UserError, naming the field, for profiles of unlike benchmarks.
+    """
+    if len(profiles) < 2:
+        raise UserError("1 profile given; comparing takes two or more")
+    first = profiles[0]
+    for other, name in zip(profiles, names, strict=True):
+        _check_alike(first.case, other.case, names[0], name)
+    known = {label(n): {o.name: o for o in profile.operators} for n, profile in enumerate(profiles)}
+    everywhere = dict.fromkeys(name for operators in known.values() for name in operators)
+    changes = {
+        f"{lab} {name}": _difference(operators[name].share, known["A"][name].share)
+        for lab, operators in known.items()
+        for name in everywhere
+        if lab != "A" and name in operators and name in known["A"]
+    }
+    # The band of the rule is on logarithms; a difference of shares takes their place.
+    decided = verdicts(changes, math.expm1(TOLERANCE))
+    told = [_operator(name, known, changes, {n: _word(v) for n, v in decided.items()}) for name in everywhere]
+    return SharedOperators(
+        benchmark=first.case.name,
+        sides=[_side(label(n), name, p) for n, (p, name) in enumerate(zip(profiles, names, strict=True))],
+        operators=sorted(told, key=lambda o: -max(share.value for share in o.shares.values())),
+        tolerance=TOLERANCE,
+    )
+
+
+def _check_alike(first: Case, other: Case, first_name: str, other_name: str) -> None:
+    for field in ("question", "part", "variant", "workload", "settings", "environment"):
+        one, two = getattr(first, field), getattr(other, field)
+        if one != two:
+            raise UserError(
+                f"{field} is {one!r} in {first_name} and {two!r} in {other_name}; "
+                f"compare profiles with equal {field}"
+            )
+
+
+def _difference(share: Estimate, first: Estimate) -> Mean:
+    return combined((_mean(share), _mean(first)), (1.0, -1.0))
+
+
+def _mean(told: Estimate) -> Mean:
+    """What Student's t interval was made from."""
+    if told.n < 2 or not math.isfinite(told.high - told.low):
+        return Mean(told.value, math.inf, 1, told.n)
+    reach = float(stats.t.ppf(0.5 + told.confidence / 2, told.n - 1))
+    return Mean(told.value, (told.high - told.low) / 2 / reach, told.n - 1, told.n)
+
+
+def _word(verdict: str) -> Judgement:
+    return "different" if verdict in ("faster", "slower") else "same" if verdict == "same" else "undecided"
+
+
+def _operator(
+    name: str,
+    known: dict[str, dict[str, ProfiledOperator]],
+    changes: dict[str, Mean],
+    words: dict[str, Judgement],
+) -> SharedOperator:
+    mine = {lab: operators[name] for lab, operators in known.items() if name in operators}
+    return SharedOperator(
+        name=name,
+        shares={lab: operator.share for lab, operator in mine.items()},
+        seconds={lab: operator.seconds for lab, operator in mine.items()},
+        changes={lab: changes[f"{lab} {name}"].interval() for lab in mine if f"{lab} {name}" in changes},
+        verdicts={lab: words[f"{lab} {name}"] for lab in mine if f"{lab} {name}" in words},
+    )
+
+
+def _side(lab: str, name: str, profile: Profiled) -> Side:
+    machine = profile.machine
+    return Side(
+        label=lab,
+        name=name,
+        measured_at=profile.measured_at,
+        schema=profile.schema,
+        machine=machine.class_key,
+        source=machine.source,
+    )

@@ -1,0 +1,167 @@
+"""Many runs over time: machines apart, oldest first, unlike things left out, said in words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import msgspec
+import numpy as np
+import pytest
+
+from bench.collection import read_all
+from bench.compared import History, Series
+from bench.history import history
+from bench.records import Run
+from mtl_core.errors import UserError
+from reports import csv as comma
+from reports import history as told
+from reports import json as as_json
+from tests.test_compare import MACHINE, run_of
+
+OLD = Path(__file__).parent / "old_runs"
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def dated(run: Run, day: int, **machine: Any) -> Run:
+    when = (START + timedelta(days=day)).isoformat()
+    told_of = msgspec.structs.replace(run.machine or MACHINE, **{"source": f"{day:040x}", **machine})
+    return msgspec.structs.replace(run, measured_at=when, machine=told_of, name=f"{day}.json")
+
+
+def runs_with(static_s: list[float], **machine: Any) -> list[Run]:
+    """One run a day; the step's time as given, its baseline at 1 ms, noise of half a percent."""
+    rng = np.random.default_rng(0)
+    return [
+        dated(
+            run_of({"imperative": 1e-3, "static": s * math.exp(rng.normal(0, 0.005))}, seed=day, blocks=3),
+            day,
+            **machine,
+        )
+        for day, s in enumerate(static_s)
+    ]
+
+
+STEPPED = [1e-3] * 7 + [1e-3 / 1.061] * 5
+
+
+def series(found: History, benchmark: str, measure: str) -> Series:
+    return next(s for s in found.machines[0].series if (s.benchmark, s.measure) == (benchmark, measure))
+
+
+def test_a_change_is_told_with_its_revision_and_how_many_runs_stand_for_it() -> None:
+    found = history(runs_with(STEPPED)[::-1])
+    change = series(found, "hybridize/step/static", "throughput").changes[0]
+    assert (change.run, change.before, change.after, change.build) == (7, 7, 5, [])
+    assert change.ratio.low < 1.061 < change.ratio.high
+    said = " ".join(told.sentences(found.machines[0]))
+    assert "hybridize/step/static: throughput +" in said
+    assert "revision 000000000" in said
+    assert "(7 runs before, 5 after" in said
+    assert "5%" in said
+    assert series(found, "hybridize/step/imperative", "throughput").changes == []
+
+
+def test_a_change_between_runs_of_one_revision_is_not_the_codes() -> None:
+    found = history(runs_with(STEPPED, source="f" * 40))
+    assert series(found, "hybridize/step/static", "throughput").changes[0].same_source
+    assert "its code is not the cause" in " ".join(told.sentences(found.machines[0]))
+
+
+def test_another_python_at_the_change_is_told() -> None:
+    runs = runs_with(STEPPED)
+    newer = [dated(run, day, python="3.12.1") if day >= 7 else run for day, run in enumerate(runs)]
+    found = history(newer)
+    assert series(found, "hybridize/step/static", "time ratio").changes[0].build == ["python"]
+    assert "also new there: python" in " ".join(told.sentences(found.machines[0]))
+
+
+def test_few_runs_claim_nothing() -> None:
+    found = history(runs_with([1e-3] * 4 + [2e-3] * 4)).machines[0]
+    assert all(s.changes == [] for s in found.series)
+    assert found.tested == 0
+    assert "nothing is claimed" in told.sentences(found)[0]
+
+
+def test_machines_have_histories_of_their_own() -> None:
+    found = history([*runs_with([1e-3] * 3), *runs_with([1e-3] * 2, cpu="Other")])
+    assert [(len(m.runs), "Other" in m.machine) for m in found.machines] == [(3, False), (2, True)]
+
+
+def test_what_had_other_settings_under_the_name_is_no_part_of_the_series() -> None:
+    old = [dated(run_of({"imperative": 1e-3}, settings={"batch_size": 64}), day) for day in range(3)]
+    new = [dated(run_of({"imperative": 1e-3}, settings={"batch_size": 128}), day) for day in (4, 5)]
+    found = history([*old, *new])
+    kept = series(found, "hybridize/step/imperative", "throughput")
+    assert [value is None for value in kept.values] == [True, True, True, False, False]
+    assert "3 runs are left out: they differ in settings.batch_size" in told.footnotes(found.machines[0])[0]
+
+
+def test_a_run_without_machine_or_time_is_left_out_by_name() -> None:
+    undated = msgspec.structs.replace(run_of({"a": 1e-3}), measured_at="yesterday", name="odd.json")
+    found = history([undated, *runs_with([1e-3])], ["broken.json is not JSON"])
+    assert told.left_out(found) == [
+        "left out: broken.json is not JSON",
+        "left out: odd.json: tells no machine or no time of its measurement",
+    ]
+
+
+def test_the_drawing_has_a_character_for_each_run_and_a_mark_at_the_change() -> None:
+    found = history(runs_with(STEPPED))
+    changed = series(found, "hybridize/step/static", "throughput")
+    assert told.drawing(changed)[7] == "|"
+    assert len(told.drawing(changed)) == 13
+    assert told.drawing(changed, ascii_only=True).isascii()
+    flat = Series(benchmark="x", measure="throughput", values=[100.0, 100.1, None, 99.9], changes=[])
+    assert len(set(told.drawing(flat))) == 1
+    many = Series(benchmark="x", measure="throughput", values=[float(v) for v in range(1, 500)], changes=[])
+    assert len(told.drawing(many)) <= told.WIDEST
+    assert list(told.drawing(many)) == sorted(told.drawing(many))
+
+
+def test_csv_gives_every_value_with_its_level() -> None:
+    rows = list(csv.DictReader(comma.history(history(runs_with(STEPPED))).splitlines()))
+    static = [r for r in rows if (r["benchmark"], r["measure"]) == ("hybridize/step/static", "throughput")]
+    assert [row["level"] for row in static] == ["0"] * 7 + ["1"] * 5
+
+
+def test_json_has_all_of_it() -> None:
+    document = json.loads(as_json.text(history(runs_with(STEPPED)), schema=1))
+    machine = document["machines"][0]
+    assert (document["schema"], machine["tested"], len(machine["runs"])) == (1, 3, 12)
+    assert [len(s["changes"]) for s in machine["series"] if s["benchmark"].endswith("static")] == [1, 1]
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file", "folder"])
+def test_results_are_read_from_any_place_that_fsspec_knows(scheme: str, tmp_path: Path) -> None:
+    place = {"memory": "memory://results", "file": f"file://{tmp_path}", "folder": str(tmp_path)}[scheme]
+    files = {"b.json": (OLD / "schema2.json").read_bytes(), "a.json": (OLD / "schema1.json").read_bytes()}
+    files |= {"broken.json": b"{", "notes.txt": b"-", ".hidden.json": b"{"}
+    file_system, root = fsspec.core.url_to_fs(place)
+    file_system.makedirs(root, exist_ok=True)
+    for name, content in files.items():
+        file_system.pipe_file(f"{root}/{name}", content)
+    runs, left_out = read_all(place)
+    assert [run.name for run in runs] == ["a.json", "b.json"]
+    assert len(left_out) == 1 and left_out[0].startswith("broken.json is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("nowhere", "is no folder"), ("nonsense://x", "nonsense"), ("memory://nothing", "is no folder")],
+)
+def test_a_place_that_is_not_there_costs_one_line(place: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_all(place)
+
+
+def test_real_files_become_a_history() -> None:
+    content = json.loads((OLD / "schema2.json").read_text())
+    runs, _ = read_all(str(OLD))
+    found = history(runs)
+    assert found.machines[0].machine == content["mtl_bench"]["machine_class"]
