@@ -13,7 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.records import Estimate, Verdict
+from bench.regressions import Comparison, Regression
 from mtl_core.errors import UserError
+from reports.regression import as_json
 from tests.reported import KEPT
 
 ROOT = Path(__file__).parent.parent
@@ -99,3 +102,62 @@ def test_a_closed_pipe_and_an_ascii_locale_are_no_errors(run_file: Path) -> None
     )
     assert told.stdout.startswith("Benchmark run")
     assert told.stderr == ""
+
+
+def later(run_file: Path, day: int) -> Path:
+    """The same run, measured on another day."""
+    told = run_file.read_text(encoding="utf-8").replace("2026-11-24T05", f"2026-11-{day}T05")
+    file = run_file.parent / f"run{day}.json"
+    file.write_text(told, encoding="utf-8")
+    return file
+
+
+def test_several_results_are_compared_and_a_folder_is_a_history(run_file: Path) -> None:
+    other = later(run_file, 25)
+    compared = run_file.parent / "compared.html"
+    called(run_file, other, "-o", compared)
+    page = compared.read_text(encoding="utf-8")
+    assert "run25.json against run.json" in page
+    assert "Within-machine ratios against those of the first run" in page
+    history = run_file.parent / "history.html"
+    called(run_file.parent, "-o", history)
+    assert "2 runs on 1 kinds of machine" in history.read_text(encoding="utf-8")
+    assert "give one with -o" in refused(run_file, other)
+
+
+def test_what_regress_printed_is_a_page_too(tmp_path: Path) -> None:
+    effect = Estimate(value=1.05, low=1.03, high=1.07, confidence=0.95, n=8)
+    endless = Estimate(value=1.05, low=float("-inf"), high=float("inf"), confidence=0.95, n=1)
+    found: list[tuple[str, Estimate | None, Verdict]] = [
+        ("both", effect, "slower"),
+        ("odd", endless, "undecided"),
+        ("gone", None, "undecided"),
+    ]
+    told = Regression(
+        base="main",
+        head="<b>branch</b>",
+        budget_s=60,
+        confidence=0.95,
+        comparisons=[
+            Comparison(
+                benchmark=f"second_head/step/{name}",
+                asks="a step",
+                effect=ratio,
+                verdict=verdict,
+                tolerance=0.02,
+                seconds=3.0,
+            )
+            for name, ratio, verdict in found
+        ],
+    )
+    file = tmp_path / "regress.json"
+    file.write_text(as_json(told), encoding="utf-8")
+    called(file)
+    page = (tmp_path / "regress.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;branch&lt;/b&gt; against main" in page
+    assert "1.05" in page and "(1.030 to 1.070)" in page
+    assert "slower: second_head/step/both" in page
+    file.write_text('{"schema": 9, "comparisons": []}', encoding="utf-8")
+    assert "is not what regress --format json prints" in refused(file)
+    file.write_text('{"schema": 1, "comparisons": [3]}', encoding="utf-8")
+    assert "is not what regress --format json prints" in refused(file)

@@ -17,8 +17,7 @@ from rich.console import Console
 from bench.records import Estimate, Run
 from bench.runs import read_run
 from reports import html, markdown_page, spreadsheet, terminal
-from reports.charts import Axis
-from reports.other_pages import courses, ratios, told_page
+from reports.other_pages import ratios, told_page
 from reports.page import Page, Raw
 from reports.plots import figures
 from reports.raw import raw_of
@@ -241,12 +240,10 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
         charts=[
             *ratios("Changes", [("step", "both", ratio, "different"), ("step", "gone", None, None)], 0.02),
             *ratios("Nothing", [], 0.02),
-            *courses("History", [("step", [ratio, ratio]), ("empty", [])], "run", Axis("time", "s")),
-            *courses("Nothing", [], "run", Axis("time", "s")),
         ],
         figure="<svg id='flame'></svg>",
     )
-    assert [chart.title for chart in page.sections[0].charts] == ["Changes", "History"]
+    assert [chart.title for chart in page.sections[0].charts] == ["Changes"]
     assert "<svg id='flame'></svg>" in html.page(page)
     assert "different" in json.dumps(figures(page.sections[0].charts[0]))
     assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
