@@ -273,7 +273,7 @@ def _places(chart: Lines) -> dict[str, Any]:
     places = sorted(
         {p.x for line in (*chart.lines, *chart.below) if line.drawn != "line" for p in line.points}
     )
-    shown = places if len(places) <= 9 else places[:: -(-len(places) // 8)]
+    shown = places if len(places) <= 9 else places[:: -(-len(places) // 6)]
     ticks = {"tickvals": shown, "ticktext": [f"{place:g}" for place in shown], "tickangle": 0}
     return {"type": "log", **ticks} if chart.x.log else ticks
 

@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from markdown_it import MarkdownIt  # Rich brings it
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from rich.console import Console
@@ -29,11 +30,12 @@ from reports.page import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, PHONE = (1280, 1500), (360, 780)
-# Markdown as a reviewer's page sets it, near enough to judge its length and order.
-PLAIN = """<!doctype html><meta charset="utf-8"><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #1f2328; margin: 1.5rem; max-width: 860px }}
-pre {{ white-space: pre-wrap; font: 13px/1.45 ui-monospace, monospace }}</style>
-<pre>{}</pre>"""
+FRAME = """<!doctype html><meta charset="utf-8"><style>
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; margin: 1.5rem }}
+body > svg {{ width: 980px; height: auto }} table {{ border-collapse: collapse }}
+th, td {{ border: 1px solid #d0d7de; padding: 4px 12px }} pre {{ background: #f6f8fa; padding: 1rem }}
+blockquote {{ color: #59636e; border-left: 4px solid #d0d7de; margin: 0; padding-left: 1rem }}</style>
+{}"""
 
 
 def main() -> None:
@@ -71,15 +73,17 @@ def written(page: Page, folder: Path) -> dict[str, str]:
         record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     terminal.show(console, page)
-    lines = markdown_page.page(page).replace("&", "&amp;").replace("<", "&lt;")
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown_page.page(page))
     texts = {
         "page": html.page(page),
-        "terminal": console.export_svg(title="python -m bench report run.json --format terminal"),
-        "markdown": PLAIN.format(lines),
+        "terminal": FRAME.format(
+            console.export_svg(title="python -m bench report run.json --format terminal")
+        ),
+        "markdown": FRAME.format(rendered),
     }
     found = {}
     for name, text in texts.items():
-        file = folder / f"{name}.{'svg' if name == 'terminal' else 'html'}"
+        file = folder / f"{name}.html"
         file.write_text(text, encoding="utf-8")
         found[name] = file.as_uri()
     return found
@@ -95,7 +99,7 @@ def pictures(browser: Any, files: dict[str, str]) -> dict[str, bytes]:
         "phone": shot(browser, files["page"], PHONE, scale=2),
         "phone-plots": shot(browser, files["page"], PHONE, at="#section-1", scale=2),
         "print": shot(browser, files["page"], (794, 1123), media="print"),
-        "terminal": shot(browser, files["terminal"], (1000, 1500)),
+        "terminal": shot(browser, files["terminal"], (1028, 1500)),
         "markdown": shot(browser, files["markdown"], (900, 1100)),
     }
     return found
