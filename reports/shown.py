@@ -55,7 +55,7 @@ def _scaling(known: Known, fits: dict[str, Estimate]) -> Lines | None:
     if "fixed_s" in fits and "image_s" in fits:
         fixed, each = fits["fixed_s"].value, fits["image_s"].value
         curve = tuple(Point(n, n / (fixed + n * each)) for n in _between(min(sizes), max(sizes)))
-        lines.append(Line("fitted: a fixed time a step and a time an image", curve, "line"))
+        lines.append(Line("fitted line", curve, "line"))
         said += f" The fitted line: {number(fixed * 1e6)} us a step and {number(each * 1e6)} us an image."
     marks = []
     if "recommended" in fits:

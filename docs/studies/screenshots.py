@@ -134,7 +134,7 @@ def shot(
 def small(picture: bytes, target: Path) -> None:
     """The picture in at most 256 colours, which text and plots need no more of."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(colors=256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+    image.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
         target, optimize=True
     )
 
