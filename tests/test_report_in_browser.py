@@ -32,7 +32,7 @@ READERS: dict[str, dict[str, Any]] = {
     },
 }
 # What could act in a page; the rest is held by the tests of its text.
-IN_A_PAGE = ("script", "end_of_script", "attribute", "template", "link", "role", "long")
+IN_A_PAGE = ("script", "end_of_script", "link", "long")
 PATIENCE_MS = 60_000  # for a busy machine; nothing here waits so long on any other
 # The middle of something drawn that has a value, wherever it lies in the plot.
 PLACE = """(plot) => {
