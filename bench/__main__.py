@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from bench.commands.machine import machine
+from bench.commands.profile import profile
 from bench.commands.run import run
 from mtl_core.command_line import run as run_command_line
 
@@ -16,7 +17,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, machine):
+for command in (run, profile, machine):
     app.command()(command)
 
 

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.answers import measured
+from bench.endless import endless, finite
 from bench.records import (
     SCHEMA,
     Answer,
@@ -76,7 +77,7 @@ def header(run: Run) -> dict[str, Any]:
         "build": {n: getattr(run.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
         "source": run.machine.source,
     }
-    whole: dict[str, Any] = _finite({**msgspec.to_builtins(told), **more})
+    whole: dict[str, Any] = finite({**msgspec.to_builtins(told), **more})
     return whole
 
 
@@ -97,7 +98,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "verdict": None if effect is None else effect.verdict,
         "set_ups": set_ups,
     }
-    whole: dict[str, Any] = _finite(msgspec.to_builtins(told))
+    whole: dict[str, Any] = finite(msgspec.to_builtins(told))
     return whole
 
 
@@ -106,23 +107,6 @@ def _effect(ratio: Ratio) -> dict[str, float]:
     found = ratio.estimate
     ends = {"low": found.low, "high": found.high, "confidence": found.confidence}
     return {"ratio": found.value, **ends, "n": found.n}
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for: the ends of an endless interval."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _endless(value: Any) -> Any:
-    """Undo :func:`_finite` in what looks like an Estimate."""
-    if isinstance(value, dict):
-        ends = {"low": -math.inf, "high": math.inf} if "confidence" in value else {}
-        return {name: ends.get(name) if part is None else _endless(part) for name, part in value.items()}
-    return [_endless(part) for part in value] if isinstance(value, list) else value
 
 
 def read_run(path: Path) -> Run:
@@ -164,7 +148,7 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
     schema = document[BLOCK].get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise ValueError(f"schema {schema!r}, while this version reads up to {SCHEMA}")
-    told = msgspec.convert(_endless(document[BLOCK]), Header)
+    told = msgspec.convert(endless(document[BLOCK]), Header)
     blocks_of = [b["extra_info"][BLOCK] for b in document["benchmarks"] if BLOCK in b.get("extra_info", {})]
     entries = [msgspec.convert(found, Entry) for found in blocks_of]
     if schema == 1:

@@ -27,7 +27,7 @@ def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     if n < 2:
         return Estimate(value=mean, low=-np.inf, high=np.inf, confidence=confidence, n=n)
     error = float(np.std(values, ddof=1)) / np.sqrt(n)
-    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
+    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1) * error)
     return Estimate(value=mean, low=mean - reach, high=mean + reach, confidence=confidence, n=n)
 
 

@@ -20,17 +20,22 @@ FLOORS = {
     "mtl_core": 0,
     "bench": 0,
     "bench.records": 0,
+    "bench.endless": 0,
+    "bench.profiles": 0,
     "bench.questions": 0,
     "bench.workload": 0,
     "bench.ceilings": 1,
     "bench.harness": 1,
     "bench.journal": 1,
     "bench.machine": 1,
+    "bench.memory": 1,
+    "bench.places": 1,
     "bench.pool": 1,
     "bench.profiler": 1,
     "bench.schedule": 1,
     "bench.stats": 1,
     "bench.store": 1,
+    "bench.timeline": 1,
     "bench.worker": 1,
     "bench.workloads": 1,
     "bench.answers": 2,
@@ -43,6 +48,7 @@ FLOORS = {
     "bench.__main__": 5,
     "bench.commands": 5,
     "bench.plugin": 5,
+    "bench.profile_session": 5,
     "bench.progress": 5,
     "bench.session": 5,
 }
@@ -51,12 +57,13 @@ APART = 1
 INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
+    "bench.places": ("bench.stats",),  # shares have an interval
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
 }
 # Of all that lies below it, a package may import only this.
 ONLY = {
     "mtl_core": ("mtl_core",),
-    "reports": ("reports", "bench.records", "bench.verdict"),
+    "reports": ("reports", "bench.profiles", "bench.records", "bench.verdict"),
 }
 # What computes with MXNet outside mtl_core: it runs in a worker's process.
 IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")

@@ -1,0 +1,23 @@
+"""Endless intervals in JSON, which has no number for them: None where a number should be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def finite(value: Any) -> Any:
+    """The same with None for what JSON has no number for: the ends of an endless interval."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def endless(value: Any) -> Any:
+    """Undo :func:`finite` in what looks like an Estimate."""
+    if isinstance(value, dict):
+        ends = {"low": -math.inf, "high": math.inf} if "confidence" in value else {}
+        return {name: ends.get(name) if part is None else endless(part) for name, part in value.items()}
+    return [endless(part) for part in value] if isinstance(value, list) else value
