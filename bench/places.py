@@ -86,6 +86,8 @@ WAITS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("serve",), "bench/worker.py"),
 )
 
+BEGINNINGS = ("multiprocessing/pool.py", "bench/worker.py", "bench/workloads/profiling.py")
+
 
 def shortened(file: str) -> str:
     """A file as a reader knows it: from the package on, without this machine's folders."""
@@ -130,6 +132,12 @@ def place(stack: Stack) -> str:
     return ELSEWHERE
 
 
+def own(stack: Stack) -> Stack:
+    """A stack without what every stack begins with: this suite's worker, or Python's pool of processes."""
+    begins = [i for i, frame in enumerate(stack) if frame.file.endswith(BEGINNINGS)]
+    return stack[begins[-1] + 1 :] or stack if begins else stack
+
+
 def working(recording: Recording) -> Counter[Stack]:
     """The stacks of a recording that do not wait."""
     return Counter({stack: count for stack, count in recording.stacks.items() if not waits(stack)})
@@ -152,6 +160,6 @@ def _place(name: str, stacks: Counter[Stack], counted: list[Counter[Stack]], tot
     return Place(
         name=name,
         share=t_interval(np.array(shares)),
-        stack=[str(frame) for frame in stack],
+        stack=[str(frame) for frame in own(stack)],
         stack_share=count / total,
     )

@@ -20,7 +20,7 @@ import psutil
 
 from bench import profiler, timeline
 from bench.harness import Harness
-from bench.machine import collect
+from bench.machine import collect, counters, warnings_about
 from bench.memory import MemoryWatch, family
 from bench.places import Recording, places, read_speedscope, working
 from bench.pool import WorkerFailedError, WorkerProcess
@@ -311,11 +311,11 @@ def notes(profile: Profile) -> list[str]:
     seen, cost = profile.sampling, profile.slowdown
     found = []
     if seen:
+        waited = f"{seen.waiting / max(seen.samples, 1):.0%} of {seen.samples:,} samples waited"
         found.append(
             f"py-spy looked {seen.rate_hz} times a second for {seen.seconds:g} s, on {seen.recordings} "
-            f"set-ups; {seen.waiting / max(seen.samples, 1):.0%} of {seen.samples:,} samples waited and are in "
-            "no share. It follows Python's threads: MXNet's engine computes in threads of its own, which "
-            "are in no stack."
+            f"set-ups; {waited} and are in no share. "
+            "It follows Python's threads; MXNet's engine computes in threads of its own, in no stack here."
         )
     if seen and seen.slowdown:
         slowed = f"A round took {seen.slowdown:.2f} times as long while py-spy looked on"
@@ -356,6 +356,7 @@ def profile(
 
     Raises UserError when the benchmark itself cannot run.
     """
+    machine, before = collect(), counters()
     try:
         blocks = measure_regimes(case, warm_up, show)
         watched = Watcher(case, folder, seconds, rate_hz, show).watch()
@@ -369,7 +370,7 @@ def profile(
         schema=PROFILE_SCHEMA,
         case=case,
         measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        machine=collect(),
+        machine=machine,
         steps=steps,
         step_s=step_time(blocks, steps),
         sentence=sentence(found, seen),
@@ -381,6 +382,6 @@ def profile(
         phases=watched.phases,
         files={**watched.files, "timeline": [drawn]},
         notes=[],
-        warnings=watched.warnings,
+        warnings=watched.warnings + warnings_about(machine, before, counters()),
     )
     return msgspec.structs.replace(whole, notes=notes(whole))

@@ -107,7 +107,7 @@ def _memory(profile: Profile) -> list[tuple[Cell, ...]]:
     starts = [0.0, *(phase.at_s for phase in profile.phases), float("inf")]
     names = ["start", *(phase.name for phase in profile.phases)]
     rows: list[tuple[Cell, ...]] = []
-    for name, start, end in zip(names, starts, starts[1:], strict=True):
+    for name, start, end in zip(names, starts[:-1], starts[1:], strict=True):
         within = [one for one in profile.memory if start <= one.at_s < end]
         if within:
             rss = max(one.rss_bytes for one in within)
