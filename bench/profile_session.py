@@ -163,6 +163,7 @@ class Watcher:
 
     def __init__(self, case: Case, folder: Path, seconds: int, rate_hz: int, show: Callable[[str], None]):
         self.case = wrapped(case, WATCHED)
+        self.name = case.name
         self.folder = folder
         self.seconds = seconds
         self.rate_hz = rate_hz
@@ -203,6 +204,7 @@ class Watcher:
         flames = self._late(
             spy.record(self.folder / "flamegraph.svg", "flamegraph", self.seconds, rate, native=True)
         )
+        profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
         found.native = flames.native
         found.files["flame graph"] = [flames.file.name]
         if not flames.native:
@@ -315,7 +317,8 @@ def notes(profile: Profile) -> list[str]:
         found.append(
             f"py-spy looked {seen.rate_hz} times a second for {seen.seconds:g} s, on {seen.recordings} "
             f"set-ups; {waited} and are in no share. "
-            "It follows Python's threads; MXNet's engine computes in threads of its own, in no stack here."
+            "It follows Python's threads; MXNet's engine computes in threads of its own, in no stack here. "
+            "The flame graph shows waits too."
         )
     if seen and seen.slowdown:
         slowed = f"A round took {seen.slowdown:.2f} times as long while py-spy looked on"

@@ -92,11 +92,14 @@ def _percent(share: Estimate) -> Estimate:
 
 
 def memory_table(profile: Profile) -> Table:
-    """Memory of the worker and its children: the most in each phase."""
+    """Memory of the worker and its children: the most in each phase.
+
+    PSS divides pages that processes share among them, RSS counts them in each.
+    """
     columns = (
         Column("phase", align="left"),
-        Column("from", "s"),
-        Column("PSS at most", "bytes", note="shared pages once"),
+        Column("from, s"),
+        Column("PSS at most", "bytes"),
         Column("RSS at most", "bytes"),
         Column("processes"),
     )
@@ -111,7 +114,7 @@ def _memory(profile: Profile) -> list[tuple[Cell, ...]]:
         within = [one for one in profile.memory if start <= one.at_s < end]
         if within:
             rss = max(one.rss_bytes for one in within)
-            rows.append((name, start, _most_pss(within), rss, max(one.processes for one in within)))
+            rows.append((name, f"{start:.1f}", _most_pss(within), rss, max(one.processes for one in within)))
     return rows
 
 

@@ -91,6 +91,13 @@ def test_without_native_frames_on_the_platform_it_records_python_alone(tmp_path:
     assert sampled.file.read_text() == "frames"
 
 
+def test_a_flame_graph_gets_a_title_that_is_no_markup(tmp_path: Path) -> None:
+    flames = tmp_path / "f.svg"
+    flames.write_text('<svg><text id="title" x="5">py-spy record\n--pid 7</text><text>kept</text></svg>')
+    profiler.entitle(flames, r"<b> \1")
+    assert flames.read_text() == r'<svg><text id="title" x="5">&lt;b&gt; \1</text><text>kept</text></svg>'
+
+
 def test_a_recording_without_a_file_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(profiler.NoSamplesError, match="py-spy failed"):
         record(fake(tmp_path, "print('done')"), tmp_path / "out")

@@ -179,7 +179,8 @@ def test_the_tables_hold_what_was_found() -> None:
     assert [row[3] for row in operators.rows] == ["5.00", "1.00", "2.50"]
     memory = laid_out(memory_table(PROFILE))
     assert [row[0] for row in memory.rows] == ["start", "set-up 1"]
-    assert memory.rows[1][2:] == ("200", "310", "3")
+    assert memory.headings[2:4] == ("PSS at most, MiB", "RSS at most, MiB")
+    assert memory.rows[1][1:] == ("0.5", "200", "310", "3")
     assert len(tables(PROFILE)) == 3
 
 
