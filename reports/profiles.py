@@ -21,7 +21,7 @@ from reports.terminal import table
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
 LONGEST_NAME = 48  # characters of an operator's name in a table
 FILE_WORDS = {
-    "flame graph": "open it in a browser: click zooms, Ctrl-F searches",
+    "flame graph": "for a browser; a click zooms",
     "speedscope": "for speedscope.app",
     "timeline": "for ui.perfetto.dev or chrome://tracing",
 }
