@@ -91,6 +91,13 @@ def work(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def regress(session: nox.Session) -> None:
+    """Compare two revisions: python -m bench regress. Arguments go on, such as ``-- --base main``."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "regress", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
     command(session, "train", package="mtl_core")
@@ -117,8 +124,10 @@ def gpu_wheels(session: nox.Session) -> None:
 
 @nox.session(python=DEFAULT)
 def lint(session: nox.Session) -> None:
-    """Check style, format and types. Arguments go to ruff's check, such as ``-- --fix``."""
+    """Check style, format, types and workflows. Arguments go to ruff's check, such as ``-- --fix``."""
     install(session, "lint")
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("mypy", "--strict", "bench", "mtl_core", "reports")
+    workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)

@@ -13,6 +13,9 @@ from bench.questions import Group
 from bench.records import Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.020  # the least work in a round
+LEAD_IN = (
+    0.25  # of a round's iterations, untimed before it: they bring back what others drove from the caches
+)
 COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteration count
 STEADY_WITHIN = 0.05  # two warm-up rounds this alike are steady
 
@@ -25,12 +28,14 @@ def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
     return counts
 
 
-def _round(worker: WorkerHandle, iterations: int) -> Round:
-    answer = worker.ask("round", iterations=iterations)
+def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> Round:
+    """One round in a worker, after a lead-in of so many times its iterations."""
+    more = {"lead_in": math.floor(lead_in * iterations)} if lead_in else {}
+    answer = worker.ask("round", iterations=iterations, **more)
     return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=answer["facts"])
 
 
-class _SettingUp:
+class SettingUp:
     """One variant of a block while its samples come in."""
 
     def __init__(self, case: Case, worker: WorkerHandle, seed: int) -> None:
@@ -47,7 +52,7 @@ class _SettingUp:
         """Seconds an iteration, roughly, from growing rounds; they count as warm-up."""
         iterations = 1
         while True:
-            self.warm_up.append(_round(self.worker, iterations))
+            self.warm_up.append(timed_round(self.worker, iterations))
             last = self.warm_up[-1]
             if last.seconds >= ROUND_S / 4 or iterations >= 1 << 20:
                 return last.iteration_s
@@ -56,7 +61,7 @@ class _SettingUp:
     def become_steady(self, iterations: int, most: int) -> None:
         """Discard rounds until two in a row agree, or ``most`` are discarded: it never was steady then."""
         for _ in range(most):
-            self.warm_up.append(_round(self.worker, iterations))
+            self.warm_up.append(timed_round(self.worker, iterations))
             before, last = (r.iteration_s for r in self.warm_up[-2:])
             if abs(last - before) <= STEADY_WITHIN * before:
                 return
@@ -89,6 +94,7 @@ class Harness:
         pool: Callable[[], WorkerPool] = WorkerPool,
         clock: Callable[[], float] = time.monotonic,
         observe: Callable[[str], None] = lambda group: None,
+        lead_in: float = 0.0,
     ) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
@@ -96,6 +102,7 @@ class Harness:
         self.pool = pool()
         self.clock = clock
         self.observe = observe  # called untimed while everything of a group is set up
+        self.lead_in = lead_in
         self.invocation = 0
         self.failures: dict[str, Failure] = {}
         self.blocks_of: dict[str, int] = {}
@@ -116,20 +123,32 @@ class Harness:
     def close(self) -> None:
         self.pool.end()
 
-    def measure(self, group: Group) -> Block:
-        """One block: one observation of each ratio of the group."""
+    def measure(self, group: Group, rounds: int | None = None) -> Block:
+        """One block, one observation of each ratio; ``rounds`` stand in for the question's own."""
         start = self.clock()
+        running, counts = self.ready(group)
+        self.observe(group.name)
+        for _ in range(rounds or group.question.rounds):
+            self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
+        return self.finish(group, running, start)
+
+    def ready(self, group: Group) -> tuple[dict[str, SettingUp], dict[str, int]]:
+        """Every variant set up anew and warm, and the iterations of its rounds."""
         running = self._set_up(group)
         most = group.question.warm_ups
-        if most:
-            self._guarded(running, lambda variant: variant.estimate())
-            counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
-            self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant], most))
-        else:
-            counts = dict.fromkeys(running, 1)
-        self.observe(group.name)
-        for _ in range(group.question.rounds):
-            self._guarded(running, lambda v: v.rounds.append(_round(v.worker, counts[v.case.variant])))
+        if not most:
+            return running, dict.fromkeys(running, 1)
+        self._guarded(running, lambda variant: variant.estimate())
+        counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
+        self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant], most))
+        return running, counts
+
+    def round(self, variant: SettingUp, counts: dict[str, int]) -> Round:
+        """One round of a variant."""
+        return timed_round(variant.worker, counts[variant.case.variant], self.lead_in)
+
+    def finish(self, group: Group, running: dict[str, SettingUp], start: float) -> Block:
+        """The block of what was measured; the workloads are torn down."""
         index = self.blocks_of.get(group.name, 0)
         self.blocks_of[group.name] = index + 1
         finished: dict[str, SetUp] = {}
@@ -145,13 +164,13 @@ class Harness:
             set_ups=finished,
         )
 
-    def _set_up(self, group: Group) -> dict[str, _SettingUp]:
+    def _set_up(self, group: Group) -> dict[str, SettingUp]:
         cases = [case for case in group.cases.values() if case.name not in self.failures]
         self.rng.shuffle(cases)
-        running: dict[str, _SettingUp] = {}
+        running: dict[str, SettingUp] = {}
         for case, worker in zip(cases, self._workers(cases), strict=True):
             try:
-                running[case.variant] = _SettingUp(case, worker, self.rng.randrange(2**31))
+                running[case.variant] = SettingUp(case, worker, self.rng.randrange(2**31))
             except WorkerFailedError as failure:
                 self._fail(case, worker, failure)
         return running
@@ -168,7 +187,7 @@ class Harness:
                 by_environment[key] = drawn
         return [by_environment[tuple(sorted(case.environment.items()))].pop() for case in cases]
 
-    def _guarded(self, running: dict[str, _SettingUp], act: Callable[[_SettingUp], object]) -> None:
+    def _guarded(self, running: dict[str, SettingUp], act: Callable[[SettingUp], object]) -> None:
         """Do it for each variant in random order; one that fails leaves the block."""
         for variant in self.rng.sample(list(running.values()), len(running)):
             try:

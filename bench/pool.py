@@ -47,12 +47,13 @@ class WorkerProcess:
         *,
         inherited: Mapping[str, str] = os.environ,
         root: Path | None = None,
+        python: str = sys.executable,
         limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.limit_s = limit_s
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker"],
+            [python, "-m", "bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,

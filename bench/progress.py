@@ -40,3 +40,36 @@ def shown() -> Iterator[Show]:
                 console.print(f"measuring {progress.group}", highlight=False)
 
         yield show
+
+
+class TrialShown:
+    """What a comparison says while it runs: lines, and how far the benchmark at hand is."""
+
+    def __init__(self, console: Console, bar: Progress, budget_s: float) -> None:
+        self.console, self.bar, self.budget_s = console, bar, budget_s
+        self.task = bar.add_task("starting", total=None)
+        self.told: set[str] = set()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def __call__(self, benchmark: str, units: int, spent_s: float) -> None:
+        self.bar.update(
+            self.task,
+            description=f"{benchmark} ({units} invocations)",
+            completed=min(spent_s, self.budget_s),
+            total=self.budget_s,
+        )
+        if not self.console.is_terminal and benchmark not in self.told:
+            self.told.add(benchmark)
+            self.say(f"measuring {benchmark}")
+
+
+@contextmanager
+def trial_shown(budget_s: float) -> Iterator[TrialShown]:
+    """The benchmark being compared, time spent and the most that is left; plain lines in a pipe."""
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield TrialShown(console, bar, budget_s)

@@ -17,10 +17,15 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import msgspec
 
+import bench
+import mtl_core
+from bench.gate import GATE, PROTOCOL
 from bench.workload import Workload
 from mtl_core import denormals
 
@@ -35,6 +40,19 @@ def _pad(seed: int) -> list[bytearray]:
     return [bytearray(rng.randrange(1, LARGEST_PADDING)) for _ in range(rng.randrange(8))]
 
 
+@contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Have MXNet load as if SciPy were not there: it takes it for quantization only, and a third longer."""
+    if "scipy" in sys.modules:
+        yield
+        return
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # how Python marks what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules["scipy"]
+
+
 class Worker:
     """Answers the coordinator's commands with one workload at a time."""
 
@@ -42,11 +60,18 @@ class Worker:
         self.workload: Workload | None = None
         self.padding: list[bytearray] = []
 
-    def hello(self) -> dict[str, Any]:
-        import mtl_core
-        from mtl_core._mxnet import mx
+    def gate(self) -> dict[str, Any]:
+        """What this checkout's gate measures, and which files answer; loads no MXNet."""
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"protocol": PROTOCOL, "benchmarks": msgspec.to_builtins(GATE), "files": files}
 
-        return {"pid": os.getpid(), "mxnet": mx.__version__, "mtl_core": mtl_core.__file__}
+    def hello(self) -> dict[str, Any]:
+        """Load MXNet, and tell who answers."""
+        with _without_scipy():
+            from mtl_core._mxnet import mx
+
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
 
     def set_up(self, workload: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
         """Build the workload and make its first call, which traces and allocates."""
@@ -61,17 +86,29 @@ class Worker:
         first = self._timed(1)
         return {"images": self.workload.images, "set_up_ns": built - start, "first_call_ns": first}
 
-    def round(self, iterations: int) -> dict[str, Any]:
-        """One round: synchronised at both ends, without garbage collection inside."""
+    def round(self, iterations: int, lead_in: int = 0) -> dict[str, Any]:
+        """One round: synchronised at both ends, without garbage collection inside.
+
+        The iterations of the lead-in go before it untimed: they bring back the caches and threads that
+        another worker had meanwhile.
+        """
         assert self.workload is not None
         gc.collect(1)
         self.workload.prepare()
         gc.disable()
         try:
+            if lead_in:
+                self._timed(lead_in)
             spent = self._timed(iterations)
         finally:
             gc.enable()
         return {"ns": spent, "facts": self.workload.round_facts()}
+
+    def change(self, **attributes: float) -> dict[str, Any]:
+        """Set attributes of the workload between two rounds, such as the length of an injected spin."""
+        for name, value in attributes.items():
+            setattr(self.workload, name, value)
+        return {}
 
     def facts(self) -> dict[str, Any]:
         assert self.workload is not None

@@ -22,9 +22,13 @@ FLOORS = {
     "bench.compared": 0,
     "bench.endless": 0,
     "bench.records": 0,
+    "bench.gate": 0,
     "bench.questions": 0,
+    "bench.regressions": 0,
     "bench.workload": 0,
     "bench.ceilings": 1,
+    "bench.checkouts": 1,
+    "bench.environments": 1,
     "bench.harness": 1,
     "bench.journal": 1,
     "bench.machine": 1,
@@ -32,6 +36,7 @@ FLOORS = {
     "bench.profiler": 1,
     "bench.schedule": 1,
     "bench.levels": 1,
+    "bench.sides": 1,
     "bench.stats": 1,
     "bench.store": 1,
     "bench.worker": 1,
@@ -42,16 +47,24 @@ FLOORS = {
     "bench.history": 2,
     "bench.runs": 2,
     "bench.shares": 2,
+    "bench.replay": 2,
+    "bench.sequential": 2,
+    "bench.trial": 2,
     "bench.verdict": 2,
     "bench.words": 2,
     "bench.work": 2,
     "bench.benchmarks": 3,
     "reports": 4,
     "bench.__main__": 5,
+    "bench.against_stored": 5,
     "bench.commands": 5,
     "bench.plugin": 5,
     "bench.progress": 5,
+    "bench.recorder": 5,
+    "bench.regress": 5,
     "bench.session": 5,
+    "bench.tolerances": 5,
+    "bench.trusting": 5,
 }
 # The floor whose modules never import each other, and the exceptions; the package whose modules never do.
 APART = 1
@@ -61,11 +74,19 @@ MAY_USE = {
     "bench.levels": ("bench.stats",),  # means and their differences
     "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
+    "bench.sides": ("bench.pool",),  # a side is its own workers
 }
 # Of all that lies below it, a package may import only this.
 ONLY = {
     "mtl_core": ("mtl_core",),
-    "reports": ("reports", "bench.compared", "bench.endless", "bench.records", "bench.verdict"),
+    "reports": (
+        "reports",
+        "bench.compared",
+        "bench.endless",
+        "bench.records",
+        "bench.regressions",
+        "bench.verdict",
+    ),
 }
 # What computes with MXNet outside mtl_core: it runs in a worker's process.
 IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")
@@ -85,7 +106,7 @@ ROOMS = {
     "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
     "plotly": ("reports",),
     "jinja2": ("reports",),
-    "scipy": ("bench.levels", "bench.shares", "bench.stats"),
+    "scipy": ("bench.levels", "bench.shares", "bench.stats", "bench.sequential", "bench.replay"),
     "fsspec": ("bench.collection",),
     "ruptures": ("bench.levels",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),

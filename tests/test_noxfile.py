@@ -20,6 +20,7 @@ PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
     "compare": ["python", "-m", "bench", "compare"],
     "work": ["python", "-m", "bench", "work"],
+    "regress": ["python", "-m", "bench", "regress"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest"],
     "tests_each": ["python", "-m", "pytest"],
@@ -113,7 +114,7 @@ def test_a_session_passes_its_arguments_on(
     assert session.ran[0] == [*PASSED_ON[name], "--some", "argument"]
 
 
-def test_lint_checks_style_format_and_types_of_every_package(
+def test_lint_checks_style_format_types_and_workflows(
     noxfile: dict[str, Any], session: PlayedSession
 ) -> None:
     session.posargs = ()
@@ -122,6 +123,13 @@ def test_lint_checks_style_format_and_types_of_every_package(
         ["ruff", "check"],
         ["ruff", "format", "--check"],
         ["mypy", "--strict", "bench", "mtl_core", "reports"],
+        [
+            "check-jsonschema",
+            "--builtin-schema",
+            "vendor.github-workflows",
+            ".github/workflows/bench.yml",
+            ".github/workflows/tests.yml",
+        ],
     ]
 
 

@@ -1,0 +1,206 @@
+"""Head against stored runs of the same machine: a wider band, since days differ too.
+
+Interleaving cancels the machine's mood; a stored run has another one. How much days differ on this
+machine is estimated from its own stored runs, one level a day, and the interval of the ratio is that
+of a new day against the given ones: Student's t with as many degrees of freedom as days less one.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench.gate import Benchmark
+from bench.harness import Harness
+from bench.machine import collect
+from bench.records import Block, Estimate, Machine, Measured, Run
+from bench.regress import HEAD, LEAD_IN, Settings, chosen, group_of
+from bench.regressions import Comparison, Regression
+from bench.runs import read_run
+from bench.sides import Side, SidePool, declared
+from bench.stats import exponential, geometric, log_times, student
+from bench.verdict import ALPHA, judge
+from mtl_core.errors import UserError
+
+LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
+CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
+ROOT = Path(__file__).parent.parent
+
+
+class Level(NamedTuple):
+    """How long a benchmark took in a stored run, as the logarithm of seconds."""
+
+    day: str
+    log_s: float
+
+
+def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regression:
+    """Measure the working tree and compare it with stored runs.
+
+    Raises UserError for a run of another machine, naming the fields that differ.
+    """
+    machine = collect()
+    given = [read_run(path) for path in files]
+    for path, run in zip(files, given, strict=True):
+        check_machine(path, run, machine)
+    around = [run for run in neighbours(files) if same_class(run, machine)]
+    side = declared(Side(HEAD, ROOT, sys.executable))
+    picked = [side.benchmarks[name] for name in chosen(names, (side,))]
+    alpha = ALPHA / len(picked)
+    return Regression(
+        base=", ".join(path.name for path in files),
+        head="working tree",
+        budget_s=settings.budget_s,
+        confidence=1.0 - ALPHA,
+        comparisons=[_one(found, side, given, around, settings, alpha) for found in picked],
+        notes=["a stored run is of another day: the band is as wide as this machine's days differ"],
+    )
+
+
+def check_machine(path: Path, run: Run, machine: Machine) -> None:
+    """Raise UserError unless the run is of this class of machine."""
+    if run.machine is None:
+        raise UserError(f"{path} does not say on what machine it was measured; use --base or work instead")
+    if same_class(run, machine):
+        return
+    fields = [(n, getattr(run.machine, n), getattr(machine, n)) for n in CLASS_FIELDS]
+    differing = "; ".join(f"{n} was {then}, is {now}" for n, then, now in fields if then != now)
+    raise UserError(
+        f"{path} is of another machine: {differing}. Times of unlike machines cannot be compared; "
+        "use --base to measure both revisions here, or work for exact counters"
+    )
+
+
+def same_class(run: Run, machine: Machine) -> bool:
+    """Whether a run may be compared with one of this machine."""
+    return run.machine is not None and run.machine.class_key == machine.class_key
+
+
+def neighbours(files: Sequence[Path]) -> list[Run]:
+    """All runs that lie where the given ones lie; what cannot be read is none."""
+    paths = sorted({other.resolve() for path in files for other in path.parent.glob("*.json")})
+    found = []
+    for path in paths:
+        try:
+            found.append(read_run(path))
+        except UserError:
+            continue
+    return found
+
+
+def stored(run: Run, benchmark: Benchmark) -> Measured | None:
+    """The case of a run that measured the same workload with the same settings."""
+    for variants in run.measured.values():
+        for known in variants.values():
+            same = known.case.workload == benchmark.workload and known.case.settings == benchmark.settings
+            if same and not known.case.environment:
+                return known
+    return None
+
+
+def levels(runs: Sequence[Run], benchmark: Benchmark) -> list[Level]:
+    """One level a day: the mean over that day's runs."""
+    by_day: dict[str, list[float]] = {}
+    for run in runs:
+        known = stored(run, benchmark)
+        if known is not None and run.measured_at:
+            by_day.setdefault(run.measured_at[:10], []).append(math.log(known.iteration_s.value))
+    return [Level(day, float(np.mean(values))) for day, values in sorted(by_day.items())]
+
+
+def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level], level: float) -> Estimate:
+    """log(head / given), as wide as days differ; ``head`` is one log time an invocation."""
+    value = float(np.mean(head)) - float(np.mean([g.log_s for g in given]))
+    days = np.array([a.log_s for a in around])
+    if len(days) < 2:
+        return Estimate(value=value, low=-math.inf, high=math.inf, confidence=1.0 - level, n=len(days))
+    variance = float(np.var(days, ddof=1)) * (1.0 + 1.0 / len(given))
+    if len(head) > 1:
+        variance += float(np.var(head, ddof=1)) / len(head)
+    reach = student(1.0 - level, len(days) - 1) * math.sqrt(variance)
+    return Estimate(value=value, low=value - reach, high=value + reach, confidence=1.0 - level, n=len(days))
+
+
+def measure(
+    benchmark: Benchmark, side: Side, settings: Settings
+) -> tuple[list[float], list[Block], str | None]:
+    """One log time an invocation of the head alone, within the budget."""
+    group = group_of(benchmark.name, (side,))
+    harness, blocks, logs = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN), [], []  # type: ignore[var-annotated]
+    start = harness.clock()
+    try:
+        while not harness.failures:
+            spent = harness.clock() - start
+            if logs and spent + spent / len(logs) > settings.budget_s:
+                break
+            settings.show(benchmark.name, len(logs), spent)
+            harness.next_invocation()
+            mine = [harness.measure(group) for _ in range(benchmark.set_ups)]
+            blocks += mine
+            if not harness.failures:
+                logs.append(float(np.mean(log_times(mine, HEAD))))
+    finally:
+        harness.close()
+    reasons = [failure.reason for failure in harness.failures.values()]
+    return logs, blocks, reasons[0] if reasons else None
+
+
+def _one(
+    benchmark: Benchmark,
+    side: Side,
+    given: Sequence[Run],
+    around: Sequence[Run],
+    settings: Settings,
+    alpha: float,
+) -> Comparison:
+    """One benchmark against the stored runs that have it."""
+    tolerance = settings.tolerance(benchmark.name)
+    untold = Comparison(
+        benchmark=benchmark.name,
+        asks=benchmark.asks,
+        effect=None,
+        verdict="undecided",
+        tolerance=tolerance,
+        seconds=0.0,
+        missing="base",
+    )
+    base, days = levels(given, benchmark), levels(around, benchmark)
+    if not base:
+        return untold
+    start = settings.clock()
+    logs, blocks, failure = measure(benchmark, side, settings)
+    seconds = settings.clock() - start
+    if failure or not logs:
+        return msgspec.structs.replace(untold, missing=None, failure=failure or "no time", seconds=seconds)
+    found = exponential(effect(logs, base, days, alpha))
+    enough = len(days) >= LEAST_DAYS
+    return msgspec.structs.replace(
+        untold,
+        missing=None,
+        effect=found,
+        verdict=judge(found.low, found.high, tolerance) if enough else "undecided",
+        seconds=seconds,
+        set_ups=len(blocks),
+        base_s=exponential(geometric_level(base)),
+        head_s=geometric(np.array(logs)),
+        notes=[] if enough else [_too_few(len(days))],
+    )
+
+
+def geometric_level(base: Sequence[Level]) -> Estimate:
+    """The mean of the given days' levels, in logarithms; without an interval of its own."""
+    value = float(np.mean([level.log_s for level in base]))
+    return Estimate(value=value, low=-math.inf, high=math.inf, confidence=1.0 - ALPHA, n=len(base))
+
+
+def _too_few(days: int) -> str:
+    return (
+        f"stored runs of {days} day{'s' if days != 1 else ''} do not tell how much days differ here; "
+        f"it takes runs of {LEAST_DAYS} days in the same folder, or --base"
+    )

@@ -1,0 +1,120 @@
+"""Two revisions side by side: a git worktree for each that is not the working tree itself.
+
+A worktree lies in a temporary folder that its maker holds locked. It is removed when it is no longer
+needed, also after Ctrl-C; what a killed process left behind, known by its open lock, at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from mtl_core.errors import UserError
+
+PREFIX = "mtl-bench-"  # of a folder with a worktree of ours
+LOCK = "lock"
+
+
+class Checkout(NamedTuple):
+    """One revision's files."""
+
+    root: Path
+    revision: str  # a full hash, with "+dirty" for a working tree with changes
+
+
+class GitError(Exception):
+    """Git said no; carries its last line."""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says, without hooks. Raises GitError, and UserError where there is no git."""
+    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
+    environment = {n: v for n, v in os.environ.items() if n not in ("GIT_DIR", "GIT_WORK_TREE")}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    except FileNotFoundError:
+        raise UserError("git was not found; comparing revisions needs it") from None
+    if done.returncode != 0:
+        raise GitError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+    return done.stdout.strip()
+
+
+def repository(folder: Path) -> Path:
+    """The root of the repository around a folder. Raises UserError outside one."""
+    try:
+        return Path(git(folder, "rev-parse", "--show-toplevel"))
+    except GitError:
+        raise UserError(
+            f"{folder} is not in a git repository; run it in the repository that is to be compared"
+        ) from None
+
+
+def resolve(repository: Path, revision: str, option: str) -> str:
+    """The full hash of a revision. Raises UserError for an unknown one."""
+    try:
+        return git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
+    except GitError:
+        shallow = git(repository, "rev-parse", "--is-shallow-repository") == "true"
+        more = "fetch the whole history first (git fetch --unshallow)" if shallow else "see git log"
+        raise UserError(f"{option} {revision!r} is no revision of {repository}; {more}") from None
+
+
+def working_tree(repository: Path) -> Checkout:
+    """The files as they lie there."""
+    try:
+        commit = git(repository, "rev-parse", "--verify", "HEAD")
+    except GitError:
+        raise UserError(f"{repository} has no commit yet: there is nothing to compare with") from None
+    changed = git(repository, "status", "--porcelain")
+    return Checkout(repository, commit + ("+dirty" if changed else ""))
+
+
+@contextmanager
+def worktree(repository: Path, commit: str) -> Iterator[Checkout]:
+    """A checkout of a commit in a folder of its own, removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    root = folder / commit[:12]
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            try:
+                git(repository, "worktree", "add", "--detach", str(root), commit)
+            except GitError as error:
+                raise UserError(f"no checkout of {commit[:12]} could be made: {error}") from None
+            yield Checkout(root, commit)
+        finally:
+            _remove(repository, folder)
+
+
+def prune(repository: Path) -> int:
+    """Remove what killed processes left behind; how many worktrees that were."""
+    listed = git(repository, "worktree", "list", "--porcelain").splitlines()
+    folders = [Path(line.removeprefix("worktree ")).parent for line in listed if line.startswith("worktree ")]
+    left = [folder for folder in folders if folder.name.startswith(PREFIX) and not _held(folder)]
+    for folder in left:
+        _remove(repository, folder)
+    return len(left)
+
+
+def _held(folder: Path) -> bool:
+    """Whether its maker still lives, and so holds the lock."""
+    try:
+        with (folder / LOCK).open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _remove(repository: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    git(repository, "worktree", "prune")

@@ -1,0 +1,72 @@
+"""``python -m bench trust``: how far this machine's comparisons can be trusted, found out on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FILE = Path(".benchmarks") / "mtl-bench" / "trust.jsonl"
+
+
+def trust(
+    duration: Annotated[str, typer.Option("--time", metavar="TIME", help="Time for recording.")] = "60m",
+    file: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the recording is kept, a line an invocation.")
+    ] = FILE,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the recording in the file.")] = False,
+    replay_only: Annotated[
+        bool, typer.Option("--replay", help="Record nothing; replay what is in the file.")
+    ] = False,
+    budget: Annotated[
+        list[str], typer.Option(metavar="TIME", help="Budget of a comparison; may be repeated.")
+    ] = [  # noqa: B006
+        "60s",
+        "120s",
+    ],
+    tolerance: Annotated[
+        str, typer.Option(metavar="SHARE", help="Differences up to this are called same.")
+    ] = "2%",
+    busy: Annotated[int, typer.Option(metavar="N", help="Cores kept busy by other processes meanwhile.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
+) -> None:
+    """Find out how often regress is wrong on this machine, and what it detects.
+
+    Identical code and code slowed by 1, 2, 3, 5 and 10 % is measured for
+    the time given; then the rule that regress decides by is replayed over
+    disjoint pieces of the recording.
+
+    Examples:
+
+      python -m bench trust
+
+      python -m bench trust --time 20m --busy 1 --file busy.jsonl
+
+      python -m bench trust --resume --time 30m
+
+      python -m bench trust --replay --budget 30s --tolerance 3%
+    """
+    from rich.console import Console
+
+    from bench.progress import trial_shown
+    from bench.session import parse_duration
+    from bench.tolerances import parse_tolerance
+    from bench.trusting import record_here, study
+    from reports import trust as report
+
+    budgets = [parse_duration(text) for text in budget]
+    edge = parse_tolerance(tolerance, "--tolerance")
+    if not replay_only:
+        seconds = parse_duration(duration)
+        with trial_shown(seconds) as shown:
+            record_here(
+                file,
+                seconds,
+                busy=busy,
+                seed=seed,
+                resume=resume,
+                show=lambda units, spent_s: shown("recording", units, spent_s),
+            )
+    Console().print(report.in_terminal(study(file, budgets, edge)))
+    typer.echo(f"\nRecording: {file}; go on with it by --resume, or replay it by --replay")

@@ -1,0 +1,103 @@
+"""The Python that a revision runs with: this one where its dependencies are the same, else one of its own.
+
+An environment of its own is made once by uv (pip where uv is not found) and kept in the user's cache
+under the hash of what it holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mtl_core.errors import UserError
+from mtl_core.gpu_choice import choose
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # what Python took in later
+    import tomli as tomllib
+
+PROJECT = "pyproject.toml"
+READY = "mtl-bench-ready"  # written into an environment when it is whole
+Run = Callable[[list[str], Path], None]
+
+
+def project(root: Path) -> dict[str, Any]:
+    """What a checkout's pyproject.toml says. Raises UserError when it cannot be read."""
+    try:
+        told: dict[str, Any] = tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{root / PROJECT} cannot be read ({error}): no checkout of this suite") from None
+    return told
+
+
+def dependencies(root: Path, extra: str) -> dict[str, list[str]]:
+    """What a checkout needs to measure, sorted: so that the order of lines makes no difference."""
+    told = project(root)
+    needs = told.get("project", {})
+    return {
+        "required": sorted(needs.get("dependencies", [])),
+        "mxnet": sorted(needs.get("optional-dependencies", {}).get(extra, [])),
+        "overrides": sorted(told.get("tool", {}).get("uv", {}).get("override-dependencies", [])),
+    }
+
+
+def cache() -> Path:
+    """Where environments are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mtl-bench" / "environments"
+
+
+def python_for(
+    root: Path,
+    like: Path,
+    say: Callable[[str], None],
+    otherwise: str = sys.executable,
+    run: Run | None = None,
+) -> str:
+    """The interpreter for the checkout at ``root``: ``otherwise`` where it needs what ``like`` needs.
+
+    One line says which it is. Raises UserError when an environment cannot be made.
+    """
+    extra = choose().extra
+    wanted = dependencies(root, extra)
+    if wanted == dependencies(like, extra):
+        say("environment: one for both revisions, since their dependencies are the same")
+        return otherwise
+    told = json.dumps([wanted, extra, sys.version, sys.executable])
+    folder = cache() / hashlib.sha256(told.encode()).hexdigest()[:16]
+    say(f"environment: one of its own for {root.name}, since its dependencies differ ({folder})")
+    python = folder / "bin" / "python"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once make it once
+        if not (folder / READY).exists():
+            _make(folder, python, root, wanted, extra, run or _run)
+            (folder / READY).touch()
+    return str(python)
+
+
+def _make(folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], extra: str, run: Run) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = shutil.which("uv")
+    if uv:
+        run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], root)
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+        run([*install, "-r", PROJECT, "--extra", extra], root)  # uv reads the overrides from there
+    else:
+        run([sys.executable, "-m", "venv", str(folder)], root)
+        run([str(python), "-m", "pip", "install", "--quiet", *wanted["required"], *wanted["mxnet"]], root)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"no environment could be made for {folder.name}: {Path(command[0]).name}: {last}")

@@ -1,0 +1,64 @@
+"""What guards a repository: the benchmarks that ``python -m bench regress`` holds two revisions against.
+
+Each side's worker answers with its own checkout's declarations, so that a revision is measured as it
+defines itself. Nothing here loads MXNet.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.records import Setting
+
+PROTOCOL = 1  # between the coordinator and a worker; raised when a command changes its meaning
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark of the gate: what an iteration is, and how often it is repeated at each level."""
+
+    name: str
+    asks: str  # what an iteration is, for the reader
+    workload: str  # "module:factory", imported by the worker
+    settings: dict[str, Setting] = {}
+    rounds: int = 6  # a set-up
+    set_ups: int = 4  # an invocation
+
+
+_DEFAULT_STEP: dict[str, Setting] = {"mode": "hybridized", "batch_size": 128}  # the tutorial's
+
+GATE = (
+    Benchmark(
+        name="step",
+        asks="one training step",
+        workload="bench.workloads.steps:StepWorkload",
+        settings={**_DEFAULT_STEP, "part": "step"},
+    ),
+    Benchmark(
+        name="forward",
+        asks="one forward pass with both losses",
+        workload="bench.workloads.steps:StepWorkload",
+        settings={**_DEFAULT_STEP, "part": "forward"},
+    ),
+    Benchmark(
+        name="first_call",
+        asks="building a network and its first step, in a process where MXNet runs already",
+        workload="bench.workloads.first_call:FirstCall",
+        settings=_DEFAULT_STEP,
+    ),
+    Benchmark(
+        name="loader",
+        asks="one pass of the tutorial's DataLoader over 1,280 images",
+        workload="bench.workloads.loading:LoadingWorkload",
+        settings={"workers": 2},
+        rounds=3,
+        set_ups=2,
+    ),
+    Benchmark(
+        name="epoch",
+        asks="one epoch of the tutorial over 2,560 images",
+        workload="bench.workloads.loading:EpochWorkload",
+        settings={"way": "tutorial", "split": False},
+        rounds=3,
+        set_ups=2,
+    ),
+)

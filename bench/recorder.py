@@ -1,0 +1,210 @@
+"""Records what a comparison of identical and of slowed code would meet: unit after unit, kept at once.
+
+In a block the step is set up once in each of two processes, as ``regress`` does it. Rounds of the one
+and rounds of the other with each slow-down, none included, take turns in random order. So every
+slow-down is measured at the price of a few rounds, under the noise of real set-ups and processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench.gate import GATE, Benchmark
+from bench.harness import Harness, SettingUp, timed_round
+from bench.questions import Group
+from bench.regress import BASE, HEAD, LEAD_IN, group_of
+from bench.replay import Unit
+from bench.sides import Side, SidePool
+from mtl_core.errors import UserError
+from mtl_core.files import write_whole
+
+SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
+RECENT = 40  # blocks whose step times give the length of the spins
+# Spins until its parent is gone, so that a killed recording leaves no busy core behind.
+SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a journal: what must be equal for a recording to go on."""
+
+    trust: int = 1  # schema
+    machine: str
+    revision: str
+    busy_cores: int
+    rounds: int
+    set_ups: int
+
+
+def slowed() -> Benchmark:
+    """The gate's step with a workload that can be slowed."""
+    step = next(benchmark for benchmark in GATE if benchmark.name == "step")
+    return msgspec.structs.replace(step, workload="bench.workloads.slowed:SlowedStep")
+
+
+class Recorder:
+    """Two processes with the same code; one of them is slowed in some of its rounds."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.benchmark = slowed()
+        one = {self.benchmark.name: self.benchmark}
+        sides = tuple(Side(name, root, sys.executable, one) for name in (BASE, HEAD))
+        self.group: Group = group_of(self.benchmark.name, sides)
+        self.harness = Harness(seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
+        self.step_s: list[float] = []
+        self.before = ""  # what ran last
+
+    def unit(self) -> Unit:
+        """One invocation. Raises UserError when a worker fails."""
+        start = time.monotonic()
+        self.harness.next_invocation()
+        self.harness.pool.workers_for(self.group.cases[BASE].environment, 1)  # both sides, so as to time it
+        start_s = time.monotonic() - start
+        effects: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
+        extra_s = 0.0
+        for _ in range(self.benchmark.set_ups):
+            extra_s += self._block(effects)
+        return Unit(
+            seconds=time.monotonic() - start - extra_s,
+            start_s=start_s,
+            effects=effects,
+            step_s=float(np.median(self.step_s[-self.benchmark.set_ups :])),
+        )
+
+    def _block(self, effects: dict[str, list[float]]) -> float:
+        """Add one log ratio a slow-down; returns the seconds that a comparison would not have spent."""
+        start = self.harness.clock()
+        running, counts = self.harness.ready(self.group)
+        self._check()
+        base, head = running[BASE], running[HEAD]
+        self.step_s.append(base.warm_up[-1].iteration_s)
+        level = float(np.median(self.step_s[-RECENT:]))
+        logs: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
+        extra_s = 0.0
+        for _ in range(self.benchmark.rounds):
+            extra_s += self._pass(base, head, counts, level, logs)
+        self.harness.finish(self.group, running, start)
+        self._check()
+        for name, values in logs.items():
+            effects[name].append(float(np.median(values)))
+        return extra_s
+
+    def _pass(
+        self,
+        base: SettingUp,
+        head: SettingUp,
+        counts: dict[str, int],
+        level: float,
+        logs: dict[str, list[float]],
+    ) -> float:
+        """A round of the base and one of each slow-down, in random order.
+
+        Where two rounds of the head would follow each other, the base runs untimed between them: as in
+        a comparison, every round finds the caches as the other side left them.
+        """
+        rng, extra_s, rounds = self.harness.rng, 0.0, {}
+        order = rng.sample(SLOW_DOWNS, len(SLOW_DOWNS))
+        order.insert(rng.randint(1, len(order)), BASE)  # never first, and so never after itself
+        for name in order:
+            begun = time.monotonic()
+            if self.before != BASE and name != BASE:
+                timed_round(base.worker, max(1, math.floor(LEAD_IN * counts[BASE])))
+            if name == BASE:
+                rounds[name] = self.harness.round(base, counts)
+            else:
+                head.worker.ask("change", spin_s=float(name) * level)
+                rounds[name] = self.harness.round(head, counts)
+            self.before = name
+            extra_s += time.monotonic() - begun if name not in (BASE, "0") else 0.0
+        for name in SLOW_DOWNS:
+            logs[name].append(float(np.log(rounds[name].iteration_s / rounds[BASE].iteration_s)))
+        base.rounds.append(rounds[BASE])
+        head.rounds.append(rounds["0"])
+        return extra_s
+
+    def _check(self) -> None:
+        for failure in self.harness.failures.values():
+            last = failure.last_lines[-1] if failure.last_lines else "it said nothing"
+            raise UserError(f"a worker failed while recording: {failure.reason}: {last}")
+
+    def close(self) -> None:
+        self.harness.close()
+
+
+@contextlib.contextmanager
+def busy(cores: int) -> Iterator[None]:
+    """Keep so many cores busy with processes of our own, ended in the end."""
+    spinning = [subprocess.Popen([sys.executable, "-c", SPIN], start_new_session=True) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The whole lines of a recording; one cut off in the middle is left out."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); record first, without --resume") from None
+    return raw[: raw.rfind(b"\n") + 1].splitlines()
+
+
+def read_head(path: Path) -> Head:
+    """What a recording is of. Raises UserError when it is none."""
+    lines = _lines(path)
+    try:
+        return msgspec.json.decode(lines[0] if lines else b"", type=Head)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path} is no recording of trust ({error}); remove it and record again") from None
+
+
+def read(path: Path, head: Head | None) -> list[Unit]:
+    """The units of a recording.
+
+    Raises UserError when it is none, or of another machine, revision or settings than ``head``.
+    """
+    told = read_head(path)
+    differing = [n for n in Head.__struct_fields__ if head and getattr(told, n) != getattr(head, n)]
+    if head and differing:
+        was = "; ".join(f"{n} was {getattr(told, n)}, is {getattr(head, n)}" for n in differing)
+        raise UserError(f"cannot go on with {path}: {was}; record without --resume to start anew")
+    try:
+        return [msgspec.json.decode(line, type=Unit) for line in _lines(path)[1:]]
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path} is damaged ({error}); remove it and record again") from None
+
+
+def record(
+    path: Path,
+    head: Head,
+    recorder: Recorder,
+    seconds: float,
+    *,
+    before: list[Unit],
+    show: Callable[[int, float], None],
+) -> list[Unit]:
+    """Units until the time is over, each in the file as soon as it is measured."""
+    units = list(before)
+    lines = [msgspec.json.encode(head), *map(msgspec.json.encode, units)]
+    write_whole(path, lambda file: file.write(b"\n".join(lines) + b"\n"), "--file")
+    start = time.monotonic()
+    with path.open("ab") as file, busy(head.busy_cores):
+        while (spent := time.monotonic() - start) < seconds:
+            show(len(units), spent)
+            units.append(recorder.unit())
+            file.write(msgspec.json.encode(units[-1]) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    return units

@@ -1,0 +1,272 @@
+"""Two revisions compared: checkouts, workers, trials and verdicts put together; used by the command."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
+from bench.environments import PROJECT, python_for
+from bench.gate import Benchmark
+from bench.harness import Harness
+from bench.pool import WorkerFailedError
+from bench.questions import Group, Question
+from bench.records import Block, Case
+from bench.regressions import Comparison, Regression
+from bench.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
+from bench.sides import SIDE, Side, SidePool, declared
+from bench.stats import exponential, geometric, log_effects, log_times
+from bench.trial import Trial
+from bench.verdict import ALPHA
+from mtl_core.errors import UserError
+
+BASE, HEAD = "base", "head"
+# Of a round, untimed before it. A round after the other side's is slower than one after its own side's, since
+# the caches hold the other's data: by 5 % of 20 ms on the reference machine, by 0.4 % after four iterations.
+LEAD_IN = 0.25
+
+
+@dataclass
+class Settings:
+    """What the caller wants."""
+
+    budget_s: float
+    tolerance: Callable[[str], float]  # by benchmark
+    seed: int = 0
+    say: Callable[[str], None] = lambda line: None
+    show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass
+class Measured:
+    """One benchmark's trial, before the verdicts are made together."""
+
+    benchmark: Benchmark
+    stream: Stream
+    seconds: float
+    blocks: list[Block] = field(default_factory=list)
+    failure: str | None = None
+
+
+def question_of(benchmark: Benchmark) -> Question:
+    """The benchmark in the harness's terms."""
+    return Question(
+        name=benchmark.name,
+        asks=benchmark.asks,
+        workload=benchmark.workload,
+        variants={},
+        baseline=BASE,
+        answer=lambda results: [],
+        rounds=benchmark.rounds,
+        control=False,
+    )
+
+
+def group_of(benchmark: str, sides: tuple[Side, ...]) -> Group:
+    """Each side's own declaration as a case that its own workers measure."""
+    own = {side.name: side.benchmarks[benchmark] for side in sides}
+    cases = {
+        name: Case(
+            question=benchmark,
+            part="gate",
+            variant=name,
+            workload=mine.workload,
+            settings=mine.settings,
+            environment={SIDE: name},
+        )
+        for name, mine in own.items()
+    }
+    return Group(question=question_of(own[sides[-1].name]), part="gate", baseline=BASE, cases=cases)
+
+
+def chosen(names: list[str], sides: tuple[Side, ...]) -> list[str]:
+    """The benchmarks asked for, or all that either side has. Raises UserError for one that neither has."""
+    there = list(dict.fromkeys(name for side in reversed(sides) for name in side.benchmarks))
+    for name in names:
+        if name not in there:
+            raise UserError(f"no benchmark of the gate is named {name!r}; expected one of {', '.join(there)}")
+    return list(dict.fromkeys(names)) or there
+
+
+def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> float | None:
+    """One invocation: its mean log ratio; None when a side failed."""
+    harness.next_invocation()
+    blocks = []
+    for _ in range(set_ups):
+        blocks.append(harness.measure(group))
+        if harness.failures:
+            return None
+    kept += blocks
+    return float(np.mean(log_effects(blocks, HEAD, BASE)))
+
+
+def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> Measured:
+    """One benchmark until it is decided at ``alpha`` or its budget is spent."""
+    group, mine = group_of(name, sides), sides[-1].benchmarks[name]
+    kept: list[Block] = []
+    harness = Harness(settings.seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
+    trial = Trial(
+        measure=lambda: unit(harness, group, mine.set_ups, kept),
+        budget_s=settings.budget_s,
+        alpha=alpha,
+        tolerance=settings.tolerance(name),
+        show=lambda units, spent_s: settings.show(name, units, spent_s),
+        clock=settings.clock,
+    )
+    failure = None
+    try:
+        stream = trial.run()
+    except WorkerFailedError as error:  # it did not even start
+        stream, failure = trial.stream(), f"{error.reason}: {_last(error.last_lines)}"
+    finally:
+        harness.close()
+    lost = [
+        f"{f.case.rsplit('/', 1)[-1]} {f.reason}: {_last(f.last_lines)}" for f in harness.failures.values()
+    ]
+    if trial.failed and not lost:
+        lost = ["an invocation gave no finite ratio"]
+    return Measured(mine, stream, trial.spent_s, kept, failure or "; ".join(lost) or None)
+
+
+def _last(lines: list[str]) -> str:
+    return lines[-1] if lines else "it said nothing"
+
+
+def one_sided(name: str, sides: tuple[Side, ...], tolerance: float) -> Comparison:
+    """A benchmark that only one side has."""
+    there = next(side for side in sides if name in side.benchmarks)
+    missing: dict[str, str] = {BASE: HEAD, HEAD: BASE}
+    return Comparison(
+        benchmark=name,
+        asks=there.benchmarks[name].asks,
+        effect=None,
+        verdict="undecided",
+        tolerance=tolerance,
+        seconds=0.0,
+        missing="head" if missing[there.name] == HEAD else "base",
+    )
+
+
+def failed(known: Measured, notes: list[str]) -> Comparison:
+    """A benchmark that one side could not run."""
+    return Comparison(
+        benchmark=known.benchmark.name,
+        asks=known.benchmark.asks,
+        effect=None,
+        verdict="undecided",
+        tolerance=known.stream.tolerance,
+        seconds=known.seconds,
+        failure=known.failure,
+        notes=notes,
+    )
+
+
+def comparison(known: Measured, decision: Decision, notes: list[str]) -> Comparison:
+    """What is known of one benchmark, with its verdict."""
+    tolerance, factor = known.stream.tolerance, times_the_budget(decision, known.stream.tolerance)
+    return Comparison(
+        benchmark=known.benchmark.name,
+        asks=known.benchmark.asks,
+        effect=exponential(decision.estimate),
+        verdict=decision.verdict,
+        tolerance=tolerance,
+        seconds=known.seconds,
+        set_ups=len(known.blocks),
+        spread=relative_spread(known.stream.values),
+        base_s=geometric(log_times(known.blocks, BASE)),
+        head_s=geometric(log_times(known.blocks, HEAD)),
+        detectable=seen(decision, tolerance),
+        times_the_budget=factor if math.isfinite(factor) else None,
+        notes=notes,
+    )
+
+
+def differences(name: str, sides: tuple[Side, ...]) -> list[str]:
+    """What to mind when the revisions declare a benchmark differently."""
+    base, head = (side.benchmarks[name] for side in sides)
+    found = []
+    if base.workload != head.workload:
+        found.append(f"workload {base.workload} -> {head.workload}")
+    for key in sorted(base.settings.keys() | head.settings.keys()):
+        before, after = base.settings.get(key, "unset"), head.settings.get(key, "unset")
+        if before != after:
+            found.append(f"{key} {before} -> {after}")
+    return [f"declared differently, so that unlike work is compared: {', '.join(found)}"] if found else []
+
+
+def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
+    """Every benchmark measured in turn, then the verdicts at one error rate."""
+    picked = chosen(names, sides)
+    both = [name for name in picked if all(name in side.benchmarks for side in sides)]
+    known: dict[str, Measured] = {}
+    decided = 0
+    for name in both:
+        alpha = ALPHA / (len(both) - decided)  # as Holm's step-down would allow by now
+        known[name] = measure(name, sides, settings, alpha)
+        if not known[name].failure:
+            decided += decide(known[name].stream, alpha).verdict != "undecided"
+    made = holm({name: m.stream for name, m in known.items() if not m.failure}, ALPHA)
+    told = []
+    for name in picked:
+        if name not in both:
+            told.append(one_sided(name, sides, settings.tolerance(name)))
+        elif name in made:
+            told.append(comparison(known[name], made[name], differences(name, sides)))
+        else:
+            told.append(failed(known[name], differences(name, sides)))
+    return told
+
+
+def between(names: list[str], base: str, head: str | None, folder: Path, settings: Settings) -> Regression:
+    """Compare two revisions of the repository around ``folder``; without ``head`` its working tree."""
+    root = repository(folder)
+    base_commit = resolve(root, base, "--base")
+    head_commit = resolve(root, head, "--head") if head is not None else None
+    left = prune(root)
+    if left:
+        settings.say(f"removed {left} checkout{'s' if left > 1 else ''} that a killed run had left behind")
+    with ExitStack() as stack:
+        before = stack.enter_context(worktree(root, base_commit))
+        after = stack.enter_context(worktree(root, head_commit)) if head_commit else working_tree(root)
+        sides = both_sides(before, after, settings)
+        notes = _notes(before, after)
+        for note in notes:
+            settings.say(note)
+        comparisons = compare(names, sides, settings)
+    return Regression(
+        base=_named(base, before.revision),
+        head=_named(head or "working tree", after.revision),
+        budget_s=settings.budget_s,
+        confidence=1.0 - ALPHA,
+        comparisons=comparisons,
+        notes=notes,
+    )
+
+
+def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[Side, Side]:
+    """Base and head with an interpreter and their own declarations."""
+    here = Path(__file__).parent.parent
+    like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
+    head = Side(HEAD, after.root, python_for(after.root, like, lambda line: None))
+    base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)
+    return declared(Side(BASE, before.root, base_python)), declared(head)
+
+
+def _named(asked: str, revision: str) -> str:
+    short = revision[:12] + ("+dirty" if revision.endswith("+dirty") else "")
+    return short if asked == revision else f"{asked} ({short})"
+
+
+def _notes(before: Checkout, after: Checkout) -> list[str]:
+    if after.revision.endswith("+dirty"):
+        return ["head is the working tree with changes that are not committed"]
+    if before.revision == after.revision:
+        return ["base and head are the same commit: any difference is noise"]
+    return []

@@ -1,0 +1,130 @@
+"""Stopping as soon as a comparison is decided, without deciding wrongly more often.
+
+Looking at the data again and again and stopping at the first interval that pleases raises the error
+rate. Here each look spends a part of it, given by a spending function of the budget used so far (Lan &
+DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70, 1983; the function is the
+power of Kim & DeMets, Biometrika 74, 1987), and the interval at a look is Student's t at one minus that
+part. By the union bound the chance that any of these repeated intervals misses the truth (Jennison &
+Turnbull, Journal of the Royal Statistical Society B 51, 1989) is below ``alpha``, whatever the number and
+the times of the looks, so long as the times do not depend on the effects. No correlation between looks
+is used, so that nothing but the t interval itself rests on a normal distribution.
+
+Several benchmarks share one ``alpha`` by Holm's step-down, looks included: a benchmark is decided at
+``alpha / m``; those still open then share the whole among fewer (Ye, Li, Liu & Yao, "A group sequential
+Holm procedure with multiple primary endpoints", Statistics in Medicine 32, 2013).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from bench.records import Estimate, Verdict
+from bench.stats import Floats, t_interval
+from bench.verdict import judge
+
+FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
+GROWTH = 1.5  # of the number of units from look to look
+POWER = 1.5  # of the share of the budget: between early decisions (1) and late ones (3, O'Brien & Fleming)
+
+
+class Look(NamedTuple):
+    """When the data were looked at: after how many units, and what share of the budget was spent."""
+
+    n: int
+    share: float
+
+
+class Stream(NamedTuple):
+    """What one benchmark gave: a log ratio a unit, in order, and the looks at them."""
+
+    values: Floats
+    looks: tuple[Look, ...]
+    tolerance: float
+
+
+class Decision(NamedTuple):
+    """The verdict at the look that made it, or at the last; the estimate is of the log ratio."""
+
+    verdict: Verdict
+    estimate: Estimate
+    level: float  # of the look's interval
+
+
+def grid() -> Iterator[int]:
+    """After how many units to look: 5, 8, 12, 18, 27 ..."""
+    n = FIRST_LOOK
+    while True:
+        yield n
+        n = max(n + 1, round(n * GROWTH))
+
+
+def spent(share: float, alpha: float) -> float:
+    """How much of alpha may be spent when this share of the budget is."""
+    return float(alpha * min(1.0, max(0.0, share)) ** POWER)
+
+
+def levels(looks: Sequence[Look], alpha: float) -> list[float]:
+    """What each look spends; together at most alpha."""
+    totals = [0.0, *(spent(look.share, alpha) for look in looks)]
+    return [max(0.0, after - before) for before, after in pairwise(totals)]
+
+
+def at_look(values: Floats, level: float, tolerance: float) -> Decision:
+    """The repeated interval of one look, and the verdict on it."""
+    estimate = t_interval(values, 1.0 - level)
+    low, high = math.exp(estimate.low), math.exp(min(estimate.high, 700.0))  # exp stays finite
+    return Decision(judge(low, high, tolerance), estimate, level)
+
+
+def decide(stream: Stream, alpha: float) -> Decision:
+    """The decision of the first look that makes one; undecided with the last look's interval."""
+    decision = Decision("undecided", t_interval(stream.values, 1.0 - alpha), alpha)
+    for look, level in zip(stream.looks, levels(stream.looks, alpha), strict=True):
+        decision = at_look(stream.values[: look.n], level, stream.tolerance)
+        if decision.verdict != "undecided":
+            return decision
+    return decision
+
+
+def holm(streams: Mapping[str, Stream], alpha: float) -> dict[str, Decision]:
+    """One error rate for all benchmarks; each decision as if it had been made while measuring."""
+    made: dict[str, Decision] = {}
+    while len(made) < len(streams):
+        share = alpha / (len(streams) - len(made))
+        tried = {name: decide(stream, share) for name, stream in streams.items() if name not in made}
+        clear = {name: decision for name, decision in tried.items() if decision.verdict != "undecided"}
+        if not clear:
+            return {**made, **tried}
+        made.update(clear)
+    return made
+
+
+def seen(decision: Decision, tolerance: float, power: float = 0.8) -> float:
+    """The smallest slow-down that so many units of such spread would call slower with this power."""
+    n = decision.estimate.n
+    if n < 2:
+        return math.inf
+    ends = float(stats.t.ppf(1.0 - decision.level / 2, n - 1))
+    error = (decision.estimate.high - decision.estimate.value) / ends
+    reach = math.log1p(tolerance) + (ends + float(stats.t.ppf(power, n - 1))) * error
+    return math.expm1(reach) if reach < 700.0 else math.inf
+
+
+def times_the_budget(decision: Decision, tolerance: float) -> float:
+    """How many times as many units would decide, were the estimate right; endless on the edge itself."""
+    if decision.estimate.n < 2:
+        return math.inf
+    reach = decision.estimate.high - decision.estimate.value
+    distance = abs(abs(decision.estimate.value) - math.log1p(tolerance))  # to the nearer edge
+    return float((reach / distance) ** 2) if distance > 0 else math.inf
+
+
+def relative_spread(values: Floats) -> float:
+    """Standard deviation of a unit; log ratios are relative differences."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.inf

@@ -1,0 +1,96 @@
+"""The two sides of a comparison: each has workers of its own, which import its own checkout's files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.gate import PROTOCOL, Benchmark
+from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from mtl_core.errors import UserError
+
+SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it
+TOO_OLD = ("has no attribute 'gate'", "No module named", "bench.worker")  # what Python says of such a base
+
+
+class Side(NamedTuple):
+    """One revision, ready to measure."""
+
+    name: str  # "base" or "head"
+    root: Path
+    python: str
+    benchmarks: dict[str, Benchmark] = {}  # noqa: RUF012  # by name, as this side declares them
+
+
+def start(side: Side, environment: dict[str, str]) -> WorkerProcess:
+    """A worker that imports ``bench`` and ``mtl_core`` from the side's root, whatever is installed."""
+    paths = os.pathsep.join([str(side.root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"PYTHONPATH": paths, "PYTHONSAFEPATH": ""}
+    return WorkerProcess({**environment, **own}, root=side.root, python=side.python)
+
+
+def check_files(side: Side, files: Mapping[str, Any]) -> None:
+    """Raise UserError unless both packages were loaded from the side's own root."""
+    for package in ("bench", "mtl_core"):
+        loaded = Path(files[package]).resolve()
+        if not loaded.is_relative_to(side.root.resolve()):
+            raise UserError(f"{side.name} loaded {package} from {loaded} rather than from {side.root}")
+
+
+def declared(side: Side, start: Callable[[Side, dict[str, str]], WorkerProcess] = start) -> Side:
+    """The side with the benchmarks that its own checkout declares.
+
+    Raises UserError, in one line, for a revision that does not speak this protocol.
+    """
+    worker = start(side, {})
+    try:
+        told = worker.ask("gate")
+    except WorkerFailedError as failure:
+        raise UserError(_why(side, failure)) from None
+    finally:
+        worker.end()
+    check_files(side, told["files"])
+    if told["protocol"] != PROTOCOL:
+        raise UserError(
+            f"{side.name} speaks protocol {told['protocol']} and this suite {PROTOCOL}; "
+            f"compare with a revision of the same protocol"
+        )
+    found = msgspec.convert(told["benchmarks"], list[Benchmark])
+    return side._replace(benchmarks={benchmark.name: benchmark for benchmark in found})
+
+
+def _why(side: Side, failure: WorkerFailedError) -> str:
+    last = failure.last_lines[-1] if failure.last_lines else failure.reason
+    if any(sign in last for sign in TOO_OLD):
+        return f"{side.name} is too old for regress: its worker does not know the gate ({last})"
+    return f"{side.name} could not be started: {failure.reason}: {last}"
+
+
+class SidePool(WorkerPool):
+    """One worker a side, all started side by side: an invocation of both revisions."""
+
+    def __init__(self, sides: tuple[Side, ...]) -> None:
+        by_name = {side.name: side for side in sides}
+        super().__init__(lambda environment: start(by_name[environment[SIDE]], environment))
+        self.sides = by_name
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[WorkerProcess]:
+        if not self.workers:
+            self._start_all()
+        return super().workers_for(environment, count)
+
+    def _start_all(self) -> None:
+        new = {name: self.start({SIDE: name}) for name in self.sides}
+        for name, worker in new.items():
+            self.workers[((SIDE, name),)] = [worker]  # held at once: ended even if the next line fails
+        for worker in new.values():
+            worker.send("hello")
+        for name, worker in new.items():
+            try:
+                check_files(self.sides[name], worker.receive())
+            except WorkerFailedError as failure:
+                raise WorkerFailedError(f"{name} {failure.reason}", failure.last_lines) from None

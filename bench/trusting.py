@@ -1,0 +1,66 @@
+"""The study behind ``python -m bench trust``: recording and replay put together; used by the command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.machine import collect
+from bench.recorder import Head, Recorder, read, read_head, record, slowed
+from bench.regressions import Trust
+from bench.replay import Unit, best_set_ups, components, rate, recommended
+from mtl_core.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+
+
+def record_here(
+    path: Path, seconds: float, *, busy: int, seed: int, resume: bool, show: Callable[[int, float], None]
+) -> None:
+    """Record on this machine; what is there already stays with ``resume``."""
+    machine, benchmark = collect(), slowed()
+    head = Head(
+        machine=machine.class_key,
+        revision=str(machine.source),
+        busy_cores=busy,
+        rounds=benchmark.rounds,
+        set_ups=benchmark.set_ups,
+    )
+    before = read(path, head) if resume else []
+    recorder = Recorder(ROOT, seed + len(before))  # another order than before, as reproducible
+    try:
+        record(path, head, recorder, seconds, before=before, show=show)
+    finally:
+        recorder.close()
+
+
+def study(path: Path, budgets: Sequence[float], tolerance: float) -> Trust:
+    """Replay a recording. Raises UserError when it is too short to say anything."""
+    head, units = read_head(path), read(path, None)
+    if len(units) < 2:
+        raise UserError(f"{path} holds {len(units)} invocation: too few to say anything; record longer")
+    return summary(head, units, budgets, tolerance)
+
+
+def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], tolerance: float) -> Trust:
+    """Every slow-down at every budget, the spreads, and a recommendation from the first budget."""
+    set_up, invocation = components(units)
+    names = sorted(units[0].effects, key=float)
+    return Trust(
+        machine=head.machine,
+        units=len(units),
+        recorded_s=math.fsum(unit.seconds for unit in units),
+        step_s=float(np.median([unit.step_s for unit in units])),
+        spread=float(np.std([np.mean(unit.effects["0"]) for unit in units], ddof=1)),
+        set_up_spread=set_up,
+        invocation_spread=invocation,
+        set_ups=head.set_ups,
+        best_set_ups=best if math.isfinite(best := best_set_ups(units)) else None,
+        unit_s=float(np.mean([unit.seconds for unit in units])),
+        conditions=f"{head.busy_cores} core kept busy" if head.busy_cores else "quiet",
+        rates=[rate(units, name, budget, tolerance) for budget in budgets for name in names],
+        recommended=recommended(units, budgets[0]),
+    )

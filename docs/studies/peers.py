@@ -1,0 +1,212 @@
+"""The same step judged by regress, by pytest-benchmark's thresholds and by pyperf's compare_to.
+
+``python docs/studies/peers.py record FOLDER MINUTES`` records, in slices that take turns, what trust and
+the peers need, quiet and with one core kept busy; called again it goes on. ``python docs/studies/peers.py
+judge FOLDER`` prints the tables of docs/trust.md. Needs the extra ``studies`` (pyperf).
+
+Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a
+second of rounds (its default ``--benchmark-max-time``); more rounds do not change what it decides, since
+its runs differ from process to process: the last line shows it. A run of pyperf is as many processes as
+fit the time, each giving three values of 100 ms after one to warm up. Both decide by their own code. In
+each recorded process, rounds of the step as it is and slowed by known shares take turns, so that one
+process serves as a run of each; base and head of a comparison are always different processes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from pyperf._utils import is_significant
+from pytest_benchmark.stats import Stats
+from pytest_benchmark.utils import PercentageRegressionCheck
+
+from bench.harness import ROUND_S
+from bench.pool import WorkerProcess
+from bench.recorder import busy, read, slowed
+from bench.records import Estimate
+from bench.replay import clopper_pearson, rate
+from bench.trusting import record_here
+
+SHARES = ("0", "0.03", "0.05")
+CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy
+TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.4  # of trust at a time, and what the peers get of that
+RUN_S = 1.0  # of rounds in a run of pytest-benchmark
+THRESHOLD_PERCENT = 5.0
+BUDGET_S = 60.0  # of a comparison
+VALUES, ROUNDS_A_VALUE = 3, 5  # of a pyperf process
+DRAWS = 2000  # of groups of processes, for the share over more than disjoint groups
+
+Process = dict[str, list[float]]  # seconds an iteration, round by round, by share; and start_s
+Judge = Callable[[Sequence[Process], Sequence[Process], str], bool]
+
+
+def one_process(seed: int, level_s: float | None) -> Process:
+    """A worker, a set-up, warm-up, then rounds of every share in turn."""
+    start, rng, benchmark = time.monotonic(), random.Random(seed), slowed()
+    worker = WorkerProcess({})
+    try:
+        worker.ask("set_up", workload=benchmark.workload, settings=benchmark.settings, seed=seed)
+        for _ in range(5):
+            iteration_s = worker.ask("round", iterations=20)["ns"] / 20e9
+        count = max(1, round(ROUND_S / iteration_s))
+        rounds: Process = {share: [] for share in SHARES}
+        for _ in range(round(RUN_S / ROUND_S)):
+            for share in rng.sample(SHARES, len(SHARES)):
+                worker.ask("change", spin_s=float(share) * (level_s or iteration_s))
+                rounds[share].append(worker.ask("round", iterations=count)["ns"] / 1e9 / count)
+    finally:
+        worker.end()
+    spent = time.monotonic() - start
+    return {**rounds, "start_s": [spent - sum(map(sum, rounds.values())) * count]}
+
+
+def record_peers(path: Path, seconds: float, cores: int) -> None:
+    """Processes until the time is over, each in the file at once; what is there already stays."""
+    end, found = time.monotonic() + seconds, processes(path) if path.exists() else []
+    with path.open("a") as file, busy(cores):
+        while time.monotonic() < end:
+            levels = [statistics.median(process["0"]) for process in found[-10:]]
+            found.append(one_process(len(found), statistics.median(levels) if levels else None))
+            file.write(json.dumps(found[-1]) + "\n")
+            file.flush()
+
+
+def record(folder: Path, minutes: float) -> None:
+    """Slices of trust and of the peers, quiet and busy in turn, until the time is over."""
+    end = time.monotonic() + 60.0 * minutes
+    folder.mkdir(parents=True, exist_ok=True)
+    while (left := end - time.monotonic()) > 0:
+        for name, cores in CONDITIONS.items():
+            trust, peers = folder / f"trust_{name}.jsonl", folder / f"peers_{name}.jsonl"
+            slice_s = min(TRUST_SLICE_S, left / 2 / (1 + PEERS_SHARE))
+            record_here(
+                trust, slice_s, busy=cores, seed=0, resume=trust.exists(), show=lambda units, spent_s: None
+            )
+            record_peers(peers, slice_s * PEERS_SHARE, cores)
+            print(f"{name}: {len(read(trust, None))} units, {len(processes(peers))} processes", flush=True)
+
+
+def processes(path: Path) -> list[Process]:
+    """What was recorded."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def threshold(field: str) -> Judge:
+    """pytest-benchmark's --benchmark-compare-fail=FIELD:5%, by its own check."""
+
+    def slower(base: Sequence[Process], head: Sequence[Process], share: str) -> bool:
+        told = []
+        for (process,), name in ((head, share), (base, "0")):
+            stats = Stats()
+            for value in process[name]:
+                stats.update(value)
+            told.append({field: getattr(stats, field)})
+        return bool(PercentageRegressionCheck(field, THRESHOLD_PERCENT).fails(*told))
+
+    return slower
+
+
+def values(group: Sequence[Process], share: str) -> list[float]:
+    """What pyperf would keep of these processes: three values each, the first round group is warm-up."""
+    found = []
+    for process in group:
+        rounds = process[share][ROUNDS_A_VALUE : ROUNDS_A_VALUE * (VALUES + 1)]
+        found += [
+            statistics.mean(rounds[i : i + ROUNDS_A_VALUE]) for i in range(0, len(rounds), ROUNDS_A_VALUE)
+        ]
+    return found
+
+
+def pyperf_changed(base: Sequence[Process], head: Sequence[Process], share: str) -> bool:
+    """pyperf's own t-test; for identical code any significance is an alarm."""
+    before, after = values(base, "0"), values(head, share)
+    significant, _ = is_significant(after, before)
+    return bool(significant) and (share == "0" or statistics.mean(after) > statistics.mean(before))
+
+
+def disjoint(found: Sequence[Process], size: int) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
+    """Groups of ``size`` processes for base and head, none used twice."""
+    for start in range(0, len(found) - 2 * size + 1, 2 * size):
+        yield found[start : start + size], found[start + size : start + 2 * size]
+
+
+def drawn(found: Sequence[Process], size: int) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
+    """Every pair of processes, or many random groups: the same share, known better, of dependent ones."""
+    if size == 1:
+        yield from (([a], [b]) for a, b in combinations(found, 2))
+        return
+    rng = random.Random(0)
+    for _ in range(DRAWS if len(found) >= 2 * size else 0):
+        both = rng.sample(list(found), 2 * size)
+        yield both[:size], both[size:]
+
+
+def counted(share: Estimate, hits: int) -> str:
+    """``3 of 60 (1 to 14 %)``."""
+    return f"{hits} of {share.n} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+
+
+def peer_line(name: str, judge: Judge, found: Sequence[Process], size: int) -> str:
+    """Counts over disjoint comparisons, and the share over all that can be drawn."""
+    cells = []
+    for share in SHARES:
+        made = [judge(base, head, share) for base, head in disjoint(found, size)]
+        more = [judge(base, head, share) for base, head in drawn(found, size)]
+        told = counted(clopper_pearson(sum(made), len(made)), sum(made)) if made else "none"
+        cells.append(f"{told}; {statistics.mean(more):.1%} of {len(more)}" if more else told)
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def our_line(path: Path, budget_s: float) -> str:
+    """regress over the recording of trust."""
+    units = read(path, None)
+    rates = [rate(units, share, budget_s, 0.02) for share in SHARES]
+    hits = [rates[0].changed] + [r.slower for r in rates[1:]]
+    counts = [rates[0].verdicts["slower"] + rates[0].verdicts["faster"]]
+    counts += [r.verdicts["slower"] for r in rates[1:]]
+    cells = [counted(hit, count) for hit, count in zip(hits, counts, strict=True)]
+    typical = statistics.median(r.seconds for r in rates)
+    return f"| regress, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
+
+
+def judge(folder: Path, name: str) -> None:
+    """The table of docs/trust.md for one condition."""
+    trust, found = folder / f"trust_{name}.jsonl", processes(folder / f"peers_{name}.jsonl")
+    start_s = statistics.median(process["start_s"][0] for process in found)
+    each_s = start_s + (VALUES + 1) * ROUNDS_A_VALUE * ROUND_S
+    size = max(2, int(BUDGET_S / 2 / each_s))
+    print(f"\n{name}\n")
+    print("| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |")
+    print("|---|---|---|---|")
+    print(our_line(trust, BUDGET_S))
+    print(our_line(trust, 2 * BUDGET_S))
+    for field in ("mean", "median"):
+        print(peer_line(f"pytest-benchmark, {field} + 5 %", threshold(field), found, 1))
+    print(peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, found, size))
+    whole = [statistics.mean(process["0"]) for process in found]
+    half = [statistics.mean(process["0"][: len(process["0"]) // 2]) for process in found]
+    spread, half_spread = (statistics.stdev(v) / statistics.mean(v) for v in (whole, half))
+    print(
+        f"\n{len(found)} processes, start and set-up {start_s:.1f} s each; means of runs differ by "
+        f"{spread:.2%} (standard deviation), with half the rounds by {half_spread:.2%}."
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Record or judge."""
+    if arguments[0] == "record":
+        record(Path(arguments[1]), float(arguments[2]))
+    else:
+        for name in CONDITIONS:
+            judge(Path(arguments[1]), name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,179 @@
+"""A comparison of two revisions as sentences, a table, Markdown, JSON and annotations."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from bench.records import Estimate
+from bench.regressions import REGRESSION_SCHEMA, Comparison, Regression
+from reports import terminal
+from reports.tables import Cell, Column, Table, laid_out
+
+SYMBOLS = {"slower": "🔴", "faster": "🟢", "same": "⚪", "undecided": "🟡"}
+MARKER = "<!-- mtl-bench regress -->"  # by which the comment is found again
+MOST_TIMES = 50.0  # a larger budget than so many times this one is no advice
+
+
+def with_interval(effect: Estimate) -> str:
+    """``1.031x the time (1.024 to 1.038)``; no interval from one invocation."""
+    if not math.isfinite(effect.high):
+        return f"{effect.value:.3f}x the time (no interval)"
+    return f"{effect.value:.3f}x the time ({effect.low:.3f} to {effect.high:.3f})"
+
+
+def verdict_of(comparison: Comparison) -> str:
+    """One word for a column: the verdict, or why there is none."""
+    if comparison.failure is not None:
+        return "failed"
+    return {"head": "vanished", "base": "new", None: str(comparison.verdict)}[comparison.missing]
+
+
+def sentence(comparison: Comparison) -> str:
+    """What the comparison says, with its interval; not knowing comes with what could have been seen."""
+    c = comparison
+    if c.failure is not None:
+        return f"{c.benchmark} could not be measured: {c.failure}."
+    if c.missing == "head":
+        return f"{c.benchmark} vanished: the base measures it and the head does not."
+    if c.missing == "base" or c.effect is None:
+        return f"{c.benchmark} is new: the base has nothing to compare it with."
+    start = f"{c.benchmark}: {c.asks} takes {with_interval(c.effect)}"
+    edge = f"{100 * c.tolerance:.3g} %"
+    if c.verdict == "same":
+        return f"{start}: same, within {edge}."
+    if c.verdict == "undecided":
+        return f"{start}: undecided. {undecided(c)}"
+    return f"{start}: {c.verdict}, by more than {edge}."
+
+
+def undecided(comparison: Comparison) -> str:
+    """The smallest effect this could have seen, and what it would take to decide."""
+    c = comparison
+    if c.effect is None or c.effect.n < 2 or c.detectable is None or not math.isfinite(c.detectable):
+        return "Too few invocations for an interval; a larger --budget gives one."
+    could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
+    if c.times_the_budget is None or c.times_the_budget > MOST_TIMES:
+        return f"{could}; so near the edge of it, no reasonable budget would decide."
+    return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
+
+
+def table(regression: Regression) -> Table:
+    """A row a benchmark."""
+    columns = (
+        Column("benchmark", align="left"),
+        Column("base", "s"),
+        Column("head", "s"),
+        Column("time ratio", note="below 1 is faster"),
+        Column("verdict", align="left"),
+        Column("invocations"),
+    )
+    return Table("", columns, tuple(_row(c) for c in regression.comparisons))
+
+
+def _row(c: Comparison) -> tuple[Cell, ...]:
+    base, head = (None if e is None else e.value for e in (c.base_s, c.head_s))
+    return (c.benchmark, base, head, c.effect, verdict_of(c), None if c.effect is None else c.effect.n)
+
+
+def summary(regression: Regression) -> str:
+    """The whole in one line."""
+    by_word: dict[str, list[str]] = {}
+    for comparison in regression.comparisons:
+        by_word.setdefault(verdict_of(comparison), []).append(comparison.benchmark)
+    order = ("slower", "failed", "vanished", "undecided", "new", "faster", "same")
+    return "; ".join(f"{word}: {', '.join(by_word[word])}" for word in order if word in by_word)
+
+
+def in_terminal(regression: Regression) -> RenderableType:
+    """Head line, table, a sentence a benchmark, what to mind."""
+    lines: list[RenderableType] = [
+        Text(f"{regression.head} against {regression.base}", style="bold"),
+        terminal.table(table(regression)),
+    ]
+    lines += [Text(sentence(c)) for c in regression.comparisons]
+    lines += [Text(f"! {note}", style="yellow") for note in notes(regression)]
+    return Group(*lines)
+
+
+def notes(regression: Regression) -> list[str]:
+    """What to mind, of the whole and of each benchmark."""
+    return [
+        *regression.notes,
+        *(f"{c.benchmark}: {note}" for c in regression.comparisons for note in c.notes),
+    ]
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown and HTML show as it is."""
+    for sign, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "\\`")):
+        text = text.replace(sign, written)
+    return " ".join(text.split())
+
+
+def as_markdown(regression: Regression) -> str:
+    """For a pull request: a summary, a table, the sentences; a hidden marker to find it again."""
+    laid = laid_out(table(regression))
+    lines = [MARKER, f"### Benchmarks: {escaped(summary(regression)) or 'nothing compared'}", ""]
+    lines += [f"{escaped(regression.head)} against {escaped(regression.base)}", ""]
+    lines += ["| " + " | ".join(escaped(heading) for heading in laid.headings) + " |"]
+    lines += ["|" + "|".join("---" if align == "left" else "---:" for align in laid.aligns) + "|"]
+    for row in laid.rows:
+        cells = [f"{SYMBOLS.get(cell, '')} {cell}".strip() for cell in row]
+        lines.append("| " + " | ".join(escaped(cell) for cell in cells) + " |")
+    lines += ["", *(f"- {escaped(sentence(c))}" for c in regression.comparisons)]
+    lines += [f"- **Note**: {escaped(note)}" for note in notes(regression)]
+    lines += ["", f"<sub>{escaped(method(regression))}</sub>", ""]
+    return "\n".join(lines)
+
+
+def method(regression: Regression) -> str:
+    """How it was found out, in a line."""
+    return (
+        f"Up to {regression.budget_s:g} s a benchmark, both revisions interleaved on one machine; "
+        f"all verdicts together hold at {regression.confidence:.0%}."
+    )
+
+
+def as_json(regression: Regression) -> str:
+    """``{"schema": 1, "comparisons": [...]}``, with more under further keys."""
+    whole = msgspec.to_builtins(regression)
+    comparisons = [_comparison(found) for found in whole.pop("comparisons")]
+    told = {"schema": REGRESSION_SCHEMA, "comparisons": comparisons, **whole}
+    return json.dumps(_finite(told), indent=2, allow_nan=False)
+
+
+def _comparison(found: dict[str, Any]) -> dict[str, Any]:
+    effect = found["effect"]
+    if effect is not None:
+        effect = {"ratio": effect.pop("value"), **effect}
+    return {**found, "effect": effect}
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for what JSON has no number for: the ends of an endless interval."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def github_annotations(regression: Regression, file: str, lines: dict[str, int]) -> Sequence[str]:
+    """GitHub's workflow commands, on the line that declares each benchmark."""
+    found = []
+    for c in regression.comparisons:
+        level = "error" if not c.passes else "warning" if verdict_of(c) in ("undecided", "new") else "notice"
+        place = f"file={file},line={lines.get(c.benchmark, 1)},title={verdict_of(c)}: {c.benchmark}"
+        found.append(f"::{level} {place}::{_command_text(sentence(c))}")
+    return found
+
+
+def _command_text(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,89 @@
+"""How far comparisons can be trusted, as a table and sentences."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from bench.records import Estimate
+from bench.regressions import Rate, Trust
+from reports import terminal
+from reports.tables import Cell, Column, Table
+
+
+def table(rates: list[Rate]) -> Table:
+    """A row a slow-down at one budget and tolerance."""
+    columns = (
+        Column("slow-down"),
+        Column("called slower"),
+        Column("same"),
+        Column("faster"),
+        Column("undecided"),
+        Column("took", "s"),
+    )
+    first = rates[0]
+    title = f"tolerance {100 * first.tolerance:g} %, at most {first.budget_s:g} s a comparison"
+    return Table(title, columns, tuple(_row(rate) for rate in rates))
+
+
+def _row(rate: Rate) -> tuple[Cell, ...]:
+    return (
+        f"{100 * rate.slow_down:g} %" if rate.slow_down else "none",
+        counted(rate.verdicts["slower"], rate.slower),
+        *(rate.verdicts[verdict] for verdict in ("same", "faster", "undecided")),
+        round(rate.seconds) if rate.comparisons else None,
+    )
+
+
+def counted(hits: int, share: Estimate) -> str:
+    """``12 of 14 (57.2 to 98.2 %)``: a count with the interval of its share."""
+    if not share.n:
+        return "0 of 0"
+    return f"{hits} of {share.n} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+
+
+def _best(trust: Trust) -> str:
+    if trust.best_set_ups is None:
+        return "invocations were not seen to differ, so that more set-ups would cost least"
+    return f"about {max(1.0, trust.best_set_ups):.0f} would use the time best"
+
+
+def sentences(trust: Trust) -> list[str]:
+    """What the study came to in words."""
+    said = [
+        f"{trust.units} invocations of two processes, {trust.conditions}; a step takes "
+        f"{1e3 * trust.step_s:.2f} ms. Identical code differs by {trust.spread:.2%} (standard deviation) "
+        f"from invocation to invocation: {trust.set_up_spread:.2%} from set-up to set-up, and "
+        f"{trust.invocation_spread:.2%} that the set-ups of an invocation share.",
+        f"An invocation of both sides costs {trust.unit_s:.1f} s with {trust.set_ups} set-ups; "
+        f"{_best(trust)}.",
+    ]
+    for rate in trust.rates:
+        if rate.slow_down == 0 and rate.comparisons:
+            wrong = rate.verdicts["slower"] + rate.verdicts["faster"]
+            said.append(f"False alarms within {rate.budget_s:g} s: {counted(wrong, rate.changed)}.")
+    measured = ", ".join(
+        f"{100 * rate.slow_down:g} % as {100 * rate.measured:.2f} %"
+        for rate in trust.rates
+        if rate.slow_down and rate.budget_s == trust.rates[0].budget_s
+    )
+    said.append(f"The slow-downs were measured over the whole recording: {measured}.")
+    if trust.recommended is None:
+        said.append(
+            "No tolerance can be recommended: identical code is called same too seldom, or record longer."
+        )
+    else:
+        said.append(
+            f"Recommended on this machine: --tolerance {100 * trust.recommended:g}% for comparisons of "
+            f"{trust.rates[0].budget_s:g} s."
+        )
+    return said
+
+
+def in_terminal(trust: Trust) -> RenderableType:
+    """A table a budget, then the sentences."""
+    budgets = list(dict.fromkeys(rate.budget_s for rate in trust.rates))
+    tables = [
+        terminal.table(table([rate for rate in trust.rates if rate.budget_s == budget])) for budget in budgets
+    ]
+    return Group(*tables, *(Text(sentence) for sentence in sentences(trust)))

@@ -1,0 +1,76 @@
+"""A small repository with two revisions of this suite, for the tests that compare them.
+
+It holds the real packages but for two files: a gate with benchmarks that only spin, and a stand-in for
+MXNet, so that a worker starts in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+GATE = """
+from __future__ import annotations
+import msgspec
+from bench.records import Setting
+
+PROTOCOL = {protocol}
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    asks: str
+    workload: str
+    settings: dict[str, Setting] = {{}}
+    rounds: int = 2
+    set_ups: int = 1
+
+GATE = (
+{benchmarks}
+)
+"""
+NO_MXNET = """
+from types import SimpleNamespace
+mx = SimpleNamespace(__version__="played")
+"""
+SPIN = '    Benchmark(name="{name}", asks="a spin", workload="tests.faulty:Spin", settings={settings}),'
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_gate(root: Path, benchmarks: dict[str, dict[str, object]], protocol: int = 1) -> None:
+    lines = "\n".join(SPIN.format(name=name, settings=settings) for name, settings in benchmarks.items())
+    (root / "bench" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
+
+
+def files_at(root: Path) -> None:
+    """The packages, without MXNet, not yet a repository."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for package in ("bench", "mtl_core", "reports"):
+        shutil.copytree(ROOT / package, root / package, ignore=ignore)
+    (root / "tests").mkdir()
+    for name in ("__init__.py", "faulty.py"):
+        shutil.copy(ROOT / "tests" / name, root / "tests" / name)
+    shutil.copy(ROOT / "pyproject.toml", root)
+    (root / ".gitignore").write_text("__pycache__/\n")
+    (root / "mtl_core" / "_mxnet.py").write_text(NO_MXNET)
+
+
+def commit(root: Path, message: str) -> str:
+    if not (root / ".git").exists():
+        git(root, "init", "--quiet", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """For a command that is run there: temporary files where the test can see them, 80 columns."""
+    kept = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "GITHUB_ACTIONS")}
+    return {**kept, "TMPDIR": str(folder), "COLUMNS": "80", "XDG_CACHE_HOME": str(folder / "cache")}

@@ -1,0 +1,127 @@
+"""Head against stored runs: only on the same machine, and as wide as its days differ."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.against_stored import Level, check_machine, effect, levels, stored
+from bench.gate import GATE
+from bench.records import Case, Estimate, Machine, Measured, Run
+from mtl_core.errors import UserError
+
+MACHINE = Machine(
+    cpu="Some CPU",
+    architecture="x86_64",
+    cores_granted=2.0,
+    cores_there=2,
+    memory_gib=8,
+    system="Linux",
+    accelerators=[],
+    kernel="6",
+    load=0.1,
+    governor=None,
+    mhz=None,
+    huge_pages=None,
+    environment={},
+    python="3.11",
+    source=None,
+)
+STEP = next(benchmark for benchmark in GATE if benchmark.name == "step")
+EVEN = Estimate(value=1.0, low=1.0, high=1.0, confidence=0.95, n=3)
+
+
+def run(day: str, seconds: float, machine: Machine | None = MACHINE) -> Run:
+    """A stored run that has the gate's step among its cases."""
+    case = Case(
+        question="hybridize",
+        part="step",
+        variant="hybridized",
+        workload=STEP.workload,
+        settings={"part": "step", "batch_size": 128, "mode": "hybridized"},
+    )
+    measured = Measured(
+        case=case,
+        images=128,
+        iteration_s=msgspec.structs.replace(EVEN, value=seconds),
+        images_per_s=EVEN,
+        first_call_s=EVEN,
+        facts={},
+        effect=None,
+        extra_first_call_s=None,
+        course=[],
+        times_s=[seconds],
+        course_facts=[],
+    )
+    stamp = f"{day}T12:00:00+00:00"
+    return Run(
+        name=day, measured_at=stamp, machine=machine, measured={"hybridize/step": {"hybridized": measured}}
+    )
+
+
+def test_the_same_work_is_found_under_any_question() -> None:
+    assert stored(run("2024-05-01", 0.001), STEP) is not None
+    assert stored(run("2024-05-01", 0.001), msgspec.structs.replace(STEP, settings={"part": "step"})) is None
+
+
+def test_runs_of_one_day_are_one_level() -> None:
+    found = levels([run("2024-05-01", 0.001), run("2024-05-01", 0.004), run("2024-05-02", 0.001)], STEP)
+    assert [level.day for level in found] == ["2024-05-01", "2024-05-02"]
+    assert math.exp(found[0].log_s) == pytest.approx(0.002)
+
+
+def test_the_same_class_of_machine_is_accepted_whatever_its_load() -> None:
+    other = msgspec.structs.replace(MACHINE, load=9.0, kernel="5")
+    check_machine(Path("a.json"), run("2024-05-01", 0.001, other), MACHINE)
+
+
+def test_another_machine_is_refused_naming_the_fields() -> None:
+    other = msgspec.structs.replace(MACHINE, cpu="Other CPU", memory_gib=16)
+    with pytest.raises(UserError) as refused:
+        check_machine(Path("a.json"), run("2024-05-01", 0.001, other), MACHINE)
+    line = str(refused.value)
+    assert "cpu was Other CPU, is Some CPU; memory_gib was 16, is 8" in line
+    assert "--base" in line
+    assert "work" in line
+    assert "architecture" not in line
+
+
+def test_a_run_that_does_not_name_its_machine_is_refused() -> None:
+    with pytest.raises(UserError, match="does not say on what machine"):
+        check_machine(Path("a.json"), run("2024-05-01", 0.001, None), MACHINE)
+
+
+def days(values: list[float]) -> list[Level]:
+    return [Level(f"2024-05-{number:02}", value) for number, value in enumerate(values, 1)]
+
+
+def test_one_day_has_no_interval() -> None:
+    found = effect([0.0, 0.0], days([0.0]), days([0.0]), 0.05)
+    assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+@given(st.lists(st.floats(-0.1, 0.1), min_size=3, max_size=10), st.floats(-0.3, 0.3))
+def test_the_interval_is_never_narrower_than_days_differ(spread: list[float], head: float) -> None:
+    around = days(spread)
+    found = effect([head] * 5, around[:1], around, 0.05)
+    deviation = float(np.std(spread, ddof=1))
+    assert found.value == pytest.approx(head - spread[0])
+    assert found.high - found.value >= 1.95 * math.sqrt(2) * deviation - 1e-12
+
+
+def test_the_interval_holds_no_change_as_often_as_it_says() -> None:
+    """Head and stored days drawn alike: 95 % of the intervals hold 0."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        around = days(list(rng.normal(0.0, 0.03, size=6)))
+        mood = rng.normal(0.0, 0.03)
+        found = effect(list(mood + rng.normal(0.0, 0.002, size=10)), around[:1], around, 0.05)
+        held += found.low <= 0.0 <= found.high
+    assert 925 <= held <= 985

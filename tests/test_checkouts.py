@@ -1,0 +1,117 @@
+"""Worktrees in real repositories: made, removed, pruned, and what is said where there is none."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bench import checkouts
+from bench.checkouts import prune, repository, resolve, working_tree, worktree
+from mtl_core.errors import UserError
+from tests.revisions import ROOT, commit, git
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits of one file."""
+    root = tmp_path / "repo"
+    root.mkdir()
+    for text in ("old", "new"):
+        (root / "file").write_text(text)
+        commit(root, text)
+    monkeypatch.setattr(checkouts.tempfile, "tempdir", str(tmp_path))
+    return root
+
+
+def listed(repo: Path) -> int:
+    return git(repo, "worktree", "list").count("\n") + 1
+
+
+def test_a_worktree_has_the_files_of_its_commit_and_goes_away(repo: Path) -> None:
+    commit_ = resolve(repo, "HEAD~1", "--base")
+    with worktree(repo, commit_) as found:
+        assert (found.root / "file").read_text() == "old"
+        assert found.revision == commit_
+        assert listed(repo) == 2
+    assert listed(repo) == 1
+    assert not found.root.parent.exists()
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_an_interrupt_leaves_nothing(repo: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), worktree(repo, resolve(repo, "HEAD", "--base")) as found:
+        raise KeyboardInterrupt
+    assert listed(repo) == 1
+    assert not found.root.parent.exists()
+
+
+def test_what_a_killed_process_left_is_pruned_and_what_is_in_use_is_not(repo: Path) -> None:
+    script = f"""
+        import signal, sys, tempfile
+        from pathlib import Path
+        tempfile.tempdir = {str(repo.parent)!r}
+        from bench.checkouts import resolve, worktree
+        root = Path({str(repo)!r})
+        with worktree(root, resolve(root, "HEAD", "--base")) as found:
+            print(found.root, flush=True)
+            signal.pause()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    maker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)})
+    assert maker.stdout is not None
+    left = Path(maker.stdout.readline().strip())
+    assert prune(repo) == 0
+    assert left.exists()
+    maker.send_signal(signal.SIGKILL)
+    maker.wait()
+    maker.stdout.close()
+    assert prune(repo) == 1
+    assert not left.exists()
+    assert listed(repo) == 1
+
+
+def test_the_working_tree_tells_of_changes(repo: Path) -> None:
+    head = git(repo, "rev-parse", "HEAD")
+    assert working_tree(repo) == (repo, head)
+    (repo / "file").write_text("changed")
+    assert working_tree(repo).revision == head + "+dirty"
+
+
+def test_the_repository_is_found_from_a_folder_in_it(repo: Path) -> None:
+    (repo / "deep").mkdir()
+    assert repository(repo / "deep").samefile(repo)
+
+
+def test_what_is_no_revision_is_named(repo: Path) -> None:
+    with pytest.raises(UserError, match=r"--base 'mian' is no revision"):
+        resolve(repo, "mian", "--base")
+    with pytest.raises(UserError, match=r"--head '--all' is no revision"):
+        resolve(repo, "--all", "--head")
+
+
+def test_outside_a_repository_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not in a git repository"):
+        repository(tmp_path)
+
+
+def test_an_empty_repository_has_nothing_to_compare(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(UserError, match="no commit yet"):
+        working_tree(tmp_path)
+
+
+def test_a_shallow_clone_is_told_to_fetch(repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repo}", "shallow")
+    with pytest.raises(UserError, match="--unshallow"):
+        resolve(tmp_path / "shallow", "HEAD~1", "--base")
+
+
+def test_without_git_one_line_says_so(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="git was not found"):
+        repository(repo)

@@ -1,0 +1,186 @@
+"""The recording behind trust: with played workers and their clock, and one real unit."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+
+from bench import recorder as recording
+from bench.__main__ import main
+from bench.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
+from bench.replay import Unit
+from bench.sides import SIDE
+from mtl_core.errors import UserError
+from tests.revisions import ROOT, environment
+
+HEAD = Head(machine="m", revision="r", busy_cores=0, rounds=4, set_ups=4)
+STEP_NS = 1_000_000
+
+
+class Played:
+    """A worker whose step takes a millisecond and whatever it is told to spin."""
+
+    def __init__(self) -> None:
+        self.spin_s = 0.0
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        if do == "change":
+            self.spin_s = arguments["spin_s"]
+        if do == "set_up":
+            self.spin_s = 0.0
+            return {"images": 128, "set_up_ns": 1, "first_call_ns": 1}
+        each = STEP_NS + round(self.spin_s * 1e9)
+        return {"ns": each * arguments["iterations"], "facts": {}} if do == "round" else {}
+
+    def end(self) -> None:
+        pass
+
+
+class PlayedPool:
+    def __init__(self) -> None:
+        self.workers = {"base": Played(), "head": Played()}
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        return [self.workers[environment[SIDE]]]
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    monkeypatch.setattr(recording, "SidePool", lambda sides: PlayedPool())
+    return Recorder(Path(), seed=0)
+
+
+def test_a_unit_has_every_slow_down_as_it_was_injected(recorder: Recorder) -> None:
+    unit = recorder.unit()
+    for name in SLOW_DOWNS:
+        assert len(unit.effects[name]) == recorder.benchmark.set_ups
+        for effect in unit.effects[name]:
+            assert effect == pytest.approx(math.log1p(float(name)), abs=1e-6)
+    assert unit.step_s == pytest.approx(STEP_NS / 1e9)
+
+
+def test_a_recording_is_kept_unit_by_unit_and_goes_on(tmp_path: Path, recorder: Recorder) -> None:
+    path = tmp_path / "trust.jsonl"
+    seen: list[int] = []
+    record(path, HEAD, recorder, 0.05, before=[], show=lambda units, spent_s: seen.append(units))
+    first = read(path, HEAD)
+    assert len(first) == len(seen) >= 1
+    record(path, HEAD, recorder, 0.05, before=first, show=lambda units, spent_s: None)
+    again = read(path, HEAD)
+    assert again[: len(first)] == first
+    assert len(again) > len(first)
+
+
+def test_a_line_cut_off_is_left_out(tmp_path: Path, recorder: Recorder) -> None:
+    path = tmp_path / "trust.jsonl"
+    made = record(path, HEAD, recorder, 0.05, before=[], show=lambda units, spent_s: None)
+    path.write_bytes(path.read_bytes()[:-5])
+    assert read(path, HEAD) == made[:-1]
+
+
+def test_another_machine_or_revision_does_not_go_on(tmp_path: Path, recorder: Recorder) -> None:
+    path = tmp_path / "trust.jsonl"
+    record(path, HEAD, recorder, 0.01, before=[], show=lambda units, spent_s: None)
+    other = Head(machine="n", revision="r", busy_cores=1, rounds=4, set_ups=4)
+    with pytest.raises(UserError, match="machine was m, is n; busy_cores was 0, is 1"):
+        read(path, other)
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"trust":1}\n'])
+def test_what_is_no_recording_costs_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "trust.jsonl"
+    path.write_text(text)
+    with pytest.raises(UserError, match="is no recording of trust"):
+        read(path, None)
+
+
+def test_the_busy_processes_end() -> None:
+    with busy(1):
+        spinning = [c for c in psutil.Process().children() if "os.getppid" in " ".join(c.cmdline())]
+        assert len(spinning) == 1
+    assert not spinning[0].is_running()
+
+
+def trust(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", "trust", "--file", "trust.jsonl", *arguments]
+    told = {**environment(folder), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder, env=told, capture_output=True, text=True, check=False, timeout=240
+    )
+
+
+def test_a_real_unit_is_recorded_and_too_little_to_say_anything(tmp_path: Path) -> None:
+    done = trust(tmp_path, "--time", "0.1s")
+    assert done.returncode == 2, done.stderr
+    assert "too few to say anything" in done.stderr
+    (unit,) = read(tmp_path / "trust.jsonl", None)
+    assert 0 < unit.step_s < 1
+    ten = [ten - none for ten, none in zip(unit.effects["0.1"], unit.effects["0"], strict=True)]
+    assert sum(ten) > 0  # four set-ups: the spin of a tenth shows in any noise short of that
+
+
+def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
+    units = [
+        Unit(
+            seconds=4.0,
+            start_s=2.0,
+            effects={name: [float(name)] * 4 for name in SLOW_DOWNS},
+            step_s=0.0013 + i / 1e6,
+        )
+        for i in range(40)
+    ]
+    lines = [msgspec.json.encode(HEAD), *map(msgspec.json.encode, units)]
+    (tmp_path / "trust.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    done = trust(tmp_path, "--replay")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "False alarms within 60 s: 0 of" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--replay",), "cannot be read"),
+        (("--resume", "--time", "1s"), "cannot be read"),
+        (("--time", "soon"), "budget is 'soon'"),
+        (("--tolerance", "much"), "--tolerance is 'much'"),
+    ],
+)
+def test_bad_input_costs_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "trust", "--file", str(tmp_path / "t.jsonl"), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capfd.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_a_killed_recording_leaves_no_core_busy() -> None:
+    script = "import signal\nfrom bench.recorder import busy\nwith busy(1):\n"
+    script += "    print(1, flush=True)\n    signal.pause()"
+    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    spinning = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.wait()
+    killed.stdout.close()
+    assert len(spinning) == 1
+    assert psutil.wait_procs(spinning, timeout=20)[1] == []

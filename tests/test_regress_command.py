@@ -1,0 +1,159 @@
+"""Two revisions compared as a person does it: a small repository, real workers, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import main
+from bench.records import VERDICTS
+from tests.revisions import commit, environment, files_at, git, write_gate
+
+LONGER = 1.5  # how much longer the head's spin takes
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Base, and a head whose benchmark ``spin`` is slower, ``gone`` is gone and ``added`` is new."""
+    root: Path = tmp_path_factory.mktemp("regress") / "repo"
+    root.mkdir()
+    files_at(root)
+    write_gate(root, {"spin": {"spin_s": 0.002}, "gone": {}})
+    commit(root, "base")
+    write_gate(root, {"spin": {"spin_s": 0.002}, "added": {}, "broken": {"fault": "raise"}})
+    faulty = root / "tests" / "faulty.py"
+    text = faulty.read_text()
+    faulty.write_text(text.replace("self.spin_s * iterations", f"self.spin_s * {LONGER} * iterations"))
+    assert faulty.read_text() != text
+    commit(root, "head")
+    return root
+
+
+def regress(repo: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", "regress", *arguments],
+        cwd=repo,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        env={**environment(repo.parent), **more},
+    )
+
+
+def clean(repo: Path) -> bool:
+    """Nothing is left of a comparison: no worktree, no folder, no change."""
+    left = [path for path in repo.parent.iterdir() if path.name.startswith("mtl-bench-")]
+    return git(repo, "worktree", "list").count("\n") == 0 and not left and not git(repo, "status", "--short")
+
+
+@pytest.fixture(scope="module")
+def compared(repo: Path) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], Path]:
+    files = repo.parent / "files"
+    done = regress(
+        repo, "spin", "gone", "added", "--base", "HEAD~1", "--budget", "30s", "--format", "json",
+        "--output", str(files / "r.md"), "--output", str(files / "r.txt"), GITHUB_ACTIONS="true",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    return done, json.loads(done.stdout), files
+
+
+def test_a_slow_down_is_found_and_fails_the_gate(compared: Any) -> None:
+    spin = compared[1]["comparisons"][0]
+    assert compared[1]["schema"] == 1
+    assert {"benchmark", "effect", "verdict", "seconds"} <= set(spin)
+    assert set(spin["effect"]) == {"ratio", "low", "high", "confidence", "n"}
+    assert (spin["benchmark"], spin["verdict"]) == ("spin", "slower")
+    assert spin["effect"]["low"] > 1.02
+    assert all(c["verdict"] in VERDICTS for c in compared[1]["comparisons"])
+
+
+def test_a_benchmark_on_one_side_only_is_told(compared: Any) -> None:
+    gone, added = compared[1]["comparisons"][1:]
+    assert (gone["missing"], gone["effect"]) == ("head", None)
+    assert (added["missing"], added["effect"]) == ("base", None)
+    markdown = (compared[2] / "r.md").read_text()
+    assert "gone vanished" in markdown
+    assert "added is new" in markdown
+
+
+def test_files_and_annotations_tell_the_same(compared: Any) -> None:
+    assert "slower: spin" in (compared[2] / "r.md").read_text()
+    assert max(map(len, (compared[2] / "r.txt").read_text().splitlines())) <= 100
+    assert "::error file=bench/gate.py,line=" in compared[0].stderr
+    assert "slower: spin::" in compared[0].stderr
+
+
+@pytest.mark.usefixtures("compared")
+def test_nothing_is_left_of_a_comparison(repo: Path) -> None:
+    assert clean(repo)
+
+
+def test_a_head_that_fails_is_no_pass(repo: Path) -> None:
+    """Both sides are the same commit, so that its broken benchmark is on both."""
+    done = regress(repo, "broken", "--base", "HEAD", "--head", "HEAD", "--budget", "5s")
+    assert done.returncode == 1, done.stderr
+    assert "could not be measured" in done.stdout
+    assert "no such thing" in " ".join(done.stdout.split())
+    assert "same commit" in done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert clean(repo)
+
+
+def test_undecided_fails_only_when_asked_to(repo: Path) -> None:
+    """A budget for one unit has no interval."""
+    arguments = ("spin", "--base", "HEAD", "--budget", "0.01s")
+    assert regress(repo, *arguments).returncode == 0
+    done = regress(repo, *arguments, "--strict")
+    assert done.returncode == 3
+    assert "Too few invocations" in done.stdout
+
+
+def test_changes_that_are_not_committed_are_told(repo: Path) -> None:
+    (repo / "new.txt").write_text("x")
+    try:
+        done = regress(repo, "spin", "--base", "HEAD", "--budget", "0.01s")
+    finally:
+        (repo / "new.txt").unlink()
+    assert "not committed" in done.stderr
+    assert "+dirty" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "compared with what?"),
+        (("--base", "HEAD", "--baseline", "x.json"), "compared with what?"),
+        (("--baseline", "x.json", "--head", "HEAD"), "--head goes with --base"),
+        (("--baseline", "x.json"), "x.json cannot be read"),
+        (("--base", "nowhere"), "--base 'nowhere' is no revision"),
+        (("--base", "HEAD", "--head", "nowhere"), "--head 'nowhere' is no revision"),
+        (("spni", "--base", "HEAD"), "no benchmark of the gate is named 'spni'; expected one of spin"),
+        (("--base", "HEAD", "--tolerance", "two"), "--tolerance is 'two'"),
+        (("--base", "HEAD", "--budget", "0s"), "budget is '0s'"),
+        (("--base", "HEAD", "--output", "r.xml"), "--output r.xml: its ending tells the format"),
+    ],
+)
+def test_bad_input_costs_one_line(
+    repo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(repo)
+    monkeypatch.setattr(sys, "argv", ["bench", "regress", *arguments])
+    monkeypatch.setattr(tempfile, "tempdir", str(repo.parent))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capfd.readouterr().err
+    assert [line for line in told.splitlines() if line.startswith("error: ") and said in line]
+    assert "Traceback" not in told
+    assert clean(repo)

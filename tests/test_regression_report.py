@@ -1,0 +1,139 @@
+"""A comparison of revisions in every format: golden text, escaping, and what is said of each outcome."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from bench.records import Estimate
+from bench.regressions import Comparison, Regression
+from reports import regression as report
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def estimate(value: float, low: float, high: float, n: int = 9) -> Estimate:
+    return Estimate(value=value, low=low, high=high, confidence=0.95, n=n)
+
+
+def comparison(name: str, **more: object) -> Comparison:
+    known: dict[str, object] = {
+        "asks": "one training step",
+        "effect": None,
+        "verdict": "undecided",
+        "tolerance": 0.02,
+        "seconds": 12.5,
+        **more,
+    }
+    return Comparison(benchmark=name, **known)  # type: ignore[arg-type]
+
+
+TIMES = {"base_s": estimate(1.3e-3, 1.2e-3, 1.4e-3), "head_s": estimate(1.4e-3, 1.3e-3, 1.5e-3)}
+ALL = Regression(
+    base="main (0123456789ab)",
+    head="working tree (ba9876543210+dirty)",
+    budget_s=60.0,
+    confidence=0.95,
+    comparisons=[
+        comparison("step", effect=estimate(1.061, 1.045, 1.077), verdict="slower", **TIMES),
+        comparison("forward", effect=estimate(0.9, 0.88, 0.92), verdict="faster", **TIMES),
+        comparison("loader", effect=estimate(1.001, 0.99, 1.012), verdict="same", **TIMES),
+        comparison(
+            "epoch",
+            effect=estimate(1.02, 0.98, 1.06, 5),
+            detectable=0.081,
+            times_the_budget=3.4,
+            notes=["declared differently"],
+            **TIMES,
+        ),
+        comparison("first_call", missing="head"),
+        comparison("broken", failure="head crashed: signal SIGSEGV: `rm` | <script>"),
+        comparison("added", missing="base"),
+    ],
+    notes=["head is the working tree with changes that are not committed"],
+)
+
+
+def test_markdown_is_what_it_was() -> None:
+    assert report.as_markdown(ALL) == (GOLDEN / "regression.md").read_text(encoding="utf-8")
+
+
+def test_the_terminal_is_80_columns_wide_and_says_every_sentence() -> None:
+    shown = Console(file=io.StringIO(), width=80)
+    shown.print(report.in_terminal(ALL))
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 80
+    for found in ALL.comparisons:
+        assert report.sentence(found) in " ".join(text.split())
+
+
+def test_json_has_the_agreed_keys_and_no_endless_number() -> None:
+    endless = msgspec.structs.replace(
+        ALL, comparisons=[comparison("step", effect=estimate(1.0, 0.0, math.inf, 1), detectable=math.inf)]
+    )
+    told = json.loads(report.as_json(endless), parse_constant=pytest.fail)
+    (found,) = told["comparisons"]
+    assert told["schema"] == 1
+    assert list(found["effect"]) == ["ratio", "low", "high", "confidence", "n"]
+    assert (found["benchmark"], found["verdict"], found["seconds"]) == ("step", "undecided", 12.5)
+    assert found["effect"]["high"] is None
+
+
+def test_the_summary_begins_with_what_is_wrong() -> None:
+    assert report.summary(ALL).startswith("slower: step; failed: broken; vanished: first_call; undecided")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("step", "1.061x the time (1.045 to 1.077): slower, by more than 2 %."),
+        ("forward", "0.900x the time (0.880 to 0.920): faster, by more than 2 %."),
+        ("loader", "same, within 2 %."),
+        ("epoch", "undecided. It could have told a slow-down of 8.1 %"),
+        ("epoch", "about 3.4 times the budget would decide it."),
+        ("first_call", "vanished"),
+        ("broken", "could not be measured: head crashed"),
+        ("added", "is new"),
+    ],
+)
+def test_every_outcome_in_words(name: str, said: str) -> None:
+    (found,) = [c for c in ALL.comparisons if c.benchmark == name]
+    assert said in report.sentence(found)
+
+
+def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:
+    text = report.as_markdown(ALL)
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
+    lines = report.github_annotations(ALL, "bench/gate.py", {"step": 30})
+    assert lines[0].startswith("::error file=bench/gate.py,line=30,title=slower: step::")
+    assert "%25" in lines[0]
+    levels = [line.split(" ", 1)[0] for line in lines]
+    assert levels == ["::error", "::notice", "::notice", "::warning", "::error", "::error", "::warning"]
+    assert all("\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        ("step", False),
+        ("forward", True),
+        ("loader", True),
+        ("epoch", True),
+        ("first_call", False),
+        ("broken", False),
+        ("added", True),
+    ],
+)
+def test_what_is_slower_gone_or_broken_does_not_pass(name: str, passes: bool) -> None:
+    (found,) = [c for c in ALL.comparisons if c.benchmark == name]
+    assert found.passes is passes

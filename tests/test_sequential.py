@@ -1,0 +1,174 @@
+"""Looking often and still erring seldom: the spending, the decisions, Holm over benchmarks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.sequential import (
+    Decision,
+    Look,
+    Stream,
+    at_look,
+    decide,
+    grid,
+    holm,
+    levels,
+    seen,
+    spent,
+    times_the_budget,
+)
+from bench.stats import Floats, t_interval
+from bench.verdict import judge
+
+ALPHA, TOLERANCE = 0.05, 0.02
+EDGE = math.log1p(TOLERANCE)
+SPREAD = 0.01
+COUNTS = (5, 8, 12, 18, 27, 36)
+LOOKS = tuple(Look(n, n / COUNTS[-1]) for n in COUNTS)
+EXPERIMENTS = 2000
+# The binomial count that is exceeded once in a thousand times when the true rate is alpha.
+MOST = ALPHA * EXPERIMENTS + 3.1 * math.sqrt(ALPHA * (1 - ALPHA) * EXPERIMENTS)
+
+Noise = Callable[[np.random.Generator], Floats]
+NOISES: dict[str, Noise] = {
+    "normal": lambda rng: rng.normal(size=COUNTS[-1]),
+    "heavy tails": lambda rng: rng.standard_t(3, size=COUNTS[-1]),
+    "bursts": lambda rng: (
+        rng.normal(size=COUNTS[-1]) * rng.choice([1.0, 10.0], p=[0.9, 0.1], size=COUNTS[-1])
+    ),
+}
+
+
+def streams(noise: str, effect: float) -> list[Stream]:
+    rng = np.random.default_rng(7)
+    return [Stream(effect + SPREAD * NOISES[noise](rng), LOOKS, TOLERANCE) for _ in range(EXPERIMENTS)]
+
+
+shares = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12).map(sorted)
+
+
+@given(shares, st.floats(0.001, 0.2))
+def test_all_looks_together_spend_no_more_than_alpha(found: list[float], alpha: float) -> None:
+    parts = levels([Look(number + 5, share) for number, share in enumerate(found)], alpha)
+    assert all(part >= 0.0 for part in parts)
+    assert sum(parts) == pytest.approx(spent(found[-1], alpha))
+    assert sum(parts) <= alpha * (1 + 1e-12)
+
+
+def test_the_whole_budget_spends_the_whole_of_alpha() -> None:
+    assert spent(1.0, ALPHA) == pytest.approx(ALPHA)
+    assert spent(0.0, ALPHA) == 0.0
+    assert 0.0 < spent(0.25, ALPHA) < 0.25 * ALPHA
+
+
+def test_looks_grow_apart() -> None:
+    first = list(islice(grid(), 10))
+    assert first[:5] == [5, 8, 12, 18, 27]
+    assert all(after > before for before, after in pairwise(first))
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_without_an_effect_hardly_any_verdict_is_a_change(noise: str) -> None:
+    made = [decide(stream, ALPHA).verdict for stream in streams(noise, 0.0)]
+    assert sum(verdict in ("slower", "faster") for verdict in made) <= MOST
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_on_the_edge_of_the_tolerance_any_verdict_is_rare(noise: str, side: float) -> None:
+    """There the interval has to miss the truth for any verdict but undecided."""
+    made = [decide(stream, ALPHA).verdict for stream in streams(noise, side * EDGE)]
+    assert sum(verdict != "undecided" for verdict in made) <= MOST
+
+
+def test_looking_as_often_without_spending_would_err_too_often() -> None:
+    """The same looks with 95 % intervals: what the spending is for, and that these tests can fail."""
+
+    def naive(stream: Stream) -> bool:
+        found = [t_interval(stream.values[: look.n], 1 - ALPHA) for look in stream.looks]
+        return any(judge(math.exp(f.low), math.exp(f.high), TOLERANCE) != "undecided" for f in found)
+
+    assert sum(map(naive, streams("normal", EDGE))) > 2 * MOST
+
+
+def test_a_clear_slow_down_is_found_at_once() -> None:
+    made = [decide(stream, ALPHA) for stream in streams("normal", math.log(1.10))]
+    assert np.mean([decision.verdict == "slower" for decision in made]) > 0.999
+    assert np.median([decision.estimate.n for decision in made]) <= 8
+
+
+def test_the_interval_of_a_decision_is_that_of_its_look() -> None:
+    stream = streams("normal", math.log(1.10))[0]
+    decision = decide(stream, ALPHA)
+    position = COUNTS.index(decision.estimate.n)
+    level = levels(LOOKS, ALPHA)[position]
+    assert decision == at_look(stream.values[: COUNTS[position]], level, TOLERANCE)
+    earlier = [
+        at_look(stream.values[:n], part, TOLERANCE).verdict
+        for n, part in zip(COUNTS[:position], levels(LOOKS, ALPHA), strict=False)
+    ]
+    assert set(earlier) <= {"undecided"}
+
+
+def test_several_benchmarks_share_one_error_rate() -> None:
+    """Five on the edge: in hardly any experiment does a single one of them get a verdict."""
+    rng = np.random.default_rng(3)
+    wrong = 0
+    for _ in range(400):
+        five = {
+            str(number): Stream(EDGE + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE) for number in range(5)
+        }
+        wrong += any(decision.verdict != "undecided" for decision in holm(five, ALPHA).values())
+    assert wrong <= ALPHA * 400 + 3.1 * math.sqrt(ALPHA * (1 - ALPHA) * 400)
+
+
+def test_what_is_decided_leaves_the_others_more() -> None:
+    rng = np.random.default_rng(1)
+    candidates = [Stream(0.028 + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE) for _ in range(200)]
+    border = next(
+        s
+        for s in candidates
+        if decide(s, ALPHA / 2).verdict == "undecided" and decide(s, ALPHA).verdict == "slower"
+    )
+    clear = Stream(0.3 + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE)
+    assert holm({"clear": clear, "border": border}, ALPHA)["border"].verdict == "slower"
+    assert holm({"other": border, "border": border}, ALPHA)["border"].verdict == "undecided"
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=1, max_size=40), st.floats(0.001, 0.1))
+def test_holm_never_decides_more_than_the_whole_alpha_would(values: list[float], tolerance: float) -> None:
+    looks = tuple(look for look in LOOKS if look.n <= len(values)) or (Look(len(values), 1.0),)
+    stream = Stream(np.array(values), looks, tolerance)
+    together = holm({"a": stream, "b": stream}, ALPHA)
+    assert together["a"] == together["b"]
+    if together["a"].verdict != "undecided":
+        assert decide(stream, ALPHA).verdict != "undecided"
+
+
+def test_one_unit_decides_nothing() -> None:
+    decision = decide(Stream(np.array([0.5]), (Look(1, 1.0),), TOLERANCE), ALPHA)
+    assert decision.verdict == "undecided"
+    assert seen(decision, TOLERANCE) == math.inf
+    assert times_the_budget(decision, TOLERANCE) == math.inf
+
+
+def test_what_could_have_been_seen_shrinks_with_the_data() -> None:
+    rng = np.random.default_rng(0)
+    values = EDGE + SPREAD * rng.normal(size=400)
+    few, many = (at_look(values[:n], 0.01, TOLERANCE) for n in (10, 400))
+    assert seen(few, TOLERANCE) > seen(many, TOLERANCE) > TOLERANCE
+
+
+def test_the_budget_that_would_decide_follows_from_the_distance_to_the_edge() -> None:
+    estimate = t_interval(np.array([0.0, 0.02, 0.01, 0.01, 0.02, 0.0]), 0.95)
+    decision = Decision("undecided", estimate, 0.05)
+    factor = times_the_budget(decision, TOLERANCE)
+    reach = (estimate.high - estimate.value) / math.sqrt(factor)
+    assert estimate.value + reach == pytest.approx(EDGE)

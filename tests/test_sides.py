@@ -1,0 +1,81 @@
+"""Real workers of two checkouts: which files they load, and what is said of a checkout that cannot."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.sides import SIDE, Side, SidePool, check_files, declared
+from mtl_core.errors import UserError
+from tests.revisions import ROOT, files_at, write_gate
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Side, Side]:
+    made = []
+    for name in ("base", "head"):
+        root = tmp_path / name
+        root.mkdir()
+        files_at(root)
+        write_gate(root, {"spin": {"spin_s": 0.001}})
+        made.append(Side(name, root, sys.executable))
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("safe_path", ["", "1"])
+def test_each_side_loads_its_own_files_whatever_is_installed(
+    two: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, safe_path: str
+) -> None:
+    """This checkout is installed in the environment and on PYTHONPATH, and loses to both."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONSAFEPATH", safe_path)
+    pool = SidePool(two)
+    try:
+        for side in two:
+            (worker,) = pool.workers_for({SIDE: side.name}, 1)
+            files = worker.ask("gate")["files"]
+            assert Path(files["bench"]) == side.root / "bench" / "__init__.py"
+            assert Path(files["mtl_core"]) == side.root / "mtl_core" / "__init__.py"
+    finally:
+        pool.end()
+
+
+def test_files_from_elsewhere_are_refused(two: tuple[Side, Side]) -> None:
+    files = {"bench": str(two[0].root / "bench" / "__init__.py"), "mtl_core": str(ROOT / "mtl_core")}
+    with pytest.raises(UserError, match="base loaded mtl_core from"):
+        check_files(two[0], files)
+
+
+def test_a_side_declares_its_own_benchmarks(two: tuple[Side, Side]) -> None:
+    write_gate(two[1].root, {"spin": {"spin_s": 0.002}, "more": {}})
+    base, head = map(declared, two)
+    assert base.benchmarks["spin"].settings == {"spin_s": 0.001}
+    assert set(head.benchmarks) == {"spin", "more"}
+    assert head.benchmarks["spin"].settings == {"spin_s": 0.002}
+
+
+def test_a_base_without_the_protocol_is_too_old(two: tuple[Side, Side]) -> None:
+    worker = two[0].root / "bench" / "worker.py"
+    worker.write_text(worker.read_text().replace("def gate(", "def another("))
+    with pytest.raises(UserError, match="base is too old for regress"):
+        declared(two[0])
+
+
+def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
+    (two[0].root / "bench" / "worker.py").unlink()
+    with pytest.raises(UserError, match="base is too old for regress"):
+        declared(two[0])
+
+
+def test_another_protocol_is_refused(two: tuple[Side, Side]) -> None:
+    write_gate(two[0].root, {"spin": {}}, protocol=99)
+    with pytest.raises(UserError, match="base speaks protocol 99"):
+        declared(two[0])
+
+
+def test_a_broken_checkout_is_not_called_old(two: tuple[Side, Side]) -> None:
+    (two[1].root / "bench" / "gate.py").write_text("raise ValueError('broken on purpose')")
+    with pytest.raises(UserError, match=r"head could not be started.*broken on purpose"):
+        declared(two[1])
