@@ -209,17 +209,17 @@ def test_a_baseline_that_gained_does_not_make_its_variants_slower() -> None:
 
 
 def test_identical_machines_and_code_are_rarely_called_unlike() -> None:
-    """200 pairs of runs with 6 ratios each: an alarm in at most 5 % of the families."""
+    """100 pairs of runs with 6 ratios each: an alarm in at most 5 % of the families."""
     variants = ["imperative", *"abcdef"]
     alarms = 0
-    for number in range(200):
+    for number in range(100):
         pair = [
             run_of(dict.fromkeys(variants, 1e-3), seed=2 * number + side, noise=0.012, blocks=6)
             for side in (0, 1)
         ]
         words = {c.ratio_verdict for b in compare(pair).benchmarks for c in b.changes}
         alarms += bool(words & {"faster", "slower"})
-    assert alarms <= 200 * 0.05
+    assert alarms <= 100 * 0.05
 
 
 def test_other_settings_under_the_same_name_are_refused_by_their_name() -> None:
