@@ -84,6 +84,13 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def report(session: nox.Session) -> None:
+    """Make a page of a result: python -m bench report. Arguments go on, such as ``-- RUN.json --open``."""
+    install(session)
+    session.run("python", "-m", "bench", "report", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def work(session: nox.Session) -> None:
     """Count exactly what a step does: python -m bench work. Arguments go on, such as ``-- --check``."""
     install_with_mxnet(session)

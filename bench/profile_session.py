@@ -57,7 +57,7 @@ def wrapped(case: Case, way: str, **more: str) -> Case:
     )
 
 
-def regimes(case: Case, warm_up: bool) -> Group:
+def regimes(case: Case, warm_ups: int) -> Group:
     """With and without MXNet's profiler, compared as variants of any question are."""
     question = Question(
         name=case.question,
@@ -67,15 +67,15 @@ def regimes(case: Case, warm_up: bool) -> Group:
         baseline=PLAIN,
         answer=lambda results: [],
         rounds=ROUNDS,
-        warm_up=warm_up,
+        warm_ups=warm_ups,
     )
     cases = {way: wrapped(case, way) for way in (PLAIN, PROFILED)}
     return Group(question=question, part=case.part, baseline=PLAIN, cases=cases)
 
 
-def measure_regimes(case: Case, warm_up: bool, show: Callable[[str], None]) -> list[Block]:
+def measure_regimes(case: Case, warm_ups: int, show: Callable[[str], None]) -> list[Block]:
     """Some set-ups of both. Raises :class:`WorkerFailedError` when one of them cannot be measured."""
-    group = regimes(case, warm_up)
+    group = regimes(case, warm_ups)
     harness = Harness(seed=0)
     try:
         blocks = []
@@ -352,7 +352,7 @@ def profile(
     *,
     seconds: int,
     rate_hz: int,
-    warm_up: bool = True,
+    warm_ups: int = True,
     show: Callable[[str], None] = lambda doing: None,
 ) -> Profile:
     """Profile a case; the files go into the folder, which is there.
@@ -385,6 +385,6 @@ def profile(
         phases=watched.phases,
         files={**watched.files, "timeline": [drawn]},
         notes=[],
-        warnings=watched.warnings + warnings_about(machine, before, counters()),
+        warnings=watched.warnings + warnings_about(machine, weather_between(before, counters())),
     )
     return msgspec.structs.replace(whole, notes=notes(whole))

@@ -98,7 +98,7 @@ def profile(
     target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
     with made(target) as folder, telling() as show:
         found = profile_session.profile(
-            case, folder, seconds=seconds, rate_hz=rate, warm_up=group.question.warm_up, show=show
+            case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.question.warm_ups, show=show
         )
         write_profile(found, folder)
     _report(target)
