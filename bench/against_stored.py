@@ -172,7 +172,7 @@ def _one(
     )
     base, days = levels(given, benchmark), levels(around, benchmark)
     if not base:
-        return untold
+        return msgspec.structs.replace(untold, notes=["no stored run given measured the same work"])
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start

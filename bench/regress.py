@@ -65,6 +65,7 @@ def question_of(benchmark: Benchmark) -> Question:
         baseline=BASE,
         answer=lambda results: [],
         rounds=benchmark.rounds,
+        warm_ups=benchmark.warm_ups,
         control=False,
     )
 

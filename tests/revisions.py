@@ -27,6 +27,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Setting] = {{}}
     rounds: int = 2
     set_ups: int = 1
+    warm_ups: int = 2
 
 GATE = (
 {benchmarks}
