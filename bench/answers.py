@@ -31,7 +31,10 @@ def _facts(set_ups: list[SetUp]) -> dict[str, float]:
 
 def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]]]:
     """Round by round: time relative to the set-up's first round, and the medians of its facts."""
-    levels = np.array([[np.log(r.iteration_s / s.rounds[0].iteration_s) for r in s.rounds] for s in set_ups])
+    shortest = min(len(s.rounds) for s in set_ups)
+    levels = np.array(
+        [[np.log(r.iteration_s / s.rounds[0].iteration_s) for r in s.rounds[:shortest]] for s in set_ups]
+    )
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [
         {name: float(np.median([s.rounds[number].facts[name] for s in set_ups])) for name in names}

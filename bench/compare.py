@@ -37,6 +37,8 @@ from mtl_core.config import HEADS, NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
 
+Key = tuple[str, str]  # group, variant
+Place = tuple[str, Key]  # label of a run, and the benchmark or question
 DRIFT = 0.05  # what a machine's speed is taken to differ by from one hour to another, at least
 CEILINGS = ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s")
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
@@ -108,7 +110,7 @@ def _cautions(run: Run) -> list[str]:
 # What is compared with what
 
 
-def _keys(run: Run) -> list[tuple[str, str]]:
+def _keys(run: Run) -> list[Key]:
     """(group, variant) of every benchmark of a run."""
     return [(group, variant) for group, known in run.measured.items() for variant in known]
 
@@ -118,7 +120,7 @@ def _name(group: str, variant: str) -> str:
 
 
 def _check_alike(runs: Sequence[Run]) -> None:
-    first: dict[tuple[str, str], tuple[Run, Measured]] = {}
+    first: dict[Key, tuple[Run, Measured]] = {}
     for run in runs:
         for group, variant in _keys(run):
             here = run.measured[group][variant]
@@ -213,12 +215,12 @@ def _ceiling_ratios(first: Ceilings | None, other: Ceilings | None) -> dict[str,
 
 
 def _benchmarks(
-    names: list[tuple[str, str]], runs: dict[str, Run], pairs: list[Pair], tolerance: float
+    names: list[Key], runs: dict[str, Run], pairs: list[Pair], tolerance: float
 ) -> list[Benchmark]:
-    changes: dict[tuple[str, str], list[Change]] = {key: [] for key in names}
+    changes: dict[Key, list[Change]] = {key: [] for key in names}
     first = next(iter(runs.values()))
-    ratios: dict[tuple[str, tuple[str, str]], Mean] = {}
-    times: dict[tuple[str, tuple[str, str]], Mean] = {}
+    ratios: dict[Place, Mean] = {}
+    times: dict[Place, Mean] = {}
     for pair in pairs:
         for key in names:
             _add(times, (pair.label, key), _log_time(first, key), _log_time(runs[pair.label], key))
@@ -241,8 +243,8 @@ def _benchmarks(
 
 
 def _add(
-    found: dict[tuple[str, tuple[str, str]], Mean],
-    key: tuple[str, tuple[str, str]],
+    found: dict[Place, Mean],
+    key: Place,
     first: Mean | None,
     other: Mean | None,
 ) -> None:
@@ -252,11 +254,11 @@ def _add(
 
 
 def _judged(
-    changes: dict[tuple[str, tuple[str, str]], Mean], pairs: list[Pair], band: Callable[[Pair], float]
-) -> dict[tuple[str, tuple[str, str]], Judgement]:
+    changes: dict[Place, Mean], pairs: list[Pair], band: Callable[[Pair], float]
+) -> dict[Place, Judgement]:
     """A verdict on every change, one error rate for all of them whatever their bands."""
     by_label = {pair.label: pair for pair in pairs}
-    names = {f"{lab} {group}/{variant}": (lab, (group, variant)) for lab, (group, variant) in changes}
+    names = {str(number): key for number, key in enumerate(changes)}  # a file's names may run together
     decided = verdicts(
         {name: changes[key] for name, key in names.items()},
         {name: band(by_label[lab]) for name, (lab, _) in names.items()},
@@ -270,8 +272,8 @@ def _word(verdict: Verdict, alike: bool) -> Judgement:
 
 
 def _with_drift(
-    judged: dict[tuple[str, tuple[str, str]], Judgement], pairs: list[Pair], tolerance: float
-) -> dict[tuple[str, tuple[str, str]], Judgement]:
+    judged: dict[Place, Judgement], pairs: list[Pair], tolerance: float
+) -> dict[Place, Judgement]:
     """Times inside a band that drift has widened are undecided: nobody knows what the drift hides."""
     drifting = {pair.label for pair in pairs if pair.time_band > tolerance}
     return {
@@ -279,17 +281,17 @@ def _with_drift(
     }
 
 
-def _log_time(run: Run, key: tuple[str, str]) -> Mean | None:
+def _log_time(run: Run, key: Key) -> Mean | None:
     known = run.measured.get(key[0], {}).get(key[1])
     return mean_of(np.log(known.times_s)) if known else None
 
 
-def _log_ratio(run: Run, key: tuple[str, str]) -> Mean | None:
+def _log_ratio(run: Run, key: Key) -> Mean | None:
     effects = _effects(run, key)
     return None if effects is None else mean_of(effects)
 
 
-def _effects(run: Run, key: tuple[str, str]) -> Floats | None:
+def _effects(run: Run, key: Key) -> Floats | None:
     """The log ratios of the set-ups against the baseline; None where there are none."""
     group, variant = key
     known = run.measured.get(group, {}).get(variant)
@@ -298,7 +300,7 @@ def _effects(run: Run, key: tuple[str, str]) -> Floats | None:
     return log_effects(run.blocks[group], variant, known.effect.baseline.removeprefix(group + "/"))
 
 
-def _benchmark(key: tuple[str, str], runs: dict[str, Run], changes: list[Change]) -> Benchmark:
+def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchmark:
     group, variant = key
     known = {lab: run.measured[group][variant] for lab, run in runs.items() if key in _keys(run)}
     any_one = next(iter(known.values()))
@@ -363,7 +365,7 @@ def _means(runs: dict[str, Run], pairs: list[Pair], tolerance: float) -> list[Qu
     shared = _shared(list(runs.values()))
     means = {q: {lab: _question_mean(run, keys) for lab, run in runs.items()} for q, keys in shared.items()}
     first = next(iter(runs))
-    changes: dict[tuple[str, tuple[str, str]], Mean] = {}
+    changes: dict[Place, Mean] = {}
     for question, known in means.items():
         for pair in pairs:
             _add(changes, (pair.label, (question, "")), known[first], known[pair.label])
@@ -380,9 +382,9 @@ def _means(runs: dict[str, Run], pairs: list[Pair], tolerance: float) -> list[Qu
     ]
 
 
-def _shared(runs: list[Run]) -> dict[str, list[tuple[str, str]]]:
+def _shared(runs: list[Run]) -> dict[str, list[Key]]:
     """By question: the benchmarks that have a ratio in every run; the control is none."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[Key]] = {}
     for group, variant in _keys(runs[0]):
         if variant != CONTROL and all(_effects(run, (group, variant)) is not None for run in runs):
             question = runs[0].measured[group][variant].case.question
@@ -390,7 +392,7 @@ def _shared(runs: list[Run]) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _question_mean(run: Run, keys: list[tuple[str, str]]) -> Mean | None:
+def _question_mean(run: Run, keys: list[Key]) -> Mean | None:
     """Mean log ratio: over the variants within each block, which share its baseline, then over the groups."""
     by_group: dict[str, list[str]] = {}
     for group, variant in keys:

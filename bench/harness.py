@@ -13,6 +13,9 @@ from bench.questions import Group
 from bench.records import Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.020  # the least work in a round
+LEAD_IN = (
+    0.25  # of a round's iterations, untimed before it: they bring back what others drove from the caches
+)
 COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteration count
 STEADY_WITHIN = 0.05  # two warm-up rounds this alike are steady
 
@@ -120,12 +123,12 @@ class Harness:
     def close(self) -> None:
         self.pool.end()
 
-    def measure(self, group: Group) -> Block:
-        """One block: one observation of each ratio of the group."""
+    def measure(self, group: Group, rounds: int | None = None) -> Block:
+        """One block, one observation of each ratio; ``rounds`` stand in for the question's own."""
         start = self.clock()
         running, counts = self.ready(group)
         self.observe(group.name)
-        for _ in range(group.question.rounds):
+        for _ in range(rounds or group.question.rounds):
             self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 

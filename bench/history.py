@@ -63,9 +63,7 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
             told = [_value(run, key, newest[key], ask) for run in runs]
             if key[1] != CONTROL and not all(math.isnan(value) for value in told):
                 values[key, measure] = np.array(told)
-    names = {
-        f"{group}/{variant} {measure}": (key, measure) for key, measure in values for group, variant in [key]
-    }
+    names = {str(number): told for number, told in enumerate(values)}  # a file's names may run together
     changes = level_changes({name: np.log(values[key]) for name, key in names.items()}, alpha)
     return MachineHistory(
         machine=name,
@@ -80,7 +78,7 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
             )
             for told, (key, measure) in names.items()
         ],
-        tested=sum(np.count_nonzero(~np.isnan(v)) >= LEAST_RUNS for v in values.values()),
+        tested=sum(int(np.count_nonzero(~np.isnan(v))) >= LEAST_RUNS for v in values.values()),
         least_runs=LEAST_RUNS,
         alpha=alpha,
     )

@@ -10,9 +10,10 @@ import numpy as np
 
 from bench.questions import Group
 from bench.records import Block, Failure
-from bench.stats import log_effects, t_interval
+from bench.stats import best_rounds, levels, log_effects, t_interval
 
 RENEW_AT = (1 / 3, 2 / 3)  # of the budget spent: the processes are started anew, an invocation each
+MOST_ROUNDS = 4  # times the question's own, when rounds are noisy and set-ups alike
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
 
@@ -37,13 +38,26 @@ def uncertainty(group: Group, blocks: list[Block]) -> float:
     return max(widths, default=0.0) / group.target
 
 
+def rounds_for(group: Group, blocks: list[Block]) -> int:
+    """Rounds of the next set-up: the question's own at first, then what the variances seen so far ask for.
+
+    Where the course of time is what is measured, the count is the question's and stays.
+    """
+    declared = group.question.rounds
+    if not group.question.warm_ups:
+        return declared
+    found = [levels(blocks, variant, group.baseline) for variant in group.cases if variant != group.baseline]
+    wanted = [best_rounds(f, declared, MOST_ROUNDS * declared) for f in found if f is not None]
+    return int(np.median(wanted)) if wanted else declared
+
+
 @dataclass
 class Schedule:
     """Chooses what to measure next; knows nothing of how it is measured."""
 
     groups: list[Group]
     budget_s: float
-    measure: Callable[[Group], Block]
+    measure: Callable[[Group, int], Block]
     next_invocation: Callable[[], None]
     failures: dict[str, Failure]
     finished: Callable[[Block], None] = lambda block: None  # called with each block as it ends
@@ -80,7 +94,7 @@ class Schedule:
             self.next_invocation()
         blocks = self.blocks[group.name]
         self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
-        block = self.measure(group)
+        block = self.measure(group, rounds_for(group, blocks))
         blocks.append(block)
         self.finished(block)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.answers import answer, measured
-from bench.harness import Harness
+from bench.harness import LEAD_IN, Harness
 from bench.machine import (
     collect,
     counters,
@@ -70,7 +70,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.memory = PeakMemory()
-        self.harness = Harness(self.seed, observe=self.memory)
+        self.harness = Harness(self.seed, observe=self.memory, lead_in=LEAD_IN)
 
     def settings(self, groups: list[Group]) -> dict[str, str]:
         """What a resumed run must have in common with the interrupted one."""

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,43 @@ def log_times(blocks: list[Block], variant: str) -> Floats:
     """One log(seconds an iteration) a block: the median over the rounds."""
     set_ups = [block.set_ups[variant] for block in blocks if variant in block.set_ups]
     return np.array([np.log(np.median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
+
+
+class Levels(NamedTuple):
+    """Where the variance of log ratios arises, and what an observation costs there."""
+
+    within: float  # variance from round to round of one set-up
+    between: float  # variance from set-up to set-up, that of the rounds taken away
+    round_s: float  # a round of every variant
+    set_up_s: float  # everything else of a block
+
+
+def levels(blocks: list[Block], variant: str, baseline: str) -> Levels | None:
+    """A one-way analysis of variance of a pair's log ratios; None without two blocks of two rounds."""
+    both = [b for b in blocks if variant in b.set_ups and baseline in b.set_ups]
+    pairs = [(b.set_ups[variant].rounds, b.set_ups[baseline].rounds) for b in both]
+    ratios = [np.log([x.iteration_s / y.iteration_s for x, y in zip(*p, strict=True)]) for p in pairs]
+    ratios = [values for values in ratios if len(values) > 1]
+    if len(ratios) < 2:
+        return None
+    within = float(np.mean([np.var(values, ddof=1) for values in ratios]))
+    of_means = float(np.var([np.mean(values) for values in ratios], ddof=1))
+    between = max(0.0, of_means - within * float(np.mean([1.0 / len(values) for values in ratios])))
+    timed = [sum(r.seconds for s in b.set_ups.values() for r in s.rounds) for b in both]
+    counts = [len(next(iter(b.set_ups.values())).rounds) for b in both]
+    beside = [b.seconds - seconds for b, seconds in zip(both, timed, strict=True)]
+    return Levels(within, between, float(np.sum(timed) / np.sum(counts)), float(np.median(beside)))
+
+
+def best_rounds(found: Levels, fewest: int, most: int) -> int:
+    """How many rounds a set-up make an interval shrink the fastest for its cost.
+
+    Kalibera & Jones' optimum: the root of the ratio of costs times the ratio of variances.
+    """
+    if found.between <= 0.0 or found.round_s <= 0.0:
+        return most if found.within > 0.0 else fewest
+    best = math.sqrt(max(found.set_up_s, 0.0) / found.round_s * found.within / found.between)
+    return int(min(most, max(fewest, round(best))))
 
 
 def first_call_differences(blocks: list[Block], variant: str, baseline: str) -> Floats:

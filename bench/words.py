@@ -88,9 +88,14 @@ def level_change(known: Measured, tolerance: float = 0.05) -> str:
     late = [number for number, level in enumerate(known.course) if level.low <= 1.0 + tolerance]
     start = (late[-1] if late else 0) + 1
     if start >= len(known.course):
-        last = known.course[-1]
-        steady = "at" if last.high < 1.0 + tolerance else "undecided:"
-        return f"the last epoch runs {steady} {interval(inverse(last))} its first speed; {beside}."
+        last, count = known.course[-1], len(known.course)
+        level = interval(inverse(last))
+        if last.high < 1.0 + tolerance:
+            return f"the last of {count} epochs runs at {level} the speed of the first, no slower; {beside}."
+        return (
+            f"it is undecided whether the last of {count} epochs is slower than the first: "
+            f"it runs at {level} its speed; {beside}."
+        )
     level = interval(inverse(known.course[-1]))
     return f"from epoch {start + 1} on training runs at {level} its first speed; {beside}."
 
@@ -210,6 +215,8 @@ def _belief(unsplit: Ratio) -> str:
 
 
 def _scaled(estimate: Estimate, scale: float) -> str:
-    """A number in another unit with three digits and its interval."""
-    value, low, high = (f"{x * scale:.3g}" for x in (estimate.value, estimate.low, estimate.high))
+    """A number in another unit with at least three digits and its interval."""
+    size = max(abs(x) * scale for x in (estimate.value, estimate.low, estimate.high) if math.isfinite(x))
+    places = max(0, 2 - math.floor(math.log10(size))) if size else 0
+    value, low, high = (f"{x * scale:,.{places}f}" for x in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high})" if estimate.n > 1 else value

@@ -21,6 +21,7 @@ from bench.records import Run
 from mtl_core.errors import UserError
 from reports import csv as comma
 from reports import history as told
+from reports import json as as_json
 from tests.test_compare import MACHINE, run_of
 
 OLD = Path(__file__).parent / "old_runs"
@@ -127,6 +128,13 @@ def test_csv_gives_every_value_with_its_level() -> None:
     rows = list(csv.DictReader(comma.history(history(runs_with(STEPPED))).splitlines()))
     static = [r for r in rows if (r["benchmark"], r["measure"]) == ("hybridize/step/static", "throughput")]
     assert [row["level"] for row in static] == ["0"] * 7 + ["1"] * 5
+
+
+def test_json_has_all_of_it() -> None:
+    document = json.loads(as_json.text(history(runs_with(STEPPED)), schema=1))
+    machine = document["machines"][0]
+    assert (document["schema"], machine["tested"], len(machine["runs"])) == (1, 3, 12)
+    assert [len(s["changes"]) for s in machine["series"] if s["benchmark"].endswith("static")] == [1, 1]
 
 
 @pytest.mark.parametrize("scheme", ["memory", "file", "folder"])

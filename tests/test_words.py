@@ -1,0 +1,142 @@
+"""The sentences: what they claim, and what they leave undecided."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.records import Case, Estimate, Measured, Ratio
+from bench.words import (
+    as_fast,
+    level_change,
+    line,
+    line_in_words,
+    parts_of_epoch,
+    price,
+    reaching,
+    reaching_in_words,
+)
+
+
+def estimate(value: float, reach: float = 0.0, n: int = 4) -> Estimate:
+    return Estimate(value=value, low=value - reach, high=value + reach, confidence=0.95, n=n)
+
+
+def known(
+    iteration_s: float,
+    *,
+    images: int = 128,
+    effect: Estimate | None = None,
+    extra_s: Estimate | None = None,
+    course: list[Estimate] | None = None,
+    facts: list[dict[str, float]] | None = None,
+    times_s: list[float] | None = None,
+) -> Measured:
+    ratio = effect and Ratio(
+        case="q/p/v", baseline="q/p/b", estimate=effect, verdict="undecided", detectable=0.05
+    )
+    return Measured(
+        case=Case(question="q", part="p", variant="v", workload="m:W", settings={}),
+        images=images,
+        iteration_s=estimate(iteration_s),
+        images_per_s=estimate(images / iteration_s),
+        first_call_s=estimate(0.03),
+        facts={},
+        effect=ratio,
+        extra_first_call_s=extra_s,
+        course=course or [],
+        times_s=times_s or [iteration_s],
+        course_facts=facts or [],
+    )
+
+
+def test_undecided_tells_what_could_have_been_seen() -> None:
+    said = as_fast("Hybridizing makes the step", known(1e-3, effect=estimate(0.98, 0.05)))
+    assert "undecided, this run could tell 5.0% or more" in said
+
+
+def test_a_price_is_paid_after_as_many_steps_as_it_saves() -> None:
+    plain, graph = known(1e-3), known(0.9e-3, effect=estimate(0.9, 0.05), extra_s=estimate(9.55e-3, 2e-3))
+    assert "paid after 96 steps (51 to 232)" in price("Tracing", plain, graph)
+
+
+@pytest.mark.parametrize(
+    ("effect", "extra_s", "said"),
+    [
+        (estimate(0.9, 0.05), estimate(0.001, 0.002), "no price was found"),
+        (estimate(1.1, 0.05), estimate(0.01, 0.002), "not paid back here"),
+        (estimate(0.98, 0.05), estimate(0.01, 0.002), "to never)"),
+    ],
+)
+def test_a_price_that_is_not_paid_is_not_claimed_to_be(
+    effect: Estimate, extra_s: Estimate, said: str
+) -> None:
+    assert said in price("Tracing", known(1e-3), known(1e-3, effect=effect, extra_s=extra_s))
+
+
+def training(*levels: Estimate) -> Measured:
+    return known(1.0, course=[estimate(1.0), *levels], facts=[{"denormal_share": 0.08}] * (len(levels) + 1))
+
+
+def test_a_training_that_slows_down_is_told_from_the_epoch_on_where_it_does() -> None:
+    said = level_change(training(estimate(1.01, 0.02), estimate(1.6, 0.1), estimate(1.7, 0.1)))
+    assert said.startswith("from epoch 3 on training runs at 0.59x (0.56 to 0.62)")
+    assert "8.0%" in said
+
+
+def test_a_training_that_keeps_its_speed_is_not_said_to_slow_down() -> None:
+    assert "no slower" in level_change(training(estimate(1.6, 0.1), estimate(1.01, 0.02)))
+
+
+def test_a_training_too_noisy_to_tell_is_undecided() -> None:
+    assert "undecided whether the last of 3 epochs" in level_change(
+        training(estimate(1.1, 0.3), estimate(1.1, 0.3))
+    )
+
+
+def test_one_training_claims_nothing() -> None:
+    once = training(estimate(2.0, math.inf, n=1))
+    assert "nothing is claimed" in level_change(once)
+
+
+def sizes() -> list[Measured]:
+    """Steps of 700 us and 3 us an image, twice."""
+    return [
+        known(700e-6 + 3e-6 * n, images=n, times_s=[700e-6 + 3e-6 * n, 700e-6 + 3e-6 * n])
+        for n in (1, 32, 256, 2048)
+    ]
+
+
+def test_the_line_through_the_sizes_is_found_and_said_in_microseconds() -> None:
+    fixed, each, departure = line(sizes())
+    assert (fixed.value, each.value) == pytest.approx((700e-6, 3e-6))
+    assert departure < 1e-9
+    assert line_in_words(fixed, each, departure).startswith("A step costs 700 (700 to 700) us and 3.00")
+
+
+def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
+    rates = {m.images: m.images / m.iteration_s.value for m in sizes()}
+    expected = min(n for n, rate in rates.items() if rate >= 0.5 * max(rates.values()))
+    assert reaching(sizes(), 0.5).value == expected
+    assert reaching_in_words(reaching(sizes(), 0.5)) == str(expected)
+
+
+@pytest.mark.parametrize(
+    ("unsplit", "said"),
+    [
+        (estimate(0.99, 0.02), "the parts can be believed"),
+        (estimate(0.7, 0.05), "costs too much"),
+        (estimate(1.0, 0.5), "undecided"),
+        (Estimate(value=1.0, low=0.0, high=math.inf, confidence=0.95, n=1), "undecided"),
+    ],
+)
+def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
+    unsplit: Estimate, said: str
+) -> None:
+    facts = [{"waiting_s": 3.0, "computing_s": 1.0, "synchronising_s": 0.0}]
+    told = parts_of_epoch({"tutorial": known(4.0, facts=facts), "unsplit": known(4.0, effect=unsplit)})
+    assert (
+        told[0] == "The tutorial's epoch: waiting 75%, computing 25%, synchronising 0%; the loader limits it."
+    )
+    assert said in told[1]
