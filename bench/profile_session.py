@@ -20,7 +20,7 @@ import psutil
 
 from bench import profiler, timeline
 from bench.harness import Harness
-from bench.machine import collect, counters, warnings_about
+from bench.machine import collect, counters, warnings_about, weather_between
 from bench.memory import MemoryWatch, family
 from bench.places import Recording, places, read_speedscope, working
 from bench.pool import WorkerFailedError, WorkerProcess
@@ -361,7 +361,7 @@ def profile(
     """
     machine, before = collect(), counters()
     try:
-        blocks = measure_regimes(case, warm_up, show)
+        blocks = measure_regimes(case, warm_ups, show)
         watched = Watcher(case, folder, seconds, rate_hz, show).watch()
         show("timeline")
         drawn = write_timeline(case, folder)
