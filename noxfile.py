@@ -105,6 +105,13 @@ def regress(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def profile(session: nox.Session) -> None:
+    """Say where a benchmark's time goes: python -m bench profile. Arguments go on, such as its name."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "profile", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def train(session: nox.Session) -> None:
     """Train the network on MNIST: python -m mtl_core train. Arguments go on, such as ``-- --epochs 1``."""
     command(session, "train", package="mtl_core")

@@ -17,10 +17,10 @@ import msgspec
 import numpy as np
 
 from bench.gate import Benchmark
-from bench.harness import Harness
+from bench.harness import LEAD_IN, Harness
 from bench.machine import collect
 from bench.records import Block, Estimate, Machine, Measured, Run
-from bench.regress import HEAD, LEAD_IN, Settings, chosen, group_of
+from bench.regress import HEAD, Settings, chosen, group_of
 from bench.regressions import Comparison, Regression
 from bench.runs import read_run
 from bench.sides import Side, SidePool, declared
@@ -132,7 +132,9 @@ def measure(
 ) -> tuple[list[float], list[Block], str | None]:
     """One log time an invocation of the head alone, within the budget."""
     group = group_of(benchmark.name, (side,))
-    harness, blocks, logs = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN), [], []  # type: ignore[var-annotated]
+    harness = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
+    blocks: list[Block] = []
+    logs: list[float] = []
     start = harness.clock()
     try:
         while not harness.failures:
@@ -172,7 +174,7 @@ def _one(
     )
     base, days = levels(given, benchmark), levels(around, benchmark)
     if not base:
-        return untold
+        return msgspec.structs.replace(untold, notes=["no stored run given measured the same work"])
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start

@@ -20,9 +20,9 @@ import msgspec
 import numpy as np
 
 from bench.gate import GATE, Benchmark
-from bench.harness import Harness, SettingUp, timed_round
+from bench.harness import LEAD_IN, Harness, SettingUp, timed_round
 from bench.questions import Group
-from bench.regress import BASE, HEAD, LEAD_IN, group_of
+from bench.regress import BASE, HEAD, group_of
 from bench.replay import Unit
 from bench.sides import Side, SidePool
 from mtl_core.errors import UserError

@@ -14,7 +14,7 @@ import numpy as np
 from bench.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
 from bench.environments import PROJECT, python_for
 from bench.gate import Benchmark
-from bench.harness import Harness
+from bench.harness import LEAD_IN, Harness
 from bench.pool import WorkerFailedError
 from bench.questions import Group, Question
 from bench.records import Block, Case
@@ -27,9 +27,6 @@ from bench.verdict import ALPHA
 from mtl_core.errors import UserError
 
 BASE, HEAD = "base", "head"
-# Of a round, untimed before it. A round after the other side's is slower than one after its own side's, since
-# the caches hold the other's data: by 5 % of 20 ms on the reference machine, by 0.4 % after four iterations.
-LEAD_IN = 0.25
 
 
 @dataclass
@@ -65,6 +62,7 @@ def question_of(benchmark: Benchmark) -> Question:
         baseline=BASE,
         answer=lambda results: [],
         rounds=benchmark.rounds,
+        warm_ups=benchmark.warm_ups,
         control=False,
     )
 

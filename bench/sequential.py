@@ -31,6 +31,7 @@ from bench.verdict import judge
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
 GROWTH = 1.5  # of the number of units from look to look
 POWER = 1.5  # of the share of the budget: between early decisions (1) and late ones (3, O'Brien & Fleming)
+MOST_TIMES = 100  # a budget so many times larger is no advice
 
 
 class Look(NamedTuple):
@@ -117,12 +118,16 @@ def seen(decision: Decision, tolerance: float, power: float = 0.8) -> float:
 
 
 def times_the_budget(decision: Decision, tolerance: float) -> float:
-    """How many times as many units would decide, were the estimate right; endless on the edge itself."""
-    if decision.estimate.n < 2:
+    """How many times as many units would decide, were the estimate right; endless beyond a hundred times."""
+    n, level = decision.estimate.n, decision.level
+    if n < 2:
         return math.inf
     reach = decision.estimate.high - decision.estimate.value
+    spread = reach / float(stats.t.ppf(1.0 - level / 2, n - 1)) * math.sqrt(n)
     distance = abs(abs(decision.estimate.value) - math.log1p(tolerance))  # to the nearer edge
-    return float((reach / distance) ** 2) if distance > 0 else math.inf
+    counts = np.arange(n, MOST_TIMES * n + 1)
+    enough = stats.t.ppf(1.0 - level / 2, counts - 1) * spread / np.sqrt(counts) < distance
+    return float(counts[enough][0]) / n if enough.any() else math.inf
 
 
 def relative_spread(values: Floats) -> float:

@@ -18,7 +18,6 @@ from reports.tables import Cell, Column, Table, laid_out
 
 SYMBOLS = {"slower": "🔴", "faster": "🟢", "same": "⚪", "undecided": "🟡"}
 MARKER = "<!-- mtl-bench regress -->"  # by which the comment is found again
-MOST_TIMES = 50.0  # a larger budget than so many times this one is no advice
 
 
 def with_interval(effect: Estimate) -> str:
@@ -56,10 +55,13 @@ def sentence(comparison: Comparison) -> str:
 def undecided(comparison: Comparison) -> str:
     """The smallest effect this could have seen, and what it would take to decide."""
     c = comparison
-    if c.effect is None or c.effect.n < 2 or c.detectable is None or not math.isfinite(c.detectable):
+    if c.effect is None or c.effect.n < 2 or c.detectable is None:
         return "Too few invocations for an interval; a larger --budget gives one."
-    could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
-    if c.times_the_budget is None or c.times_the_budget > MOST_TIMES:
+    if c.detectable > 1.0:
+        could = "It could not have told even a slow-down to twice the time from the tolerance"
+    else:
+        could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
+    if c.times_the_budget is None:
         return f"{could}; so near the edge of it, no reasonable budget would decide."
     return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
 

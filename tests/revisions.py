@@ -27,6 +27,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Setting] = {{}}
     rounds: int = 2
     set_ups: int = 1
+    warm_ups: int = 2
 
 GATE = (
 {benchmarks}
@@ -36,7 +37,28 @@ NO_MXNET = """
 from types import SimpleNamespace
 mx = SimpleNamespace(__version__="played")
 """
-SPIN = '    Benchmark(name="{name}", asks="a spin", workload="tests.faulty:Spin", settings={settings}),'
+# A workload whose time is played: it sets the clock by which its worker times it.
+PLAYED = """
+import sys
+from types import SimpleNamespace
+
+SPEED = {speed}
+
+class Played:
+    images = 1
+
+    def __init__(self, step_ns=1_000_000):
+        self.step_ns, self.now = step_ns, 0
+        sys.modules["__main__"].time = SimpleNamespace(perf_counter_ns=lambda: self.now)
+
+    def prepare(self): ...
+    def run(self, iterations): self.now += int(self.step_ns * SPEED) * iterations
+    def synchronise(self): ...
+    def round_facts(self): return {{}}
+    def facts(self): return {{}}
+    def close(self): ...
+"""
+SPIN = '    Benchmark(name="{name}", asks="a spin", workload="{workload}", settings={settings}),'
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -45,8 +67,21 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def write_gate(root: Path, benchmarks: dict[str, dict[str, object]], protocol: int = 1) -> None:
-    lines = "\n".join(SPIN.format(name=name, settings=settings) for name, settings in benchmarks.items())
+    """Benchmarks by name with their settings; one with a fault is faulty, the others are played."""
+    lines = "\n".join(
+        SPIN.format(
+            name=name,
+            settings=settings,
+            workload="tests.faulty:Spin" if "fault" in settings else "tests.played:Played",
+        )
+        for name, settings in benchmarks.items()
+    )
     (root / "bench" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
+
+
+def write_speed(root: Path, speed: float) -> None:
+    """How many times as long everything that is played takes."""
+    (root / "tests" / "played.py").write_text(PLAYED.format(speed=speed))
 
 
 def files_at(root: Path) -> None:
@@ -58,6 +93,7 @@ def files_at(root: Path) -> None:
     for name in ("__init__.py", "faulty.py"):
         shutil.copy(ROOT / "tests" / name, root / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", root)
+    write_speed(root, 1.0)
     (root / ".gitignore").write_text("__pycache__/\n")
     (root / "mtl_core" / "_mxnet.py").write_text(NO_MXNET)
 

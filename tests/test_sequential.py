@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from bench.sequential import (
     Decision,
@@ -167,8 +168,14 @@ def test_what_could_have_been_seen_shrinks_with_the_data() -> None:
 
 
 def test_the_budget_that_would_decide_follows_from_the_distance_to_the_edge() -> None:
-    estimate = t_interval(np.array([0.0, 0.02, 0.01, 0.01, 0.02, 0.0]), 0.95)
-    decision = Decision("undecided", estimate, 0.05)
-    factor = times_the_budget(decision, TOLERANCE)
-    reach = (estimate.high - estimate.value) / math.sqrt(factor)
-    assert estimate.value + reach == pytest.approx(EDGE)
+    """So many units of the same spread and mean reach just less far than the edge."""
+    values = np.array([0.0, 0.02, 0.01, 0.01, 0.02, 0.0])
+    decision = Decision("undecided", t_interval(values, 0.95), 0.05)
+    count = round(times_the_budget(decision, TOLERANCE) * len(values))
+    reaches = [stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n) for n in (count - 1, count)]
+    assert reaches[1] < EDGE - np.mean(values) <= reaches[0]
+
+
+def test_on_the_edge_itself_no_budget_decides() -> None:
+    decision = Decision("undecided", t_interval(EDGE + np.array([-0.01, 0.0, 0.01]), 0.95), 0.05)
+    assert times_the_budget(decision, TOLERANCE) == math.inf

@@ -19,7 +19,7 @@ def two(tmp_path: Path) -> tuple[Side, Side]:
         root = tmp_path / name
         root.mkdir()
         files_at(root)
-        write_gate(root, {"spin": {"spin_s": 0.001}})
+        write_gate(root, {"spin": {"step_ns": 1}})
         made.append(Side(name, root, sys.executable))
     return made[0], made[1]
 
@@ -49,11 +49,11 @@ def test_files_from_elsewhere_are_refused(two: tuple[Side, Side]) -> None:
 
 
 def test_a_side_declares_its_own_benchmarks(two: tuple[Side, Side]) -> None:
-    write_gate(two[1].root, {"spin": {"spin_s": 0.002}, "more": {}})
+    write_gate(two[1].root, {"spin": {"step_ns": 2}, "more": {}})
     base, head = map(declared, two)
-    assert base.benchmarks["spin"].settings == {"spin_s": 0.001}
+    assert base.benchmarks["spin"].settings == {"step_ns": 1}
     assert set(head.benchmarks) == {"spin", "more"}
-    assert head.benchmarks["spin"].settings == {"spin_s": 0.002}
+    assert head.benchmarks["spin"].settings == {"step_ns": 2}
 
 
 def test_a_base_without_the_protocol_is_too_old(two: tuple[Side, Side]) -> None:

@@ -17,10 +17,10 @@ class FirstCall:
     same for every network.
     """
 
-    def __init__(self, *, mode: Mode = "hybridized", batch_size: int = 128) -> None:
+    def __init__(self, *, mode: Mode = "hybridized", batch_size: int = 128, data: str = "synthetic") -> None:
         self.images = batch_size
         self.config = StepConfig(mode=mode)
-        self.batches = cycle(batches_for(HEADS, batch_size, mx.cpu()))
+        self.batches = cycle(batches_for(HEADS, batch_size, mx.cpu(), data))
 
     def prepare(self) -> None:
         """Every network is new already."""
