@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -66,7 +67,7 @@ def page(model: Page) -> str:
             anchors={section["title"]: section["anchor"] for section in reversed(sections)},
             decided=laid_out(model.decided) if model.decided else None,
             verdicts=SIGNS,
-            policy=_policy(library, script),
+            policy=_policy(library, script, *_scripts_of(model)),
             style=_web("page.css"),
             script=script,
             plots=_in_script(numbered),
@@ -88,7 +89,7 @@ def _section(number: int, section: Section, numbered: dict[str, Figure]) -> dict
         "title": section.title,
         "sentences": section.sentences,
         "warnings": section.warnings,
-        "figure": section.figure,
+        "flame_graph": _as_address(section.flame_graph),
         "plots": plots(section.charts),
         "tables": [laid_out(table) for table in section.tables],
         "folds": [
@@ -147,11 +148,30 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html")
 
 
+# How py-spy's SVG holds its script, and calls it.
+SVG_SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+SVG_START = re.compile(r'<svg[^>]*\sonload="([^"]*)"')
+
+
+def _scripts_of(model: Page) -> list[str]:
+    """The scripts of the flame graphs, whose digests the policy has to name for them to run."""
+    drawn = [section.flame_graph for section in model.sections]
+    found = [told for svg in drawn for part in (SVG_SCRIPT, SVG_START) for told in part.findall(svg)]
+    return [CDATA.sub("", told) for told in found]
+
+
+def _as_address(svg: str) -> str:
+    """The SVG as an address that asks nothing of the network; empty without one."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}" if svg else ""
+
+
 def _policy(*scripts: str) -> str:
-    """Nothing is fetched; of scripts only these run."""
+    """Nothing is fetched; of scripts, those that an SVG starts itself with included, only these run."""
     digests = " ".join(_digest(script) for script in scripts)
     return (
-        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src 'unsafe-hashes' {digests}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; frame-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

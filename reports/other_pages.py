@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bench.compared import Comparison, History, LevelChange, MachineHistory, Series
+from bench.profiles import Profile
 from bench.records import Estimate
 from bench.regressions import Regression
 from bench.verdict import TOLERANCE
-from reports import comparison, history, regression
+from reports import comparison, history, profiles, regression
 from reports.charts import Axis, Chart, Interval, Intervals, Line, Lines, Mark, Point
 from reports.page import Answered, Page, Raw, Section
 from reports.tables import Table
@@ -28,23 +29,23 @@ def told_page(
     tables: Sequence[Table] = (),
     charts: Sequence[Chart] = (),
     warnings: Sequence[str] = (),
-    figure: str = "",
+    flame_graph: str = "",
     method: Sequence[str] = (),
     reproduce: Sequence[str] = (),
     raw: Raw | None = None,
 ) -> Page:
     """A page of these sentences, then the plots, then the tables under their own titles.
 
-    ``figure`` is markup of our own making that is shown as it is, such as a flame graph.
+    ``flame_graph`` is py-spy's SVG.
     """
-    first = Section(title, charts=tuple(charts), tables=tuple(tables), figure=figure)
+    first = Section(title, charts=tuple(charts), tables=tuple(tables), flame_graph=flame_graph)
     return Page(
         title=title,
         kind=kind,
         verdict=verdict,
         answers=(Answered(title, tuple(sentences), title),) if sentences else (),
         warnings=tuple(warnings),
-        sections=(first,) if charts or tables or figure else (),
+        sections=(first,) if charts or tables or flame_graph else (),
         method=tuple(method),
         reproduce=tuple(reproduce),
         raw=raw,
@@ -114,6 +115,49 @@ def regression_page(told: Regression) -> Page:
         warnings=regression.notes(told),
         method=[regression.method(told)],
     )
+
+
+def profile_section(told: Profile, flame_graph: str) -> Section:
+    """Where one benchmark's time goes: memory over time, the tables, the flame graph to zoom in."""
+    return Section(
+        f"Profile of {told.case.name}",
+        sentences=tuple(profiles.sentences(told)),
+        charts=_memory(told),
+        tables=tuple(profiles.tables(told)),
+        warnings=tuple(told.warnings),
+        flame_graph=flame_graph,
+    )
+
+
+def profile_page(told: Profile, flame_graph: str) -> Page:
+    """A profile by itself."""
+    section = profile_section(told, flame_graph)
+    return Page(
+        title=told.case.name,
+        kind="Profile",
+        verdict=told.sentence or "Where the time goes could not be sampled.",
+        facts=(("Measured", told.measured_at), ("Processor", told.machine.cpu)),
+        sections=(section,),
+        reproduce=(f"python -m bench profile {told.case.name}",),
+    )
+
+
+def with_profile(page: Page, told: Profile, flame_graph: str) -> Page:
+    """A run's page with a profile as one section more."""
+    return replace(page, sections=(*page.sections, profile_section(told, flame_graph)))
+
+
+def _memory(told: Profile) -> tuple[Lines, ...]:
+    if not told.memory:
+        return ()
+    shared = [Point(one.at_s, one.pss_bytes) for one in told.memory if one.pss_bytes is not None]
+    each = [Point(one.at_s, one.rss_bytes) for one in told.memory]
+    lines = (Line("PSS", tuple(shared), "line"), Line("RSS", tuple(each), "line"))
+    marks = tuple(Mark(phase.name, phase.at_s, "x") for phase in told.phases)
+    most = max(one.pss_bytes or one.rss_bytes for one in told.memory) / 2**20
+    said = f"Memory of the worker and its children over time; at most {most:,.0f} MiB."
+    drawn = tuple(line for line in lines if line.points)
+    return (Lines("Memory over time", said, Axis("time", "s"), Axis("memory", "bytes"), drawn, marks),)
 
 
 def history_page(told: History) -> Page:

@@ -16,7 +16,7 @@ from reports.text import harmless
 
 T = TypeVar("T")
 LONGEST_TEXT = 600  # characters of a sentence
-AS_IT_IS = ("figure",)  # fields of markup
+AS_IT_IS = ("flame_graph",)  # fields of markup
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Fold:
 class Section:
     """One question, one comparison, one benchmark: its plots, its tables, what to mind.
 
-    ``figure`` is markup of our own making (a flame graph, say) that is put into the page as it is:
-    never text of others.
+    ``flame_graph`` is a whole SVG with a script of its own, as py-spy writes it. It is shown in a frame
+    from which it reaches neither the page nor the network.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     warnings: tuple[str, ...] = ()
     folds: tuple[Fold, ...] = ()
-    figure: str = ""
+    flame_graph: str = ""
 
 
 @dataclass(frozen=True)

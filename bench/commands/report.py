@@ -16,9 +16,11 @@ from mtl_core.errors import UserError
 from mtl_core.files import check_place, write_whole
 
 if TYPE_CHECKING:
+    from bench.profiles import Profile
     from bench.regressions import Regression
     from reports.page import Page
 
+LARGEST_FLAME_GRAPH = 3_000_000  # bytes; what is larger would outgrow the page
 LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
 FILE_WIDTH = 100  # columns of a terminal's report in a file
 
@@ -46,7 +48,8 @@ def report(
         list[Path],
         typer.Argument(
             metavar="RUN.json ...",
-            help="A result; several to compare; what regress wrote as JSON; a folder: its history.",
+            help="A result; several to compare; what regress wrote as JSON; a folder: its history; "
+            "a profile's folder, alone or beside a result.",
         ),
     ],
     output: Annotated[
@@ -71,6 +74,8 @@ def report(
       python -m bench report before.json after.json -o change.html
 
       python -m bench report .benchmarks/mtl-bench -o history.html
+
+      python -m bench report run.json PROFILE_FOLDER -o both.html
     """
     chosen = _format(wanted, output)
     if open_it and chosen is not Format.html:
@@ -108,6 +113,8 @@ def _format(wanted: Format | None, output: Path | None) -> Format:
 
 def _beside(results: list[Path]) -> Path:
     """Where a page goes that was given no place."""
+    if len(results) == 1 and _is_profile(results[0]):
+        return (results[0] if results[0].is_dir() else results[0].parent) / "profile.html"
     if len(results) == 1 and not results[0].is_dir():
         return results[0].with_suffix(".html")
     raise UserError("several results have no place of their own: give one with -o, such as -o page.html")
@@ -115,11 +122,54 @@ def _beside(results: list[Path]) -> Path:
 
 def page_of(*paths: Path) -> Page:
     """The page of what is in the files. A further kind of file gets its branch here."""
+    profiles, others = [p for p in paths if _is_profile(p)], [p for p in paths if not _is_profile(p)]
+    if not profiles:
+        return _page_of_results(*others)
+    if others:
+        return _with_profiles(_page_of_results(*others), profiles)
+    first, *rest = profiles
+    return _with_profiles(_profile(first), rest)
+
+
+def _page_of_results(*paths: Path) -> Page:
     if len(paths) > 1:
         return _comparison(paths)
     if paths[0].is_dir():
         return _history(paths[0])
     return _regression(paths[0]) or _run(paths[0])
+
+
+def _is_profile(path: Path) -> bool:
+    from bench.profiles import PROFILE_FILE
+
+    return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
+
+
+def _profile_read(path: Path) -> tuple[Profile, str]:
+    """A profile and its flame graph; without one where py-spy could not draw it."""
+    from bench.profiles import read_profile
+
+    folder = path if path.is_dir() else path.parent
+    told = read_profile(path)
+    for name in told.files.get("flame graph", []):
+        drawn = folder / Path(name).name  # beside it, wherever the file says
+        if drawn.is_file() and drawn.stat().st_size <= LARGEST_FLAME_GRAPH:
+            return told, drawn.read_text(encoding="utf-8", errors="replace")
+    return told, ""
+
+
+def _profile(path: Path) -> Page:
+    from reports.other_pages import profile_page
+
+    return profile_page(*_profile_read(path))
+
+
+def _with_profiles(page: Page, paths: list[Path]) -> Page:
+    from reports.other_pages import with_profile
+
+    for path in paths:
+        page = with_profile(page, *_profile_read(path))
+    return page
 
 
 def _run(path: Path) -> Page:
