@@ -84,6 +84,13 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def report(session: nox.Session) -> None:
+    """Make a page of a result: python -m bench report. Arguments go on, such as ``-- RUN.json --open``."""
+    install(session)
+    session.run("python", "-m", "bench", "report", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def work(session: nox.Session) -> None:
     """Count exactly what a step does: python -m bench work. Arguments go on, such as ``-- --check``."""
     install_with_mxnet(session)
@@ -95,6 +102,13 @@ def regress(session: nox.Session) -> None:
     """Compare two revisions: python -m bench regress. Arguments go on, such as ``-- --base main``."""
     install_with_mxnet(session)
     session.run("python", "-m", "bench", "regress", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def profile(session: nox.Session) -> None:
+    """Say where a benchmark's time goes: python -m bench profile. Arguments go on, such as its name."""
+    install_with_mxnet(session)
+    session.run("python", "-m", "bench", "profile", *session.posargs)
 
 
 @nox.session(python=DEFAULT)

@@ -7,7 +7,9 @@ import typer
 from bench.commands.compare import compare
 from bench.commands.history import history
 from bench.commands.machine import machine
+from bench.commands.profile import profile
 from bench.commands.regress import regress
+from bench.commands.report import report
 from bench.commands.run import run
 from bench.commands.trust import trust
 from bench.commands.work import work
@@ -21,7 +23,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, regress, compare, history, work, trust, machine):
+for command in (run, report, regress, compare, history, profile, work, trust, machine):
     app.command()(command)
 
 

@@ -29,18 +29,17 @@ def _facts(set_ups: list[SetUp]) -> dict[str, float]:
     return {name: float(np.median([s.facts[name] for s in set_ups if name in s.facts])) for name in names}
 
 
-def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]]]:
-    """Round by round: time relative to the set-up's first round, and the medians of its facts."""
+def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
+    """Round by round: time relative to the set-up's first round, the medians of its facts, the time."""
     shortest = min(len(s.rounds) for s in set_ups)
-    levels = np.array(
-        [[np.log(r.iteration_s / s.rounds[0].iteration_s) for r in s.rounds[:shortest]] for s in set_ups]
-    )
+    times = np.log([[r.iteration_s for r in s.rounds[:shortest]] for s in set_ups])
+    levels = times - times[:, :1]
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [
         {name: float(np.median([s.rounds[number].facts[name] for s in set_ups])) for name in names}
         for number in range(levels.shape[1])
     ]
-    return [geometric(column) for column in levels.T], facts
+    return [geometric(column) for column in levels.T], facts, [geometric(column) for column in times.T]
 
 
 def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict[str, Measured]:
@@ -63,7 +62,7 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
                 verdict=decided[name],
                 detectable=detectable(effects[name]),
             )
-        course, course_facts = _course(set_ups)
+        course, course_facts, course_s = _course(set_ups)
         known[name] = Measured(
             case=cases[name],
             images=set_ups[0].images,
@@ -76,6 +75,7 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
             course=course,
             times_s=[float(t) for t in np.exp(log_times(blocks, name))],
             course_facts=course_facts,
+            course_s=course_s,
         )
     return known
 

@@ -7,6 +7,7 @@ Durations are seconds.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -100,6 +101,19 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         """Half the interval, relative to the value."""
         return (self.high - self.low) / 2 / abs(self.value) if self.value else float("inf")
 
+    def decimals(self, scale: float = 1.0) -> int | None:
+        """Decimals that the interval justifies after division by ``scale``; None without an interval.
+
+        The rule of the Particle Data Group: half the interval keeps two digits when they lie below
+        35, one otherwise, so that 1.46 stands beside 1.21 to 1.71 and 1.5 beside 0.9 to 2.0.
+        """
+        half = (self.high - self.low) / 2 / scale
+        if not 0 < half < math.inf:
+            return None
+        size = math.floor(math.log10(half))
+        two_digits = half / 10.0**size < 3.55
+        return max(0, two_digits - size)
+
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """Time of a variant over time of its baseline; below 1 is faster."""
@@ -125,6 +139,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     course: list[Estimate]  # time of each round of a set-up over that of its first, over the set-ups
     times_s: list[float]  # an iteration's, one number a set-up
     course_facts: list[dict[str, float]]  # medians over the set-ups, by round
+    course_s: list[Estimate] = []  # an iteration's time in each round, over the set-ups
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import median  # of few values twenty times as quick as NumPy's
 from typing import NamedTuple
 
 import numpy as np
@@ -108,14 +109,14 @@ def log_effects(blocks: list[Block], variant: str, baseline: str) -> Floats:
     for block in blocks:
         if variant in block.set_ups and baseline in block.set_ups:
             pairs = zip(block.set_ups[variant].rounds, block.set_ups[baseline].rounds, strict=True)
-            effects.append(np.median([np.log(one.iteration_s / other.iteration_s) for one, other in pairs]))
+            effects.append(median([math.log(one.iteration_s / other.iteration_s) for one, other in pairs]))
     return np.array(effects, dtype=np.float64)
 
 
 def log_times(blocks: list[Block], variant: str) -> Floats:
     """One log(seconds an iteration) a block: the median over the rounds."""
     set_ups = [block.set_ups[variant] for block in blocks if variant in block.set_ups]
-    return np.array([np.log(np.median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
+    return np.array([math.log(median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
 
 
 class Levels(NamedTuple):

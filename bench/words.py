@@ -15,9 +15,9 @@ WORK = {"operators": "operators a step", "parameters": "parameters", "training_f
 
 
 def digits_for(estimate: Estimate) -> int:
-    """Decimals that the interval justifies, for a number near 1."""
-    width = estimate.high - estimate.low
-    return 3 if width < 0.02 else 2 if width < 1.0 else 1
+    """Decimals that the interval justifies, as in the tables; two for a ratio without one."""
+    found = estimate.decimals()
+    return 2 if found is None else found
 
 
 def interval(estimate: Estimate) -> str:

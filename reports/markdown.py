@@ -9,8 +9,13 @@ from reports.text import harmless
 
 
 def text(words: object) -> str:
-    """Words in which nothing is taken for markup."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&!@])", r"\\\1", harmless(words))
+    """Words in which nothing is taken for markup, made harmless and short."""
+    return escaped(harmless(words))
+
+
+def escaped(shown: str) -> str:
+    """Harmless words in which nothing is taken for markup."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&!@])", r"\\\1", shown)
 
 
 def table(model: Table) -> str:

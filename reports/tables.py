@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.records import Estimate, Measured
-from reports.units import UNITS, decimals, ranged, scale_for
+from reports import units
+from reports.text import harmless
+from reports.units import UNITS, scale_for
 
 Cell = str | int | float | Estimate | None
+LONGEST_CELL = 120  # characters
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Column:
     unit: str = ""  # "s", "images/s", "bytes", "flop" are scaled; any other is shown as it is
     align: Literal["left", "right"] = "right"
     note: str = ""  # said beside the unit, such as which way is better
+    ends: bool = True  # the interval is shown beside an estimate; its digits follow it anyhow
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,31 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
+class Written(str):
+    """Text of a heading or a cell, with what stands in its brackets told apart for formats that set it apart.
+
+    ``1.234 (1.21 to 1.26)`` is the number 1.234 and its interval, ``time, ms (below 1 is faster)`` a
+    heading and its note.
+    """
+
+    __slots__ = ("aside", "main")
+    main: str
+    aside: str
+
+    def __new__(cls, main: str, aside: str = "") -> Written:
+        found = super().__new__(cls, f"{main} ({aside})" if aside else main)
+        found.main, found.aside = main, aside
+        return found
+
+
 @dataclass(frozen=True)
 class Laid:
     """A table as text, ready for any format."""
 
     title: str
-    headings: tuple[str, ...]
+    headings: tuple[Written, ...]
     aligns: tuple[Literal["left", "right"], ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Written, ...], ...]
 
 
 def laid_out(table: Table) -> Laid:
@@ -49,45 +70,57 @@ def laid_out(table: Table) -> Laid:
     by_column = [[row[number] for row in table.rows] for number in range(len(table.columns))]
     scaled = [_column(column, cells) for column, cells in zip(table.columns, by_column, strict=True)]
     return Laid(
-        title=table.title,
+        title=harmless(table.title, LONGEST_CELL),
         headings=tuple(heading for heading, _ in scaled),
         aligns=tuple(column.align for column in table.columns),
         rows=tuple(zip(*(cells for _, cells in scaled), strict=True)) if table.rows else (),
     )
 
 
-def _column(column: Column, cells: list[Cell]) -> tuple[str, list[str]]:
+def _column(column: Column, cells: list[Cell]) -> tuple[Written, list[Written]]:
     numbers = [cell.value if isinstance(cell, Estimate) else cell for cell in cells]
     scale, unit = 1.0, column.unit
     if unit in UNITS:
         scale, unit = scale_for(column.unit, [abs(n) for n in numbers if isinstance(n, (int, float))])
-    beside = "; ".join(part for part in (column.note,) if part)
-    heading = ", ".join(part for part in (column.title, unit) if part)
-    return f"{heading} ({beside})" if beside else heading, [_text(cell, scale) for cell in cells]
+    title = harmless(column.title, LONGEST_CELL)
+    heading = Written(", ".join(part for part in (title, unit) if part), column.note)
+    return heading, [_written(cell, scale, column.ends) for cell in cells]
 
 
-def _text(cell: Cell, scale: float) -> str:
+def _written(cell: Cell, scale: float, ends: bool) -> Written:
     if cell is None:
-        return ""
+        return Written("")
     if isinstance(cell, str):
-        return cell
+        return Written(harmless(cell, LONGEST_CELL))
     if isinstance(cell, Estimate):
-        return ranged(cell, scale)
+        value = units.number(cell.value, scale, units.decimals_of(cell, scale))
+        return Written(value, units.interval(cell, scale) if ends else "")
     if isinstance(cell, int) and scale == 1.0:
-        return f"{cell:,}"
-    return f"{cell / scale:,.{decimals(cell / scale)}f}"
+        return Written(f"{cell:,}")
+    return Written(units.number(cell, scale))
+
+
+def same_work(known: dict[str, Measured]) -> bool:
+    """Whether an iteration of every variant does the same work: else no ratio of times decides."""
+    return len({measured.images for measured in known.values()}) == 1
 
 
 def variants_table(title: str, known: dict[str, Measured]) -> Table:
-    """Time, throughput and the ratio to the baseline of each variant of one part of a question."""
+    """Time, throughput and the ratio to the baseline of each variant of one part of a question.
+
+    Where the variants' iterations are of different sizes, a ratio of times would decide nothing, and
+    throughput has the interval in its place.
+    """
+    alike = same_work(known)
     columns = (
         Column("variant", align="left"),
         Column("time", "s"),
-        Column("throughput", "images/s"),
+        Column("throughput", "images/s", ends=not alike),
         Column("time ratio", note="below 1 is faster"),
         Column("verdict", align="left"),
     )
-    return Table(title, columns, tuple(_row(name, m) for name, m in known.items()))
+    shown = len(columns) if alike else 3
+    return Table(title, columns[:shown], tuple(_row(name, m)[:shown] for name, m in known.items()))
 
 
 def _row(name: str, known: Measured) -> tuple[Cell, ...]:
@@ -95,7 +128,7 @@ def _row(name: str, known: Measured) -> tuple[Cell, ...]:
     return (
         name,
         known.iteration_s,
-        known.images_per_s.value,
+        known.images_per_s,
         "baseline" if effect is None else effect.estimate,
         None if effect is None else effect.verdict,
     )

@@ -1,44 +1,235 @@
-"""The answers in a terminal: a sentence, a table, and warnings only where something was wrong."""
+"""A report in a terminal: the same order as everywhere, plots as bars, words before colours.
+
+What the terminal cannot show is not sent to it: in an encoding other than UTF every line is drawn with
+ASCII alone, and text from files is shown escaped.
+"""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+from math import log
+
+from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.records import Answer, Measured
-from reports.tables import Table, laid_out, variants_table
+from bench.records import Estimate
+from reports.charts import Bars, Chart, Intervals, Lines, Point
+from reports.page import Page, Section, each_text, shown_harmlessly
+from reports.tables import Table, Written, laid_out
+from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
+ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
+NAME, WIDEST, GAP = 28, 100, 3  # characters of a row's name, of a plot, between columns
+LEAST_HEADING = 10  # characters of a line of a heading
 
 
-def table(model: Table) -> RichTable:
-    """The table model in Rich; verdicts in words, colour only beside them."""
+def table(model: Table, width: int | None = None) -> RichTable:
+    """The table model in Rich; verdicts in words, colour only beside them.
+
+    Where it is wider than ``width``, intervals are left out from the left until it fits; the last column
+    with intervals, which is the ratio's, keeps them.
+    """
     laid = laid_out(model)
-    rich = RichTable(title=escape(laid.title), title_justify="left", expand=False)
-    for heading, align in zip(laid.headings, laid.aligns, strict=True):
-        rich.add_column(escape(heading), justify=align, overflow="fold")
-    for row in laid.rows:
+    columns = [list(column) for column in zip(*laid.rows, strict=True)] or [[] for _ in laid.headings]
+    ranged = [place for place, cells in enumerate(columns) if any(cell.aside for cell in cells)]
+    for place in ranged[:-1]:
+        if width is None or sum(_widths(laid.headings, columns)) + GAP * len(columns) <= width:
+            break
+        columns[place] = [Written(cell.main) for cell in columns[place]]
+    rich = RichTable(
+        title=Text(laid.title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
+    widths = _widths(laid.headings, columns)
+    for heading, align, needed in zip(laid.headings, laid.aligns, widths, strict=True):
+        lines = [heading] if width is None else textwrap.wrap(heading, max(needed, LEAST_HEADING))
+        rich.add_column(Text("\n".join(lines)), justify=align, overflow="fold")
+    for row in zip(*columns, strict=True):
         rich.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     return rich
 
 
-def question(answer: Answer, parts: dict[str, dict[str, Measured]]) -> RenderableType:
-    """One question: asked, answered in words, the variants, what to mind."""
-    lines: list[RenderableType] = [Text(f"\n{answer.asks}", style="bold")]
-    lines += [Text(sentence) for sentence in answer.sentences]
-    lines += [table(variants_table(f"{answer.question}/{part}", known)) for part, known in parts.items()]
-    lines += [Text(f"! {warning}", style="yellow") for warning in answer.warnings]
-    return Group(*lines)
+def _widths(headings: Sequence[Written], columns: list[list[Written]]) -> list[int]:
+    """What each column needs for its cells; headings wrap between their words."""
+    words = [max(map(len, str(heading).split()), default=0) for heading in headings]
+    cells = [max(map(len, column), default=0) for column in columns]
+    return [max(both) for both in zip(words, cells, strict=True)]
 
 
-def show(console: Console, answers: list[Answer], measured: dict[str, dict[str, Measured]]) -> None:
-    """All questions, in the order asked."""
-    for answer in answers:
-        own = {
-            group.split("/", 1)[1]: known
-            for group, known in measured.items()
-            if group.split("/", 1)[0] == answer.question
-        }
-        console.print(question(answer, own))
+def show(console: Console, model: Page) -> None:
+    """The whole page."""
+    model = shown_harmlessly(model)
+    if console.options.ascii_only:
+        model = each_text(model, in_ascii)
+    for part in _page(model, console):
+        console.print(part, soft_wrap=False)
+
+
+def in_ascii(told: str) -> str:
+    """With an escape for what ASCII has no sign for."""
+    return told.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _page(model: Page, console: Console) -> Iterator[RenderableType]:
+    yield Text(f"{model.kind}: {model.title}", style="bold underline")
+    for answered in model.answers:
+        yield Text(f"\n{answered.asks}", style="bold")
+        yield from (Text(sentence) for sentence in answered.sentences)
+    if model.facts or model.warnings:
+        yield Text("\nWhere it was measured", style="bold")
+        yield _facts(model)
+        yield from _warnings(model.warnings)
+    for section in model.sections:
+        yield from _section(section, console)
+    yield Text(f"\n{model.verdict}", style="bold")
+
+
+def _facts(model: Page) -> RenderableType:
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in model.facts:
+        grid.add_row(Text(name), Text(value))
+    return grid
+
+
+def _warnings(found: tuple[str, ...]) -> Iterator[RenderableType]:
+    yield from (Text(f"! {warning}", style="yellow") for warning in found)
+
+
+def _section(section: Section, console: Console) -> Iterator[RenderableType]:
+    yield Text(f"\n{section.title}", style="bold underline")
+    yield from (Text(sentence) for sentence in section.sentences)
+    yield from _warnings(section.warnings)
+    for chart in section.charts:
+        drawn = plot(chart, console)
+        if drawn is not None:
+            yield drawn
+    for model in section.tables:
+        yield _boxed(table(model, console.width), console)
+
+
+def _boxed(rich: RichTable, console: Console) -> RichTable:
+    if console.options.ascii_only:
+        rich.box = ASCII_HEAD
+    return rich
+
+
+def plot(chart: Chart, console: Console) -> RenderableType | None:
+    """A chart as bars, where bars say enough."""
+    room = min(console.width, WIDEST)
+    plain = console.options.ascii_only
+    rows: list[Text]
+    if isinstance(chart, Intervals):
+        rows = list(_intervals(chart, room, plain))
+    elif isinstance(chart, Lines):
+        rows = list(_lines(chart, room, plain))
+    elif isinstance(chart, Bars):
+        rows = list(_parts(chart, room, plain))
+    else:
+        return None
+    return Padding(Group(Text(chart.title, style="bold"), *rows), (1, 0, 1, 0))
+
+
+def _cut(told: str, width: int) -> str:
+    return told if len(told) <= width else told[: width - 2] + ".."
+
+
+def _intervals(chart: Intervals, room: int, plain: bool) -> Iterator[Text]:
+    """``hybridized   |--o--|    :       0.93  faster`` on a logarithmic axis, ``:`` at 1."""
+    width = max(10, room - NAME - 20)
+    found = [row.ratio for row in chart.rows]
+    ends = [x for e in found for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
+    low, high = min([*ends, 1 / (1 + chart.tolerance)]), max([*ends, 1 + chart.tolerance])
+
+    def place(ratio: float) -> int:
+        inside = min(max(ratio, low), high)
+        return round((width - 1) * log(inside / low) / log(high / low))
+
+    part = ""
+    for row in chart.rows:
+        if row.part != part:
+            part = row.part
+            yield Text(_cut(part, room), style="dim")
+        line = Text(f"  {_cut(row.name, NAME - 2):{NAME - 2}}")
+        line.append(_whisker(row.ratio, place, width, plain), style=COLOURS.get(row.verdict or "", ""))
+        line.append(f" {number(row.ratio.value, 1.0, decimals_of(row.ratio)):>7}  {row.verdict or ''}")
+        yield line
+    one = place(1.0)
+    faster, slower = "< faster", "slower >"
+    scale = [" "] * width
+    scale[one] = "1"
+    told = "".join(scale)
+    if one > len(faster) + 1:
+        told = faster + told[len(faster) :]
+    if width - one > len(slower) + 2:
+        told = told[: -len(slower)] + slower
+    yield Text(" " * NAME + told + "   ratio of times", style="dim")
+
+
+def _whisker(ratio: Estimate, at: Callable[[float], int], width: int, plain: bool) -> str:
+    left, right, line, point, one = "||-o:" if plain else "├┤─●┊"
+    cells = [" "] * width
+    cells[at(1.0)] = one
+    if bounded(ratio):
+        first, last = at(ratio.low), at(ratio.high)
+        cells[first : last + 1] = line * (last + 1 - first)
+        cells[first], cells[last] = left, right
+    cells[at(ratio.value)] = point
+    return "".join(cells)
+
+
+def _bar(share: float, width: int, plain: bool) -> str:
+    """A bar of this share of the width, to an eighth of a character where there are such."""
+    if plain:
+        return "#" * round(share * width)
+    whole, eighth = divmod(round(share * width * 8), 8)
+    return "█" * whole + " ▏▎▍▌▋▊▉"[eighth].strip()
+
+
+def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:
+    """A bar a point, with what is drawn below it beside; marks across the axis as bars of their own."""
+    shown = [line for line in chart.lines if line.drawn != "line"]
+    values = [_value(point) for line in shown for point in line.points]
+    marks = [mark for mark in chart.marks if mark.axis == "y"]
+    longest = max(values, default=1.0)
+    size, unit = scale_for(chart.y.unit, values) if chart.y.unit in UNITS else (1.0, chart.y.unit)
+    width = max(10, room - NAME - (28 if chart.below else 16))
+    for line, beside in zip_longest(shown, chart.below[: len(shown)]):
+        if len(shown) > 1:
+            yield Text(_cut(line.name, room), style="dim")
+        told = {point.x: _value(point) for point in beside.points} if beside else {}
+        for point in line.points:
+            more = (
+                f"  {chart.below_y.title} {told[point.x]:.1f}{chart.below_y.unit}" if point.x in told else ""
+            )
+            bar = _bar(_value(point) / longest, width, plain)
+            name = _cut(f"{chart.x.title} {point.x:g}", NAME - 2)
+            yield Text(f"  {name:{NAME - 2}}{bar} {number(_value(point), size)}{more}")
+    for mark in marks:
+        bar = _bar(min(1.0, mark.at / longest), width - 1, plain) + (">" if mark.at > longest else "")
+        yield Text(f"  {_cut(mark.name, NAME - 2):{NAME - 2}}{bar} {number(mark.at, size)}")
+    yield Text(f"{'':{NAME}}{chart.y.title}, {unit}, from 0", style="dim")
+    yield from (Text(f"{'':{NAME}}{mark.name}", style="dim") for mark in chart.marks if mark.axis == "x")
+
+
+def _value(point: Point) -> float:
+    return point.y.value if isinstance(point.y, Estimate) else point.y
+
+
+def _parts(chart: Bars, room: int, plain: bool) -> Iterator[Text]:
+    """A bar a row of letters, one letter a part: ``wwwwwwccccs``."""
+    totals = [sum(values) for values in zip(*chart.parts.values(), strict=True)]
+    width, longest = max(10, room - NAME - 16), max(totals, default=1.0) or 1.0
+    signs = dict(zip(chart.parts, "#=.+-o" if plain else "█▒░▓▚▞", strict=False))
+    for number_, (row, total) in enumerate(zip(chart.rows, totals, strict=True)):
+        bar = "".join(
+            signs[part] * round(width * values[number_] / longest) for part, values in chart.parts.items()
+        )
+        yield Text(f"  {_cut(row, NAME - 2):{NAME - 2}}{bar} {scaled(total, chart.y.unit)}")
+    yield Text(" " * NAME + "  ".join(f"{sign} {part}" for part, sign in signs.items()), style="dim")

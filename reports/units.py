@@ -22,22 +22,46 @@ def scale_for(unit: str, values: list[float]) -> tuple[float, str]:
 
 
 def decimals(number: float) -> int:
-    """Decimals that leave a bare number three digits, 0 to 3."""
+    """Decimals that leave a bare number three digits, 0 to 6."""
     if number == 0 or not math.isfinite(number):
         return 0
-    return min(3, max(0, 2 - math.floor(math.log10(abs(number)))))
+    return min(6, max(0, 2 - math.floor(math.log10(abs(number)))))
 
 
 def decimals_of(estimate: Estimate, scale: float = 1.0) -> int:
-    """Decimals at which the last digit is of the size of a fifth of the interval, 0 to 3."""
-    width = (estimate.high - estimate.low) / scale
-    if not math.isfinite(width) or width <= 0:
-        return decimals(estimate.value / scale)
-    return min(3, max(0, math.ceil(-math.log10(width / 5))))
+    """Decimals that the interval justifies; three digits where there is no interval."""
+    found = estimate.decimals(scale)
+    return decimals(estimate.value / scale) if found is None else found
+
+
+def number(value: float, scale: float = 1.0, places: int | None = None) -> str:
+    """A bare number in the column's unit, with three digits unless told otherwise."""
+    scaled = value / scale
+    return f"{scaled:,.{decimals(scaled) if places is None else places}f}"
+
+
+def bounded(estimate: Estimate) -> bool:
+    """Whether there is an interval: one set-up alone gives an endless one."""
+    return math.isfinite(estimate.low) and math.isfinite(estimate.high)
+
+
+def interval(estimate: Estimate, scale: float = 1.0) -> str:
+    """``1.21 to 1.26`` in the column's unit; empty where one set-up gave no interval."""
+    if not bounded(estimate):
+        return ""
+    places = decimals_of(estimate, scale)
+    return f"{number(estimate.low, scale, places)} to {number(estimate.high, scale, places)}"
 
 
 def ranged(estimate: Estimate, scale: float = 1.0) -> str:
     """``1.234 (1.21 to 1.26)`` in the column's unit; no interval from one set-up."""
-    places = decimals_of(estimate, scale)
-    value, low, high = (f"{x / scale:,.{places}f}" for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})" if math.isfinite(estimate.high) else value
+    value, ends = number(estimate.value, scale, decimals_of(estimate, scale)), interval(estimate, scale)
+    return f"{value} ({ends})" if ends else value
+
+
+def scaled(value: float, unit: str) -> str:
+    """One number alone with the unit that suits it: ``1.23 ms``."""
+    if unit not in UNITS:
+        return f"{number(value)} {unit}".rstrip()
+    size, name = scale_for(unit, [abs(value)])
+    return f"{number(value, size)} {name}"

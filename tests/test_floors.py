@@ -23,6 +23,7 @@ FLOORS = {
     "bench.endless": 0,
     "bench.records": 0,
     "bench.gate": 0,
+    "bench.profiles": 0,
     "bench.questions": 0,
     "bench.regressions": 0,
     "bench.workload": 0,
@@ -32,6 +33,8 @@ FLOORS = {
     "bench.harness": 1,
     "bench.journal": 1,
     "bench.machine": 1,
+    "bench.memory": 1,
+    "bench.places": 1,
     "bench.pool": 1,
     "bench.profiler": 1,
     "bench.schedule": 1,
@@ -39,6 +42,7 @@ FLOORS = {
     "bench.sides": 1,
     "bench.stats": 1,
     "bench.store": 1,
+    "bench.timeline": 1,
     "bench.worker": 1,
     "bench.workloads": 1,
     "bench.answers": 2,
@@ -59,6 +63,7 @@ FLOORS = {
     "bench.against_stored": 5,
     "bench.commands": 5,
     "bench.plugin": 5,
+    "bench.profile_session": 5,
     "bench.progress": 5,
     "bench.recorder": 5,
     "bench.regress": 5,
@@ -73,6 +78,7 @@ MAY_USE = {
     "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
     "bench.levels": ("bench.stats",),  # means and their differences
     "bench.worker": ("bench.workloads",),  # it counts what they do
+    "bench.places": ("bench.stats",),  # shares have an interval
     "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
     "bench.sides": ("bench.pool",),  # a side is its own workers
 }
@@ -83,6 +89,7 @@ ONLY = {
         "reports",
         "bench.compared",
         "bench.endless",
+        "bench.profiles",
         "bench.records",
         "bench.regressions",
         "bench.verdict",

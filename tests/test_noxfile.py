@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
+    "report": ["python", "-m", "bench", "report"],
     "compare": ["python", "-m", "bench", "compare"],
     "work": ["python", "-m", "bench", "work"],
     "regress": ["python", "-m", "bench", "regress"],

@@ -72,6 +72,7 @@ def test_a_file_of_pytest_benchmark_alone_has_times_and_no_intervals() -> None:
 
 SET_UP = ("benchmarks", 0, "extra_info", BLOCK, "set_ups", 0)
 ROUND = (*SET_UP, "rounds", 0)
+FEWER = DOCUMENT["benchmarks"][0]["extra_info"][BLOCK]["set_ups"][0]["rounds"][1:]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ ROUND = (*SET_UP, "rounds", 0)
         ((*SET_UP, "images"), 0, "images of"),
         ((*SET_UP, "case"), "other/step/x", "another case"),
         ((*SET_UP, "block"), 1, "a block twice"),
-        ((*SET_UP, "rounds"), [], "unlike lengths"),
+        ((*SET_UP, "rounds"), [], "without rounds"),
+        ((*SET_UP, "rounds"), FEWER, "were not interleaved"),
         (SET_UP[:-1], [], "has no set-up"),
         ((*SET_UP[:-2], "baseline"), "nobody", "several baselines"),
         ((*SET_UP[:-2], "case", "variant"), "control", "another case"),

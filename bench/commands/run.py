@@ -195,10 +195,8 @@ def _report(outcome: Run, target: Path) -> None:
     from rich.console import Console
 
     from reports import terminal
+    from reports.view import run_page
 
-    console = Console()
-    terminal.show(console, outcome.answers, outcome.measured)
-    for warning in outcome.warnings:
-        console.print(f"! {warning}", style="yellow", markup=False, highlight=False)
+    terminal.show(Console(), run_page(outcome))
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
     typer.echo(f"Next: python -m bench report {target} --open")

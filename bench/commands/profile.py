@@ -1,0 +1,114 @@
+"""``python -m bench profile``: where one benchmark's time goes, in one folder."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.run import RESULTS, _modules
+from bench.questions import Group
+from bench.records import Case
+from mtl_core.errors import UserError
+
+EPOCH = "loader_workers/epoch/tutorial"
+
+
+def chosen(name: str) -> tuple[Group, Case]:
+    """The benchmark of this name and what it is compared with. Raises UserError with near names."""
+    groups = [group for module in _modules().values() for group in module.QUESTION.groups()]
+    known = {case.name: (group, case) for group in groups for case in group.cases.values()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        near = near or sorted(case for case in known if case.startswith(name))[:3]
+        ask = f"; near are {', '.join(near)}" if near else ""
+        raise UserError(f"no benchmark is named {name[:80]!r}{ask}; expected a name such as {EPOCH}")
+    group, case = known[name]
+    reason = group.question.skipped()
+    if reason:
+        raise UserError(f"{name} cannot be profiled here: {reason}")
+    return group, case
+
+
+@contextmanager
+def made(target: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes ``target`` when all is well and is removed otherwise."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"-o {target} is there already and not an empty folder; choose another place")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"-o {target} cannot be made ({error.strerror}); choose another place") from None
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def telling() -> Iterator[Callable[[str], None]]:
+    """Says what is being done: a line that goes on a terminal, plain lines in a pipe."""
+    from rich.console import Console
+
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda doing: console.print(doing, highlight=False, soft_wrap=True)
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+def profile(
+    benchmark: Annotated[
+        str, typer.Argument(metavar="[BENCHMARK]", help="A benchmark's name; the tutorial's epoch without.")
+    ] = EPOCH,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The folder for everything; made here.")
+    ] = None,
+    seconds: Annotated[
+        int, typer.Option(min=3, max=600, help="How long py-spy records, twice: with native frames too.")
+    ] = 12,
+    rate: Annotated[int, typer.Option(min=1, max=1000, help="py-spy's samples a second.")] = 100,
+) -> None:
+    """Say where a benchmark's time goes: flame graph, operators, timeline, memory. Takes about a minute.
+
+    Examples:
+
+      python -m bench profile
+
+      python -m bench profile hybridize/step/hybridized -o profile-hybridized
+
+      python -m bench profile loader_workers/epoch/tutorial --seconds 30
+    """
+    from bench import profile_session
+    from bench.profiles import write_profile
+
+    group, case = chosen(benchmark)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
+    with made(target) as folder, telling() as show:
+        found = profile_session.profile(
+            case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.question.warm_ups, show=show
+        )
+        write_profile(found, folder)
+    _report(target)
+
+
+def _report(folder: Path) -> None:
+    """What the folder says, read back from it."""
+    from rich.console import Console
+
+    from bench.profiles import read_profile
+    from reports import profiles
+
+    profiles.show(Console(), read_profile(folder), folder)

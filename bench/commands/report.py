@@ -1,0 +1,231 @@
+"""``python -m bench report``: a result file as a page to read."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import webbrowser
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtl_core.errors import UserError
+from mtl_core.files import check_place, write_whole
+
+if TYPE_CHECKING:
+    from bench.regressions import Regression
+    from reports.page import Page
+
+LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
+FILE_WIDTH = 100  # columns of a terminal's report in a file
+
+
+class Format(str, Enum):
+    """What a report can be."""
+
+    html = "html"
+    markdown = "markdown"
+    terminal = "terminal"
+    csv = "csv"
+
+
+SUFFIXES = {
+    ".html": Format.html,
+    ".htm": Format.html,
+    ".md": Format.markdown,
+    ".txt": Format.terminal,
+    ".csv": Format.csv,
+}
+
+
+def report(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN.json ...",
+            help="A result; several to compare; what regress wrote as JSON; a folder: its history.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where it goes; HTML: beside the result file, else printed."),
+    ] = None,
+    wanted: Annotated[
+        Format | None, typer.Option("--format", help="By the ending of -o, HTML without one.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+) -> None:
+    """Make a page of a result file: HTML to mail and open offline, Markdown, text or CSV.
+
+    Examples:
+
+      python -m bench report run.json --open
+
+      python -m bench report run.json -o run.md
+
+      python -m bench report run.json --format terminal
+
+      python -m bench report before.json after.json -o change.html
+
+      python -m bench report .benchmarks/mtl-bench -o history.html
+    """
+    chosen = _format(wanted, output)
+    if open_it and chosen is not Format.html:
+        raise UserError(f"--open shows HTML, not {chosen.value}: leave one of them out")
+    if output is None and chosen is Format.html:
+        output = _beside(results)
+    if output is None:
+        _print(results, chosen)
+        return
+    if any(output.exists() and path.exists() and output.samefile(path) for path in results):
+        raise UserError(f"-o {output} is the result file itself; choose another place")
+    check_place(output, "-o")
+    written = _written(page_of(*results), chosen).encode()
+    write_whole(output, lambda file: file.write(written), "-o")
+    typer.echo(
+        f"Report: {output} ({len(written) / 1e6:.1f} MB)" if len(written) > 5e4 else f"Report: {output}"
+    )
+    if open_it and not webbrowser.open(output.resolve().as_uri()):
+        typer.echo(f"no browser was found here; open {output} in one", err=True)
+
+
+def _format(wanted: Format | None, output: Path | None) -> Format:
+    """What was asked for, by name or by the file's ending."""
+    if wanted is not None:
+        return wanted
+    if output is None:
+        return Format.html
+    if output.suffix.lower() not in SUFFIXES:
+        raise UserError(
+            f"-o {output} ends in {output.suffix or 'nothing'!r}; expected {', '.join(SUFFIXES)}, "
+            "or give --format"
+        )
+    return SUFFIXES[output.suffix.lower()]
+
+
+def _beside(results: list[Path]) -> Path:
+    """Where a page goes that was given no place."""
+    if len(results) == 1 and not results[0].is_dir():
+        return results[0].with_suffix(".html")
+    raise UserError("several results have no place of their own: give one with -o, such as -o page.html")
+
+
+def page_of(*paths: Path) -> Page:
+    """The page of what is in the files. A further kind of file gets its branch here."""
+    if len(paths) > 1:
+        return _comparison(paths)
+    if paths[0].is_dir():
+        return _history(paths[0])
+    return _regression(paths[0]) or _run(paths[0])
+
+
+def _run(path: Path) -> Page:
+    from bench.runs import read_run
+    from reports.raw import raw_of
+    from reports.view import run_page
+
+    run = read_run(path)
+    return run_page(run, raw_of(run, path.read_bytes()))
+
+
+def _comparison(paths: tuple[Path, ...]) -> Page:
+    from bench.compare import compare
+    from bench.runs import read_run
+    from reports.other_pages import comparison_page
+
+    return comparison_page(compare([read_run(path) for path in paths]))
+
+
+def _history(folder: Path) -> Page:
+    from bench.collection import read_all
+    from bench.history import history
+    from reports.other_pages import history_page
+
+    runs, left_out = read_all(str(folder))
+    if not runs:
+        raise UserError(f"{folder} holds no result file; python -m bench run makes one")
+    return history_page(history(runs, left_out))
+
+
+def _regression(path: Path) -> Page | None:
+    """The page of what ``regress --format json`` printed; None where the file is something else."""
+    if not path.is_file() or path.stat().st_size > LARGEST_REGRESSION:
+        return None
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or "comparisons" not in document or "benchmarks" in document:
+        return None
+    from reports.other_pages import regression_page
+
+    return regression_page(_regression_read(document, path))
+
+
+def _regression_read(document: dict[str, Any], path: Path) -> Regression:
+    """The records that ``regress`` printed as JSON."""
+    import msgspec
+
+    from bench.endless import endless
+    from bench.regressions import REGRESSION_SCHEMA, Regression
+
+    try:
+        schema = document.get("schema")
+        if schema != REGRESSION_SCHEMA:
+            raise ValueError(f"schema {schema!r}, while this version reads {REGRESSION_SCHEMA}")
+        told = {**document, "comparisons": [_effect_read(found) for found in document["comparisons"]]}
+        return msgspec.convert(endless(told), Regression)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not what regress --format json prints ({error}); compare again") from None
+
+
+def _effect_read(found: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with its effect as an Estimate, which the file calls by its ratio."""
+    effect = found.get("effect")
+    if not isinstance(effect, dict):
+        return found
+    return {
+        **found,
+        "effect": {"value": effect["ratio"], **{n: v for n, v in effect.items() if n != "ratio"}},
+    }
+
+
+def _written(page: Page, wanted: Format) -> str:
+    from rich.console import Console
+
+    from reports import html, markdown_page, spreadsheet, terminal
+
+    if wanted is Format.html:
+        return html.page(page)
+    if wanted is Format.markdown:
+        return markdown_page.page(page)
+    if wanted is Format.csv:
+        return spreadsheet.page(page)
+    file = io.StringIO()
+    terminal.show(Console(file=file, width=FILE_WIDTH, no_color=True), page)
+    return file.getvalue()
+
+
+def _print(results: list[Path], wanted: Format) -> None:
+    from rich.console import Console
+
+    from reports import terminal
+
+    page = page_of(*results)
+    if wanted is Format.terminal:
+        terminal.show(Console(), page)
+    else:
+        _echo(_written(page, wanted))
+
+
+def _echo(told: str) -> None:
+    """Print; a reader that has seen enough (``| head``) is no error."""
+    try:
+        typer.echo(told, nl=False)
+    except UnicodeEncodeError:
+        typer.echo(told.encode("ascii", "backslashreplace").decode("ascii"), nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,390 @@
+"""One profile put together: both regimes interleaved, py-spy's recordings, memory, the timeline.
+
+Nothing here touches a timed run: every part has workers of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+
+from bench import profiler, timeline
+from bench.harness import Harness
+from bench.machine import collect, counters, warnings_about, weather_between
+from bench.memory import MemoryWatch, family
+from bench.places import Recording, places, read_speedscope, working
+from bench.pool import WorkerFailedError, WorkerProcess
+from bench.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
+from bench.questions import Group, Question, Variant
+from bench.records import Block, Case, Estimate
+from bench.stats import geometric, log_effects, log_times, t_interval
+from mtl_core.errors import UserError
+
+RECORDINGS = 3  # of a set-up each, so that the shares have an interval
+SET_UPS, INVOCATIONS = 4, 2  # of both regimes
+ROUNDS = 4
+ROUND_S = 0.05
+QUIET_ROUNDS = 5  # timed without py-spy before each recording
+TIMELINE_S = 1.0
+NATIVE_EVERY = 5  # native frames take py-spy tens of milliseconds a stack: one sample in five
+BEHIND_S = 1.0  # py-spy itself calls its result inaccurate from here on
+SECONDS, CALLS = "operator_s ", "operator_calls "  # of bench.workloads.profiling, which loads MXNet
+
+PLAIN, PROFILED, WATCHED = "plain", "profiled", "watched"
+CLASSES = {PLAIN: "Counted", PROFILED: "Profiled", WATCHED: "Watched"}
+
+
+def wrapped(case: Case, way: str, **more: str) -> Case:
+    """The case's workload counted, profiled or watched."""
+    return Case(
+        question=case.question,
+        part=case.part,
+        variant=way,
+        workload=f"bench.workloads.profiling:{CLASSES[way]}",
+        settings={"workload": case.workload, "settings": json.dumps(case.settings), **more},
+        # A worker of its own for each: what the profiler leaves behind must not reach the other.
+        environment={**case.environment, "MTL_PROFILING": way},
+    )
+
+
+def regimes(case: Case, warm_ups: int) -> Group:
+    """With and without MXNet's profiler, compared as variants of any question are."""
+    question = Question(
+        name=case.question,
+        asks="",
+        workload=case.workload,
+        variants={PLAIN: Variant(), PROFILED: Variant()},
+        baseline=PLAIN,
+        answer=lambda results: [],
+        rounds=ROUNDS,
+        warm_ups=warm_ups,
+    )
+    cases = {way: wrapped(case, way) for way in (PLAIN, PROFILED)}
+    return Group(question=question, part=case.part, baseline=PLAIN, cases=cases)
+
+
+def measure_regimes(case: Case, warm_ups: int, show: Callable[[str], None]) -> list[Block]:
+    """Some set-ups of both. Raises :class:`WorkerFailedError` when one of them cannot be measured."""
+    group = regimes(case, warm_ups)
+    harness = Harness(seed=0)
+    try:
+        blocks = []
+        for number in range(SET_UPS):
+            show(f"with and without MXNet's profiler ({number + 1} of {SET_UPS})")
+            if number and number % (SET_UPS // INVOCATIONS) == 0:
+                harness.next_invocation()
+            blocks.append(harness.measure(group))
+            for failure in harness.failures.values():
+                raise WorkerFailedError(failure.reason, failure.last_lines)
+        return blocks
+    finally:
+        harness.close()
+
+
+def operators(blocks: list[Block], steps: int) -> list[Operator]:
+    """Each operator's time, share and calls a step over the set-ups, largest share first."""
+    tables = [_summed(block, steps) for block in blocks]
+    names = {name.removeprefix(SECONDS) for table in tables for name in table if name.startswith(SECONDS)}
+    totals = [sum(v for n, v in table.items() if n.startswith(SECONDS)) for table in tables]
+    found = []
+    for name in names:
+        seconds = np.array([table.get(SECONDS + name, 0.0) for table in tables])
+        calls = [table.get(CALLS + name, 0.0) for table in tables]
+        found.append(
+            Operator(
+                name=name,
+                seconds=t_interval(seconds),
+                share=t_interval(seconds / np.array(totals)),
+                calls=statistics.fmean(calls),
+            )
+        )
+    return sorted(found, key=lambda one: (-one.share.value, one.name))
+
+
+def _summed(block: Block, steps: int) -> dict[str, float]:
+    """What the profiler counted in the rounds of one set-up, a step."""
+    rounds = block.set_ups[PROFILED].rounds
+    done = sum(r.iterations for r in rounds) * steps
+    names = {name for r in rounds for name in r.facts}
+    return {name: sum(r.facts.get(name, 0.0) for r in rounds) / done for name in names}
+
+
+def step_time(blocks: list[Block], steps: int) -> Estimate:
+    """Seconds a step without any profiler."""
+    return geometric(log_times(blocks, PLAIN) - math.log(steps))
+
+
+@contextmanager
+def worker_for(case: Case) -> Iterator[WorkerProcess]:
+    """A worker with the case's environment, ended whatever happens."""
+    worker = WorkerProcess(case.environment)
+    try:
+        worker.ask("hello")
+        yield worker
+    finally:
+        worker.end()
+
+
+def _set_up(worker: WorkerProcess, case: Case, seed: int) -> int:
+    """Build it and warm it up; returns how many iterations make a round."""
+    worker.ask("set_up", workload=case.workload, settings=case.settings, seed=seed)
+    seconds: list[float] = [worker.ask("round", iterations=1)["ns"] / 1e9 for _ in range(2)]
+    return max(1, math.ceil(ROUND_S / max(seconds[-1], 1e-9)))
+
+
+@dataclass
+class Watch:
+    """What came of the worker that was watched from outside."""
+
+    recordings: list[Recording] = field(default_factory=list)
+    seconds: float = 0.0
+    quiet_s: list[float] = field(default_factory=list)  # rounds' times without py-spy
+    watched_s: list[float] = field(default_factory=list)
+    native_s: list[float] = field(default_factory=list)
+    files: dict[str, list[str]] = field(default_factory=dict)
+    native: bool = False
+    memory: list[MemorySample] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Watcher:
+    """py-spy and the memory watch on one worker, which no other part uses."""
+
+    def __init__(self, case: Case, folder: Path, seconds: int, rate_hz: int, show: Callable[[str], None]):
+        self.case = wrapped(case, WATCHED)
+        self.name = case.name
+        self.folder = folder
+        self.seconds = seconds
+        self.rate_hz = rate_hz
+        self.show = show
+        self.found = Watch()
+
+    def watch(self) -> Watch:
+        """Record, or say in a warning why not; memory is watched either way."""
+        found = self.found
+        with worker_for(self.case) as worker, MemoryWatch(worker.process.pid) as memory:
+            try:
+                self._record(worker, memory)
+            except profiler.NoSamplesError as reason:
+                found.warnings.append(f"no flame graph and no stacks: {reason}")
+                found.recordings.clear()
+                self._unwatched(worker, memory)
+        found.memory, found.phases = memory.samples, memory.phases
+        return found
+
+    def _record(self, worker: WorkerProcess, memory: MemoryWatch) -> None:
+        program, found = profiler.find(), self.found
+        each = max(1, round(self.seconds / RECORDINGS))
+        for number in range(1, RECORDINGS + 1):
+            self.show(f"py-spy: recording {number} of {RECORDINGS}")
+            iterations = self._quietly(worker, memory, number)
+            memory.phase(f"recording {number}")
+            file = self.folder / f"recording-{number}.speedscope.json"
+            spy = self._spy(program, worker, iterations, found.watched_s)
+            self._late(spy.record(file, "speedscope", each, self.rate_hz, native=False))
+            found.recordings.append(_read(file))
+            found.seconds += each
+            found.files.setdefault("speedscope", []).append(file.name)
+            self._all_seen(worker, found.recordings[-1])
+        self.show("py-spy: flame graph with native frames")
+        memory.phase("flame graph")
+        spy = self._spy(program, worker, iterations, found.native_s)
+        rate = max(1, self.rate_hz // NATIVE_EVERY)
+        flames = self._late(
+            spy.record(self.folder / "flamegraph.svg", "flamegraph", self.seconds, rate, native=True)
+        )
+        profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
+        found.native = flames.native
+        found.files["flame graph"] = [flames.file.name]
+        if not flames.native:
+            found.warnings.append(
+                "the flame graph has Python's frames alone: no native ones on this platform"
+            )
+
+    def _quietly(self, worker: WorkerProcess, memory: MemoryWatch, seed: int) -> int:
+        """A new set-up and some rounds of it that nobody watches; returns a round's iterations."""
+        memory.phase(f"set-up {seed}")
+        iterations = _set_up(worker, self.case, seed)
+        for _ in range(QUIET_ROUNDS):
+            self._round(worker, iterations, self.found.quiet_s)
+        return iterations
+
+    def _round(self, worker: WorkerProcess, iterations: int, times: list[float]) -> None:
+        times.append(worker.ask("round", iterations=iterations)["ns"] / 1e9 / iterations)
+
+    def _spy(
+        self, program: Path, worker: WorkerProcess, iterations: int, times: list[float]
+    ) -> profiler.PySpy:
+        return profiler.PySpy(program, worker.process.pid, lambda: self._round(worker, iterations, times))
+
+    def _late(self, sampled: profiler.Sampled) -> profiler.Sampled:
+        if sampled.behind_s >= BEHIND_S:
+            self.found.warnings.append(
+                f"py-spy fell {sampled.behind_s:.1f} s behind in {sampled.file.name}: its shares are off; "
+                "lower --rate"
+            )
+        return sampled
+
+    def _all_seen(self, worker: WorkerProcess, recording: Recording) -> None:
+        there = {member.pid for member in family(psutil.Process(worker.process.pid))}
+        missing = len(there - recording.processes)
+        if missing and recording.processes != {0}:
+            self.found.warnings.append(f"py-spy saw no sample of {missing} of {len(there)} processes")
+
+    def _unwatched(self, worker: WorkerProcess, memory: MemoryWatch) -> None:
+        """What memory does without py-spy: a set-up and rounds, as many as are timed otherwise."""
+        self.show("memory")
+        if not self.found.quiet_s:
+            self._quietly(worker, memory, 1)
+
+
+def _read(file: Path) -> Recording:
+    try:
+        return read_speedscope(file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise profiler.NoSamplesError(f"py-spy wrote a file that cannot be read ({reason})") from None
+
+
+def write_timeline(case: Case, folder: Path) -> str:
+    """Profile a second of it in a worker of its own, and write the calls for Perfetto."""
+    raw, file = folder / "timeline.raw.json", folder / "timeline.json"
+    profiled = wrapped(case, PROFILED, timeline=str(raw.resolve()))
+    with worker_for(profiled) as worker:
+        iterations = _set_up(worker, profiled, seed=0)
+        spent = 0.0
+        while spent < TIMELINE_S:
+            spent += worker.ask("round", iterations=iterations)["ns"] / 1e9
+        worker.ask("tear_down")
+    file.write_bytes(timeline.tidy(timeline.read_calls(raw)))
+    raw.unlink()
+    return file.name
+
+
+def sampling(found: Watch, rate_hz: int) -> Sampling | None:
+    """What py-spy saw, in numbers; None when it saw nothing."""
+    if not found.recordings:
+        return None
+    samples = sum(r.stacks.total() for r in found.recordings)
+    return Sampling(
+        rate_hz=rate_hz,
+        seconds=found.seconds,
+        recordings=len(found.recordings),
+        samples=samples,
+        waiting=samples - sum(working(r).total() for r in found.recordings),
+        processes=max(len(r.processes) for r in found.recordings),
+        native=found.native,
+        slowdown=_over(found.watched_s, found.quiet_s),
+        native_slowdown=_over(found.native_s, found.quiet_s),
+    )
+
+
+def _over(watched: list[float], quiet: list[float]) -> float | None:
+    return statistics.median(watched) / statistics.median(quiet) if watched and quiet else None
+
+
+def sentence(found: list[Place], seen: Sampling | None) -> str | None:
+    """Where the time goes, in one sentence."""
+    if not found or seen is None:
+        return None
+    share, others = found[0].share, seen.processes - 1
+    where = (
+        f"the main process and {others} DataLoader worker{'s' * (others > 1)}" if others else "its process"
+    )
+    return (
+        f"{share.value:.0%} ({max(share.low, 0):.0%} to {min(share.high, 1):.0%}) of the time that Python "
+        f"works in {where} goes into {found[0].name}."
+    )
+
+
+def notes(profile: Profile) -> list[str]:
+    """How a profile is to be read."""
+    seen, cost = profile.sampling, profile.slowdown
+    found = []
+    if seen:
+        waited = f"{seen.waiting / max(seen.samples, 1):.0%} of {seen.samples:,} samples waited"
+        found.append(
+            f"py-spy looked {seen.rate_hz} times a second for {seen.seconds:g} s, on {seen.recordings} "
+            f"set-ups; {waited} and are in no share. "
+            "It follows Python's threads; MXNet's engine computes in threads of its own, in no stack here. "
+            "The flame graph shows waits too."
+        )
+    if seen and seen.slowdown:
+        slowed = f"A round took {seen.slowdown:.2f} times as long while py-spy looked on"
+        native = f", {seen.native_slowdown:.2f} with native frames" if seen.native_slowdown else ""
+        found.append(f"{slowed}{native} (medians). Shares are from the recordings without native frames.")
+    if cost:
+        found.append(
+            "A run under MXNet's profiler is another regime: bulking is off and every call is timed. It took "
+            f"{cost.value:.2f} ({cost.low:.2f} to {cost.high:.2f}) times as long as the unprofiled one "
+            "measured beside it, so the operators' shares can be read, and no step's time comes from them."
+        )
+    if seen and seen.processes > 1:
+        found.append(
+            "What DataLoader workers do is in the flame graph; the operators and the timeline are the main "
+            "process's alone."
+        )
+    if any("," in one.name for one in profile.operators):
+        found.append("Operators joined by commas were run by MXNet as one.")
+    return found
+
+
+def explained(error: WorkerFailedError, case: Case) -> UserError:
+    """A worker that failed, in one line."""
+    last = f" ({error.last_lines[-1].strip()})" if error.last_lines else ""
+    return UserError(f"{case.name}: its worker {error.reason}{last}; see if it runs: python -m bench run")
+
+
+def profile(
+    case: Case,
+    folder: Path,
+    *,
+    seconds: int,
+    rate_hz: int,
+    warm_ups: int = True,
+    show: Callable[[str], None] = lambda doing: None,
+) -> Profile:
+    """Profile a case; the files go into the folder, which is there.
+
+    Raises UserError when the benchmark itself cannot run.
+    """
+    machine, before = collect(), counters()
+    try:
+        blocks = measure_regimes(case, warm_ups, show)
+        watched = Watcher(case, folder, seconds, rate_hz, show).watch()
+        show("timeline")
+        drawn = write_timeline(case, folder)
+    except WorkerFailedError as error:
+        raise explained(error, case) from None
+    steps = int(blocks[0].set_ups[PLAIN].facts["steps"])
+    seen, found = sampling(watched, rate_hz), places(watched.recordings)
+    whole = Profile(
+        schema=PROFILE_SCHEMA,
+        case=case,
+        measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        machine=machine,
+        steps=steps,
+        step_s=step_time(blocks, steps),
+        sentence=sentence(found, seen),
+        sampling=seen,
+        places=found,
+        operators=operators(blocks, steps),
+        slowdown=geometric(log_effects(blocks, PROFILED, PLAIN)),
+        memory=watched.memory,
+        phases=watched.phases,
+        files={**watched.files, "timeline": [drawn]},
+        notes=[],
+        warnings=watched.warnings + warnings_about(machine, weather_between(before, counters())),
+    )
+    return msgspec.structs.replace(whole, notes=notes(whole))

@@ -1,0 +1,130 @@
+"""What a profile tells, and its file: where the sampled time goes, operators, memory, what it cost.
+
+``profile.json`` lies in the profile's folder, the flame graph, the recordings and the timeline beside
+it, by their names. Schemas: 1 is the first. Durations are seconds, shares 0 to 1.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from bench.endless import endless, finite
+from bench.records import Case, Estimate, Machine
+from mtl_core.errors import UserError
+from mtl_core.files import write_whole
+
+PROFILE_SCHEMA = 1  # raised when a field changes its meaning
+PROFILE_FILE = "profile.json"
+LARGEST_FILE = 50 * 2**20  # bytes; a profile is some 100 KB
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where Python's time goes: a share of the samples in which Python worked."""
+
+    name: str
+    share: Estimate  # over the recordings, one a set-up
+    stack: list[str]  # the stack seen most often there, outermost call first
+    stack_share: float  # of all working samples
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """What py-spy saw."""
+
+    rate_hz: int
+    seconds: float  # recorded in all
+    recordings: int
+    samples: int  # of every Python thread, those that waited included
+    waiting: int  # of them: for another process, a thread or MXNet's engine; in no share
+    processes: int  # the worker's own and its DataLoader workers
+    native: bool  # whether the flame graph has C and C++ frames too
+    slowdown: float | None  # time of a round under py-spy over one without; a median, no interval
+    native_slowdown: float | None = None  # the same while native frames were unwound
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """One operator, or several that MXNet ran as one, in the profiler's own regime."""
+
+    name: str  # MXNet's; comma-joined where it ran several as one, and cut off at 127 characters
+    seconds: Estimate  # a step
+    share: Estimate  # of the time of all operators
+    calls: float  # a step
+
+
+class MemorySample(msgspec.Struct, frozen=True, kw_only=True):
+    """Memory of the worker and its children at one moment."""
+
+    at_s: float  # since the watch began
+    rss_bytes: int  # pages shared by several processes counted in each
+    pss_bytes: int | None  # shared pages divided among their owners; None where the system does not tell
+    processes: int
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker did from this moment on."""
+
+    name: str
+    at_s: float
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found out about one benchmark; what could not be had is None or empty."""
+
+    schema: int
+    case: Case
+    measured_at: str  # ISO 8601
+    machine: Machine
+    steps: int  # in an iteration: training steps, or batches loaded
+    step_s: Estimate | None  # without any profiler
+    sentence: str | None  # where the time goes
+    sampling: Sampling | None
+    places: list[Place]  # largest share first
+    operators: list[Operator]  # largest share first
+    slowdown: Estimate | None  # time under MXNet's profiler over time without, rounds interleaved
+    memory: list[MemorySample]
+    phases: list[Phase]
+    files: dict[str, list[str]]  # names in the folder: "flame graph", "speedscope", "timeline"
+    notes: list[str]  # how it is to be read
+    warnings: list[str]  # what is missing, and what to change
+
+
+def write_profile(profile: Profile, folder: Path) -> None:
+    """``profile.json`` in the folder, whole or not at all."""
+    told = json.dumps(finite(msgspec.to_builtins(profile)), indent=1, allow_nan=False)
+    write_whole(folder / PROFILE_FILE, lambda file: file.write(told.encode()), "-o")
+
+
+def read_profile(path: Path) -> Profile:
+    """The profile in a file, or in a folder's ``profile.json``.
+
+    Raises UserError, naming the file and what is wrong with it, for anything that is not one.
+    """
+    path = path / PROFILE_FILE if path.is_dir() else path
+    told = _document(path)
+    schema = told.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= PROFILE_SCHEMA:
+        raise UserError(
+            f"{path} has schema {str(schema)[:40]!r}, while this version reads 1 to {PROFILE_SCHEMA}; "
+            "profile again"
+        )
+    try:
+        return msgspec.convert(endless(told), Profile)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError(f"{path} is larger than {LARGEST_FILE >> 20} MB: no profile")
+        told = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); give a profile's folder") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
+        raise UserError(f"{path} is not JSON or cut off ({reason}); profile again") from None
+    if not isinstance(told, dict):
+        raise UserError(f"{path} is no profile of this suite: it holds no object; give a {PROFILE_FILE}")
+    return told

@@ -1,0 +1,464 @@
+"""Charts as Plotly figures: plain dictionaries, since what draws them is the script in the page.
+
+Colours are roles (``@faster``, ``@1``) that the page's script fills in for the reader's light or dark
+setting; shapes, dashes and patterns say the same as the colours. Plotly reads markup in its texts, so
+every text is escaped here.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from math import log10
+from typing import Any
+
+from bench.records import VERDICTS, Estimate
+from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Rounds, Told
+from reports.units import UNITS, bounded, number, ranged, scale_for, scaled
+
+Figure = dict[str, Any]
+SERIES = 6
+# Seven signs and six colours, so that 42 variants differ in one or the other.
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PATTERNS = ("", "/", "x", ".", "-", "+")
+# Pointing to where faster and slower lie on the axis.
+VERDICT_SYMBOLS = {
+    "faster": "triangle-left",
+    "slower": "triangle-right",
+    "same": "circle",
+    "undecided": "circle-open",
+}
+ROW = 30  # pixels
+FEW_ROUNDS = 60  # up to which a thin line joins them
+LONGEST_LABEL = 28  # characters
+# Round ratios that an axis may be marked at, below 1 and above.
+TICKS = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
+    *(
+        1.0,
+        1.01,
+        1.02,
+        1.05,
+        1.1,
+        1.15,
+        1.2,
+        1.3,
+        1.5,
+        1.75,
+        2.0,
+        3.0,
+        5.0,
+        10.0,
+        20.0,
+        50.0,
+        100.0,
+        200.0,
+        500.0,
+    ),
+)
+
+
+def figures(chart: Chart) -> list[tuple[str, Figure]]:
+    """What is drawn for a chart, each with its title."""
+    if isinstance(chart, Intervals):
+        return [(chart.title, intervals(chart))]
+    if isinstance(chart, Lines):
+        return [(chart.title, lines(chart))]
+    if isinstance(chart, Bars):
+        return [(chart.title, bars(chart))]
+    return [(chart.title, rounds(chart)), (f"{chart.title}: distribution", distribution(chart))]
+
+
+def label(text: str, longest: int = LONGEST_LABEL) -> str:
+    """A text that Plotly shows as it is."""
+    shown = html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
+    return shown.replace("@", "&#64;")  # never taken for a colour's role
+
+
+def _layout(height: int, **more: Any) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": 12, "t": 12, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "@ink"},
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": "@paper",
+            "bordercolor": "@muted",
+            "font": {"color": "@ink"},
+            "namelength": -1,
+        },
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@ink"}},
+        **more,
+    }
+
+
+def _axis(title: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "standoff": 8},
+        "automargin": True,
+        "gridcolor": "@grid",
+        "linecolor": "@muted",
+        "tickcolor": "@muted",
+        "zeroline": False,
+        **more,
+    }
+
+
+def _text(x: float | str, y: float | str, text: str, **more: Any) -> dict[str, Any]:
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": "@muted", "size": 12}, **more}
+
+
+def intervals(chart: Intervals) -> Figure:
+    """Ratios with their intervals, a row each, the tolerance as a band around 1."""
+    rows, headings = _rows(chart.rows)
+    edge = 1 + chart.tolerance
+    low, high = _reach(chart.rows, edge)
+    found = dict.fromkeys((*VERDICTS, *(row.verdict for _, row in rows)))
+    traces = [_verdict_trace(verdict, rows) for verdict in found]
+    layout = _layout(
+        80 + ROW * (len(rows) + len(headings)),
+        xaxis=_axis(
+            "◄ faster | slower ►",
+            type="log",
+            range=[log10(low), log10(high)],
+            **_ticks(low, high),
+        ),
+        yaxis=_axis(
+            tickvals=[place for place, _ in rows],
+            ticktext=[label(row.name) for _, row in rows],
+            range=[len(rows) + len(headings) - 0.4, -0.6],
+            showgrid=False,
+            fixedrange=True,
+        ),
+        shapes=[
+            {
+                "type": "rect",
+                "x0": 1 / edge,
+                "x1": edge,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "fillcolor": "@band",
+                "line": {"color": "@muted", "width": 1, "dash": "dot"},
+                "layer": "below",
+            },
+        ],
+        annotations=[
+            _text(0, place, f"<b>{label(name)}</b>", xref="paper", xanchor="left") for place, name in headings
+        ],
+    )
+    return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
+
+
+def _rows(found: Iterable[Interval]) -> tuple[list[tuple[int, Interval]], list[tuple[int, str]]]:
+    """Each row's place from the top, and the places of the headings, one before each part."""
+    rows: list[tuple[int, Interval]] = []
+    headings: list[tuple[int, str]] = []
+    for row in found:
+        if row.part and (not headings or headings[-1][1] != row.part):
+            headings.append((len(rows) + len(headings), row.part))
+        rows.append((len(rows) + len(headings), row))
+    return rows, headings
+
+
+def _reach(rows: Iterable[Interval], edge: float) -> tuple[float, float]:
+    """The ends of the axis: all that is finite, with a margin."""
+    found = [row.ratio for row in rows]
+    ends = [x for e in found for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
+    low, high = min([*ends, 1 / edge]), max([*ends, edge])
+    margin = (high / low) ** 0.06
+    return low / margin, high * margin
+
+
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    """Round ratios, 1 first, not more than fit on a phone."""
+    places = [tick for tick in TICKS if low <= tick <= high]
+    apart = log10(high / low) / 7
+    kept: list[float] = []
+    for place in sorted(places, key=lambda tick: abs(log10(tick))):
+        if all(abs(log10(place / other)) >= apart for other in kept):
+            kept.append(place)
+    kept.sort()
+    return {"tickvals": kept, "ticktext": [f"{tick:g}" for tick in kept]}
+
+
+def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dict[str, Any]:
+    mine = [(place, row) for place, row in rows if row.verdict == verdict]
+    role = f"@{verdict}" if verdict in VERDICTS else "@muted"
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": label(verdict or "not judged"),
+        "x": [_short(row.ratio.value) for _, row in mine],
+        "y": [place for place, _ in mine],
+        "error_x": _errors([row.ratio for _, row in mine], 1.0, role),
+        "marker": {"color": role, "symbol": VERDICT_SYMBOLS.get(verdict or "", "circle"), "size": 11},
+        "text": [
+            f"{label(f'{row.part}: {row.name}', 80)}<br>{ranged(row.ratio)} of the baseline's time"
+            f"<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
+            for _, row in mine
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _errors(found: list[Estimate], scale: float, role: str) -> dict[str, Any]:
+    """The ends of the intervals as Plotly wants them; none where they are endless."""
+
+    def reach(estimate: Estimate, end: float) -> float:
+        return _short(abs(end - estimate.value) / scale) if bounded(estimate) else 0.0
+
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [reach(e, e.high) for e in found],
+        "arrayminus": [reach(e, e.low) for e in found],
+        "color": role,
+        "thickness": 1.6,
+        "width": 4,
+    }
+
+
+def _short(value: float) -> float:
+    """As many digits as a plot can show."""
+    return float(f"{value:.5g}")
+
+
+def _scale(axis: Axis, values: Iterable[float]) -> tuple[float, str]:
+    """The unit of an axis and its title; logarithmic axes keep the base unit and get SI ticks."""
+    if axis.unit not in UNITS:
+        return 1.0, ", ".join(part for part in (axis.title, axis.unit) if part)
+    size, name = scale_for(axis.unit, [v for v in values if v > 0])
+    if axis.log and axis.unit != "s":
+        size, name = 1.0, axis.unit
+    return size, f"{axis.title}, {name}"
+
+
+def _value(y: Estimate | float) -> float:
+    return y.value if isinstance(y, Estimate) else y
+
+
+def lines(chart: Lines) -> Figure:
+    """Lines over an axis, with marks across and, where there are any, more lines below."""
+    size, title = _scale(chart.y, [_value(p.y) for line in chart.lines for p in line.points])
+    traces = [_line_trace(n, line, size, title, "y") for n, line in enumerate(chart.lines)]
+    layout = _layout(
+        400,
+        xaxis=_axis(html.escape(chart.x.title), **_places(chart)),
+        yaxis=_axis(
+            html.escape(title), **({"type": "log", "tickformat": "~s", "dtick": 1} if chart.y.log else {})
+        ),
+    )
+    if not chart.y.log:
+        layout["yaxis"]["rangemode"] = "tozero"
+    if chart.below:
+        below_size, below_title = _scale(chart.below_y, [])
+        traces += [
+            {**_line_trace(n, line, below_size, below_title, "y2"), "showlegend": False}
+            for n, line in enumerate(chart.below)
+        ]
+        layout["height"] = 480
+        layout["yaxis"]["domain"] = [0.4, 1]
+        layout["yaxis2"] = _axis(html.escape(below_title), domain=[0, 0.28], rangemode="tozero")
+        layout["xaxis"]["anchor"] = "y2"
+    layout["shapes"], layout["annotations"] = _marks(chart.marks, size, chart.y.log, chart.x.log)
+    return {"data": traces, "layout": layout}
+
+
+def _places(chart: Lines) -> dict[str, Any]:
+    """Ticks where something was measured, when that is few places or a logarithmic axis."""
+    places = sorted(
+        {p.x for line in (*chart.lines, *chart.below) if line.drawn != "line" for p in line.points}
+    )
+    shown = places if len(places) <= 9 else places[:: -(-len(places) // 6)]
+    ticks = {"tickvals": shown, "ticktext": [f"{place:g}" for place in shown], "tickangle": 0}
+    return {"type": "log", **ticks} if chart.x.log else ticks
+
+
+def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) -> dict[str, Any]:
+    role = f"@{number_ % SERIES + 1}"
+    found = [p.y for p in line.points if isinstance(p.y, Estimate)]
+    curve = line.drawn == "line"
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines" if curve else "markers" if line.drawn == "points" else "lines+markers",
+        "name": label(line.name, 60),
+        "x": [_short(p.x) for p in line.points],
+        "y": [_short(_value(p.y) / size) for p in line.points],
+        "yaxis": axis,
+        "line": {"color": role, "width": 2, "dash": DASHES[number_ % SERIES]},
+        "marker": {"color": role, "symbol": SYMBOLS[number_ % len(SYMBOLS)], "size": 9},
+        "text": [
+            f"{label(line.name, 60)} at {p.x:,.4g}<br>{html.escape(title)}: {_said(p.y, size)}"
+            for p in line.points
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    if len(found) == len(line.points) and not curve:
+        trace["error_y"] = _errors(found, size, role)
+    return trace
+
+
+def _said(y: Estimate | float, size: float) -> str:
+    return ranged(y, size) if isinstance(y, Estimate) else number(y, size)
+
+
+def _marks(
+    marks: tuple[Mark, ...], size: float, log_y: bool, log_x: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Named places as lines through the plot, their names beside them."""
+    shapes, texts = [], []
+    for mark in marks:
+        line = {"type": "line", "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}
+        if mark.axis == "x":
+            at = log10(mark.at) if log_x else mark.at
+            shapes.append({**line, "x0": mark.at, "x1": mark.at, "yref": "paper", "y0": 0, "y1": 1})
+            place = {"x": at, "y": 0.02, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        else:
+            at = log10(mark.at / size) if log_y else mark.at / size
+            shapes.append(
+                {**line, "y0": mark.at / size, "y1": mark.at / size, "xref": "paper", "x0": 0, "x1": 1}
+            )
+            place = {"y": at, "x": 0.99, "xref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        texts.append({**_text(0, 0, label(mark.name, 40)), **place, "font": {"color": "@ink", "size": 12}})
+    return shapes, texts
+
+
+def bars(chart: Bars) -> Figure:
+    """One bar a row, its parts end to end, told apart by pattern and colour."""
+    totals = [sum(values) for values in zip(*chart.parts.values(), strict=True)]
+    size, title = _scale(chart.y, totals)
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": label(name),
+            "x": [_short(value / size) for value in values],
+            "y": list(range(len(chart.rows))),
+            "marker": {
+                "color": f"@{n % SERIES + 1}",
+                "line": {"color": "@paper", "width": 1},
+                "pattern": {"shape": PATTERNS[n % SERIES], "fgcolor": "@paper", "size": 7, "solidity": 0.25},
+            },
+            "text": [
+                f"{label(row)}, {label(name)}: {scaled(value, chart.y.unit)}, {value / (total or 1):.0%}"
+                for row, value, total in zip(chart.rows, values, totals, strict=True)
+            ],
+            "textposition": "none",
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+        for n, (name, values) in enumerate(chart.parts.items())
+    ]
+    layout = _layout(
+        110 + 46 * len(chart.rows),
+        barmode="stack",
+        bargap=0.35,
+        xaxis=_axis(html.escape(title)),
+        yaxis=_axis(
+            tickvals=list(range(len(chart.rows))),
+            ticktext=[label(row) for row in chart.rows],
+            autorange="reversed",
+            showgrid=False,
+            fixedrange=True,
+        ),
+    )
+    layout["legend"]["traceorder"] = "normal"
+    return {"data": traces, "layout": layout}
+
+
+def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
+    """The unit of the rounds' times, and their axis: logarithmic when the variants lie far apart."""
+    values = [t for told in chart.series for t in (told.by_size_s[0], told.by_size_s[-1])]
+    size, name = scale_for("s", [min(values)])
+    log = {"type": "log", "dtick": "D2"} if max(values) > 5 * min(values) else {}
+    return size, _axis(f"time an iteration, {name}", **log)
+
+
+def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
+    few = len(told.order) <= FEW_ROUNDS
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if few else "markers",
+        "name": label(told.name),
+        "x": list(told.order),
+        "y": [_short(seconds / size) for seconds in told.times_s],
+        "customdata": list(told.set_ups),
+        "marker": {
+            "color": f"@{n % SERIES + 1}",
+            "symbol": SYMBOLS[n % len(SYMBOLS)],
+            "size": 7 if few else 5,
+            "opacity": 0.8,
+        },
+        "line": {"color": f"@{n % SERIES + 1}", "width": 0.7},
+        "hovertemplate": f"{_no_template(label(told.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
+        "%{y:.4g}<extra></extra>",
+    }
+
+
+def _no_template(text: str) -> str:
+    """Without what a hover template would fill in."""
+    return text.replace("%", "&#37;")
+
+
+def rounds(chart: Rounds) -> Figure:
+    """Every round of every variant in order of time; lines where a new set-up begins."""
+    size, axis = _time_axis(chart)
+    traces = [_round_trace(n, told, size) for n, told in enumerate(chart.series)]
+    first = chart.series[0]
+    starts = [
+        place
+        for place, before, now in zip(first.order[1:], first.set_ups, first.set_ups[1:], strict=False)
+        if now != before
+    ]
+    seams = [
+        {
+            "type": "line",
+            "x0": place - 0.5,
+            "x1": place - 0.5,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": "@grid", "width": 1, "dash": "dot"},
+            "layer": "below",
+        }
+        for place in starts
+        if len(starts) <= 40
+    ]
+    axes = {"xaxis": _axis("round, in order of time", showgrid=False), "yaxis": axis}
+    return {"data": traces, "layout": _layout(360, shapes=seams, **axes)}
+
+
+def distribution(chart: Rounds) -> Figure:
+    """The same rounds by size: a box over its points for each variant."""
+    size, axis = _time_axis(chart)
+    traces = [
+        {
+            "type": "box",
+            "orientation": "h",
+            "name": label(told.name),
+            "x": [_short(seconds / size) for seconds in told.by_size_s],
+            "boxpoints": "all",
+            "jitter": 0.7,
+            "pointpos": 0,
+            "marker": {
+                "color": f"@{n % SERIES + 1}",
+                "size": 4,
+                "opacity": 0.55,
+                "symbol": SYMBOLS[n % len(SYMBOLS)],
+            },
+            "line": {"color": f"@{n % SERIES + 1}", "width": 1.5},
+            "fillcolor": "rgba(0,0,0,0)",
+            "hoverinfo": "x+name",
+        }
+        for n, told in enumerate(chart.series)
+    ]
+    layout = _layout(
+        80 + 46 * len(chart.series),
+        showlegend=False,
+        xaxis=axis,
+        yaxis=_axis(type="category", autorange="reversed", showgrid=False, fixedrange=True),
+    )
+    return {"data": traces, "layout": layout}

@@ -1,0 +1,197 @@
+"""The charts that a part of a question gets, by what was measured in it.
+
+A plot belongs to what was measured, not to the name of a question, so that a new benchmark gets its
+plots for nothing: sizes of batches give a scaling plot, numbers of workers a plot of workers, an epoch
+told apart the split, rounds with a share of denormals their course.
+"""
+
+from __future__ import annotations
+
+from bench.records import CONTROL, Estimate, Measured, Run
+from bench.verdict import TOLERANCE
+from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
+from reports.tables import same_work
+from reports.units import number, ranged, scaled
+
+Known = dict[str, Measured]  # by variant
+PARTS = ("waiting_s", "computing_s", "synchronising_s")
+SHARE = "denormal_share"
+
+
+def charts_of(parts: dict[str, Known], fits: dict[str, Estimate], run: Run) -> list[Chart]:
+    """The charts of a question: what its parts show beyond their ratios, then all ratios on one axis."""
+    found: list[Chart | None] = []
+    for part, known in parts.items():
+        found += [_scaling(known, fits), _workers(known, run), _split(known), _course(part, known)]
+    return [chart for chart in (*found, _ratios(parts)) if chart is not None]
+
+
+def _ratios(parts: dict[str, Known]) -> Intervals | None:
+    """Every variant of a question against its baseline, the baseline against itself included."""
+    rows = [
+        Interval(part, variant, measured.effect.estimate, measured.effect.verdict)
+        for part, known in parts.items()
+        if same_work(known)
+        for variant, measured in known.items()
+        if measured.effect is not None
+    ]
+    if not rows:
+        return None
+    least = min(rows, key=lambda row: row.ratio.value)
+    said = (
+        f"Time over the time of the baseline of {len(rows)} variant{'s' * (len(rows) > 1)}, with intervals; "
+        f"left of 1 is faster. The lowest is {least.part}, {least.name} at {ranged(least.ratio)}."
+    )
+    return Intervals("Time against the baseline", said, tuple(rows), TOLERANCE)
+
+
+def _scaling(known: Known, fits: dict[str, Estimate]) -> Lines | None:
+    """Throughput over the batch size, with the fitted line and the recommended size."""
+    sizes = {m.images: m for v, m in known.items() if "batch_size" in m.case.settings and v != CONTROL}
+    if same_work(known) or len(sizes) < 3:
+        return None
+    lines = [Line("measured", tuple(Point(n, sizes[n].images_per_s) for n in sorted(sizes)))]
+    said = f"Throughput at {len(sizes)} batch sizes from {min(sizes)} to {max(sizes)}, both axes logarithmic."
+    if "fixed_s" in fits and "image_s" in fits:
+        fixed, each = fits["fixed_s"].value, fits["image_s"].value
+        curve = tuple(Point(n, n / (fixed + n * each)) for n in _between(min(sizes), max(sizes)))
+        lines.append(Line("fitted line", curve, "line"))
+        said += f" The fitted line: {number(fixed * 1e6)} us a step and {number(each * 1e6)} us an image."
+    marks = []
+    if "recommended" in fits:
+        size = fits["recommended"].value
+        marks.append(Mark(f"recommended: {size:g}", size, "x"))
+        said += f" Recommended: {size:g}."
+    return Lines(
+        title="Throughput over the batch size",
+        said=said,
+        x=Axis("batch size", log=True),
+        y=Axis("throughput", "images/s", log=True),
+        lines=tuple(lines),
+        marks=tuple(marks),
+    )
+
+
+def _between(first: float, last: float, steps: int = 60) -> list[float]:
+    """Places that lie evenly on a logarithmic axis."""
+    return [first * (last / first) ** (step / steps) for step in range(steps + 1)]
+
+
+def _workers(known: Known, run: Run) -> Lines | None:
+    """Throughput over the number of workers, with the step's own rate and the fast loader across."""
+    ways = {v: m for v, m in known.items() if v != CONTROL}
+    counted = {v: m for v, m in ways.items() if "workers" in m.case.settings}
+    if len(counted) < 2:
+        return None
+    threads = {v: m for v, m in counted.items() if m.case.settings.get("thread_pool")}
+    lines = [_by_workers("processes", {v: m for v, m in counted.items() if v not in threads})]
+    lines += [_by_workers("threads", threads)] if threads else []
+    marks = [Mark(f"{v} loader", m.images_per_s.value, "y") for v, m in ways.items() if v not in counted]
+    step = step_alone(run)
+    if step is not None:
+        marks.append(Mark("the step alone", step.images_per_s.value, "y"))
+    across = [f"{mark.name} {scaled(mark.at, 'images/s')}" for mark in marks]
+    return Lines(
+        title="Workers against throughput",
+        said=f"Images a second over the number of workers. Lines across: {', '.join(across) or 'none'}. "
+        "Where loading is below the step alone, training waits for it.",
+        x=Axis("workers"),
+        y=Axis("throughput", "images/s", log=True),
+        lines=tuple(lines),
+        marks=tuple(marks),
+    )
+
+
+def _by_workers(name: str, known: Known) -> Line:
+    counts = {int(str(m.case.settings["workers"])): m.images_per_s for m in known.values()}
+    return Line(name, tuple(Point(count, counts[count]) for count in sorted(counts)))
+
+
+def step_alone(run: Run) -> Measured | None:
+    """A whole training step as the tutorial does it, wherever this run measured one."""
+    for known in run.measured.values():
+        for variant, measured in known.items():
+            settings = measured.case.settings
+            whole = settings.get("part", "step") == "step" and "heads" not in settings
+            like_it = settings.get("batch_size") == 128 and settings.get("mode") == "hybridized"
+            if variant != CONTROL and whole and like_it and measured.case.workload.endswith(":StepWorkload"):
+                return measured
+    return None
+
+
+def _split(known: Known) -> Bars | None:
+    """Where an epoch's time goes, of each variant that tells its parts apart."""
+    told = {
+        variant: measured.course_facts[-1]
+        for variant, measured in known.items()
+        if variant != CONTROL and measured.course_facts and set(PARTS) <= measured.course_facts[-1].keys()
+    }
+    if not told:
+        return None
+    shares = [
+        f"{variant}: "
+        + ", ".join(f"{part[:-2]} {facts[part] / (sum(facts[p] for p in PARTS) or 1):.0%}" for part in PARTS)
+        for variant, facts in told.items()
+    ]
+    return Bars(
+        title="Where an epoch's time goes",
+        said="An epoch split into its parts. " + "; ".join(shares) + ".",
+        y=Axis("time an epoch", "s"),
+        rows=tuple(told),
+        parts={part[:-2]: tuple(facts[part] for facts in told.values()) for part in PARTS},
+    )
+
+
+def _course(part: str, known: Known) -> Lines | None:
+    """Time over a long training, with the share of denormals below it."""
+    told = {
+        variant: measured
+        for variant, measured in known.items()
+        if len(measured.course_s) > 1 and SHARE in (measured.course_facts or [{}])[-1]
+    }
+    if not told:
+        return None
+    steps = {v: _steps(m) for v, m in told.items()}
+    step = all(steps.values())
+    lines = tuple(
+        Line(v, tuple(Point(n + 1, divided(e, steps[v] if step else 1)) for n, e in enumerate(m.course_s)))
+        for v, m in told.items()
+    )
+    below = tuple(
+        Line(v, tuple(Point(n + 1, 100 * facts[SHARE]) for n, facts in enumerate(m.course_facts)))
+        for v, m in told.items()
+    )
+    ends = "; ".join(
+        f"{line.name}: {_plain(line.points[0].y)} ms at first, {_plain(line.points[-1].y)} ms at last"
+        for line in lines
+    )
+    return Lines(
+        title=f"Time {'a step' if step else f'of each {part}'} over a long training",
+        said=f"The course over {len(lines[0].points)} rounds; below it the share of denormal values. {ends}.",
+        x=Axis(part),
+        y=Axis("time a step" if step else "time", "s"),
+        lines=lines,
+        below=below,
+        below_y=Axis("denormal share", "%"),
+    )
+
+
+def _steps(measured: Measured) -> float:
+    """Steps in an iteration; 0 where the case does not tell its batch size."""
+    size = measured.case.settings.get("batch_size")
+    return measured.images / size if isinstance(size, int) and size else 0.0
+
+
+def divided(estimate: Estimate, by: float) -> Estimate:
+    """The same estimate in another unit."""
+    return Estimate(
+        value=estimate.value / by,
+        low=estimate.low / by,
+        high=estimate.high / by,
+        confidence=estimate.confidence,
+        n=estimate.n,
+    )
+
+
+def _plain(y: Estimate | float) -> str:
+    return ranged(y, 1e-3) if isinstance(y, Estimate) else number(y, 1e-3)

@@ -1,0 +1,238 @@
+"""From a run to a page: what is said first, and what each question's section holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from re import fullmatch
+from shlex import quote
+
+from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Run, Weather
+from bench.verdict import ALPHA, TOLERANCE
+from reports import history_of_rounds
+from reports.page import Answered, Fold, Page, Raw, Section
+from reports.shown import Known, charts_of
+from reports.tables import Cell, Column, Table, same_work, variants_table
+from reports.units import number, scaled
+
+
+def run_page(run: Run, raw: Raw | None = None) -> Page:
+    """The report of one run."""
+    answers = _asked(run)
+    return Page(
+        title="What a multi-task network in MXNet costs",
+        kind="Benchmark run",
+        verdict=_verdict_line(run),
+        answers=tuple(
+            Answered(answer.asks, tuple(answer.sentences), answer.asks)
+            for answer in answers
+            if answer.sentences
+        ),
+        decided=_decided(run),
+        facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings), *_weather(run.weather)),
+        warnings=(*run.warnings, *(f"{f.case} could not be measured: {f.reason}" for f in run.failures)),
+        sections=tuple(_section(answer, run) for answer in answers),
+        method=_method(run),
+        reproduce=_reproduce(run),
+        raw=raw,
+    )
+
+
+def _asked(run: Run) -> list[Answer]:
+    """The run's answers, then whatever else was measured, under its own name."""
+    found = list(run.answers)
+    for group in run.measured:
+        if not any(_part(answer.question, group) for answer in found):
+            name = group.split("/", 1)[0]
+            found.append(Answer(question=name, asks=name, sentences=[]))
+    return found
+
+
+def _part(question: str, group: str) -> str | None:
+    """The part of this question that a group is; None where it belongs to another."""
+    if group == question:
+        return group
+    return group[len(question) + 1 :] if group.startswith(f"{question}/") else None
+
+
+def _groups(question: str, run: Run) -> dict[str, Known]:
+    """The parts of a question, by their names."""
+    found = ((_part(question, group), known) for group, known in run.measured.items())
+    return {part: known for part, known in found if part is not None}
+
+
+def _comparisons(run: Run) -> list[tuple[str, str, Measured]]:
+    """Every variant that was held against a baseline with the same work; not the baseline against itself."""
+    return [
+        (group, variant, measured)
+        for group, known in run.measured.items()
+        if same_work(known)
+        for variant, measured in known.items()
+        if measured.effect is not None and variant != CONTROL
+    ]
+
+
+def _verdict_line(run: Run) -> str:
+    found = Counter(m.effect.verdict for _, _, m in _comparisons(run) if m.effect)
+    if not found:
+        return "Nothing was compared in this run."
+    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+    lost = f"; {len(run.failures)} could not be measured" if run.failures else ""
+    return f"{_count(sum(found.values()), 'comparison')} with a baseline: {told}{lost}."
+
+
+def _decided(run: Run) -> Table:
+    """What is faster or slower than its baseline beyond the tolerance."""
+    columns = (
+        Column("part", align="left"),
+        Column("variant", align="left"),
+        Column("against", align="left"),
+        Column("time ratio", note="below 1 is faster"),
+        Column("verdict", align="left"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (group, variant, _last(m.effect.baseline), m.effect.estimate, m.effect.verdict)
+        for group, variant, m in _comparisons(run)
+        if m.effect and m.effect.verdict in ("faster", "slower")
+    ]
+    return Table("Decided: faster or slower than the baseline", columns, tuple(rows))
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
+def _last(case: str) -> str:
+    return case.rsplit("/", 1)[-1]
+
+
+def _when(run: Run) -> tuple[tuple[str, str], ...]:
+    told = [("File", run.name), ("Measured", _stamp(run.measured_at or ""))]
+    told.append(("Time spent", f"{run.spent_s:.0f} s" if run.spent_s else ""))
+    return tuple((name, value) for name, value in told if value)
+
+
+def _stamp(iso: str) -> str:
+    """``2026-11-24 05:42 UTC``; as it is where it is no time."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{when:%Y-%m-%d %H:%M}" + (" UTC" if when.utcoffset() == timedelta() else f" {when:%z}".rstrip())
+
+
+def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
+    if machine is None:
+        return ()
+    told = (
+        (
+            "Processor",
+            f"{machine.cpu}, {machine.architecture}" + (f", {machine.mhz:.0f} MHz" if machine.mhz else ""),
+        ),
+        ("Cores", f"{machine.cores_granted:g} granted of {machine.cores_there}"),
+        ("Memory", f"{machine.memory_gib} GiB"),
+        ("Accelerators", ", ".join(machine.accelerators) or "none"),
+        ("System", f"{machine.system}, kernel {machine.kernel}"),
+        ("Container", machine.container or ""),
+        ("Virtual machine", {True: "yes", False: "no", None: ""}[machine.virtual]),
+        ("Load at the start", "" if machine.load is None else f"{machine.load:.2f} processes wanting to run"),
+        ("Frequency governor", machine.governor or ""),
+        ("Huge pages", machine.huge_pages or ""),
+        ("Environment", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
+        ("Python", machine.python),
+        ("Source", machine.source or "not under git"),
+    )
+    return tuple((name, value) for name, value in told if value)
+
+
+def _ceilings(ceilings: Ceilings | None) -> tuple[tuple[str, str], ...]:
+    if ceilings is None:
+        return ()
+    told = (
+        ("matrix product in MXNet", "mxnet_gflop_per_s", 1.0, "GFLOP/s"),
+        ("in NumPy", "numpy_gflop_per_s", 1.0, "GFLOP/s"),
+        ("memory", "memory_gb_per_s", 1.0, "GB/s"),
+        ("Python", "python_loops_per_s", 1e6, "million loops/s"),
+    )
+    shown = [f"{name} {_ceiling(ceilings, field, scale)} {unit}" for name, field, scale, unit in told]
+    return (
+        ("MXNet", f"{ceilings.mxnet}, NumPy {ceilings.numpy}"),
+        ("Libraries", ", ".join(ceilings.libraries)),
+        ("Ceilings", "; ".join(shown)),
+    )
+
+
+def _ceiling(ceilings: Ceilings, field: str, scale: float) -> str:
+    """The median and, where the file tells it, the range of its repeats."""
+    value = number(getattr(ceilings, field), scale)
+    ends = ceilings.ranges.get(field, [])
+    return f"{value} ({number(ends[0], scale)} to {number(ends[-1], scale)})" if len(ends) == 2 else value
+
+
+def _weather(weather: Weather | None) -> tuple[tuple[str, str], ...]:
+    if weather is None:
+        return ()
+    told = (
+        ("Load at the end", "" if weather.load_after is None else f"{weather.load_after:.2f}"),
+        ("Taken by a hypervisor", f"{weather.steal_share:.1%} of the cores' time"),
+        ("Held back by a quota", "" if weather.throttled_s is None else f"{number(weather.throttled_s)} s"),
+        ("Throttled for heat", "" if weather.thermal_events is None else f"{weather.thermal_events} times"),
+        ("Most memory", scaled(weather.peak_memory_bytes, "bytes") if weather.peak_memory_bytes else ""),
+    )
+    return tuple((name, value) for name, value in told if value)
+
+
+def _section(answer: Answer, run: Run) -> Section:
+    parts = _groups(answer.question, run)
+    folds = [history_of_rounds.fold(part, known, _blocks(answer, part, run)) for part, known in parts.items()]
+    return Section(
+        title=answer.asks,
+        charts=tuple(charts_of(parts, answer.fits, run)),
+        tables=tuple(variants_table(f"{answer.question}/{part}", known) for part, known in parts.items()),
+        warnings=tuple(answer.warnings),
+        folds=tuple(fold for fold in folds if isinstance(fold, Fold)),
+    )
+
+
+def _blocks(answer: Answer, part: str, run: Run) -> list[Block]:
+    return run.blocks.get(f"{answer.question}/{part}", [])
+
+
+def _method(run: Run) -> tuple[str, ...]:
+    if run.schema is None:
+        return (
+            "The file is pytest-benchmark's own: rounds of one process each, so that no interval can be "
+            "given and nothing is compared.",
+        )
+    counts = [m.effect.estimate.n for _, _, m in _comparisons(run) if m.effect]
+    levels = sorted({m.iteration_s.confidence for known in run.measured.values() for m in known.values()})
+    at = f" at {levels[0]:.0%}" if len(levels) == 1 else ""
+    over = f", {min(counts)} to {max(counts)} of them a comparison" if counts else ""
+    return (
+        "Variants run in worker processes, one at a time. Rounds of the compared variants take turns in "
+        "seeded random order and are synchronised at both ends. Warm-up rounds are kept in the file and "
+        "left out of the numbers.",
+        "A ratio is the median of log(variant / baseline) over the rounds of one set-up, so that each set-up "
+        f"gives one number. Intervals are Student's t over set-ups{at}{over}.",
+        f"Faster or slower: the whole interval lies outside the tolerance of {TOLERANCE:.0%}. Same: it lies "
+        "inside. Undecided: neither. All variants of a part share one error rate "
+        f"of {ALPHA:.0%} (Holm's step-down).",
+        "The variant named control is the baseline measured against itself: how far it is from 1 shows "
+        "what this machine did to the measurement.",
+        "Statistics are computed anew from the raw rounds whenever a file is read.",
+    )
+
+
+def _reproduce(run: Run) -> tuple[str, ...]:
+    """Commands to paste: nothing from the file stands in them unquoted."""
+    if run.schema is None:
+        return ()
+    names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
+    budget, seed = (quote(run.settings.get(name, usual)) for name, usual in (("budget", "5m"), ("seed", "0")))
+    source = (run.machine.source if run.machine else None) or ""
+    revision = source.partition("+")[0]
+    return (
+        *([f"git checkout {revision}"] if fullmatch(r"[0-9a-f]{7,64}", revision) else []),
+        f"python -m bench run {names} --budget {budget} --seed {seed} --json run.json",
+        "python -m bench report run.json --open",
+    )

@@ -1,0 +1,112 @@
+"use strict";
+// Draws the plots when they come into sight or the browser is idle, in the colours of the reader's setting.
+(() => {
+  const text = (id) => document.getElementById(id).textContent;
+  const plots = JSON.parse(text("plots"));
+  const drawn = new Set();
+  const settings = { responsive: true, displayModeBar: false, displaylogo: false, showTips: false };
+  let drawer = null;
+  const root = document.documentElement;
+
+  const unpacked = async (id) => {
+    const told = atob(text(id));
+    const packed = new Uint8Array(told.length);
+    for (let place = 0; place < told.length; place += 1) packed[place] = told.charCodeAt(place);
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream);
+  };
+
+  const role = (name) => {
+    const variable = /^\d$/.test(name) ? `--s${name}` : `--${name}`;
+    return getComputedStyle(root).getPropertyValue(variable).trim();
+  };
+
+  // A copy of the figure with each colour's role ("@faster") replaced by the colour.
+  const coloured = (value) => {
+    if (typeof value === "string") return /^@[a-z0-9]+$/.test(value) ? role(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, coloured(part)]));
+  };
+
+  const figure = (id) => {
+    const found = coloured(plots[id]);
+    if (matchMedia("(pointer: coarse)").matches) found.layout.dragmode = false; // a finger scrolls the page
+    if (root.classList.contains("paper")) found.layout.width = 660; // CSS pixels between the margins of A4
+    return found;
+  };
+
+  const shown = (element) => element.offsetWidth > 0 && !element.closest("details:not([open])");
+
+  const draw = (element) => {
+    if (!drawer || drawn.has(element.id) || !shown(element)) return;
+    drawn.add(element.id);
+    const { data, layout } = figure(element.id);
+    drawer.newPlot(element, data, layout, settings).then(() => {
+      element.dataset.drawn = "yes";
+    });
+  };
+
+  const redraw = () => {
+    for (const id of drawn) {
+      const { data, layout } = figure(id);
+      drawer.react(id, data, layout, settings);
+    }
+  };
+
+  const all = [...document.querySelectorAll(".plot")];
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 30));
+  const drawNext = () => {
+    const next = all.find((element) => !drawn.has(element.id) && shown(element));
+    if (!next) {
+      root.dataset.plots = "drawn";
+      return;
+    }
+    draw(next);
+    idle(drawNext);
+  };
+
+  const start = async () => {
+    const script = document.createElement("script");
+    script.textContent = await (await unpacked("library")).text();
+    document.head.append(script);
+    drawer = window.Plotly;
+    if (all.length) draw(all[0]);
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+    }, { rootMargin: "200px" });
+    for (const element of all) seen.observe(element);
+    idle(drawNext);
+  };
+
+  for (const fold of document.querySelectorAll("details")) {
+    fold.addEventListener("toggle", () => fold.querySelectorAll(".plot").forEach(draw));
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  const paper = (on) => {
+    if (root.classList.toggle("paper", on) && drawer) all.forEach(draw);
+    redraw();
+  };
+  matchMedia("print").addEventListener("change", (change) => paper(change.matches));
+  window.addEventListener("beforeprint", () => paper(true));
+  window.addEventListener("afterprint", () => paper(false));
+
+  const button = document.getElementById("download");
+  if (button) {
+    button.addEventListener("click", async () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await (await unpacked("raw")).blob());
+      link.download = button.dataset.name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      document.getElementById("download-said").textContent = "Saved by the browser.";
+    });
+  }
+
+  start().catch(() => {
+    for (const element of all) {
+      element.textContent = "This browser cannot draw the plot; the numbers are in the table below.";
+      element.style.minHeight = "0";
+    }
+  });
+})();

@@ -1,0 +1,184 @@
+"""Digits, units, thinning and figures: what every plot and table rests on."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.records import Answer, Estimate, Run
+from reports.charts import Bars, Intervals, Lines
+from reports.history_of_rounds import by_size, in_time
+from reports.plots import figures
+from reports.shown import charts_of, step_alone
+from reports.tables import Column, Table, laid_out
+from reports.units import decimals, ranged
+from reports.view import run_page
+from tests.reported import kept
+
+
+def estimate(value: float, low: float, high: float, n: int = 5) -> Estimate:
+    return Estimate(value=value, low=low, high=high, confidence=0.95, n=n)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (1.46, 1.21, 1.71, "1.46 (1.21 to 1.71)"),  # half 0.25: two digits of it
+        (1.46, 0.9, 2.02, "1.5 (0.9 to 2.0)"),  # half 0.56: one
+        (1.0701, 1.0502, 1.0899, "1.070 (1.050 to 1.090)"),
+        (0.0078123, 0.00681, 0.00881, "0.0078 (0.0068 to 0.0088)"),
+        (93412.3, 91000.0, 95800.0, "93,412 (91,000 to 95,800)"),
+        (1.46, 0.0, math.inf, "1.46"),
+        (1.46, -math.inf, math.inf, "1.46"),
+        (2.0, 2.0, 2.0, "2.00 (2.00 to 2.00)"),
+        (0.0, -0.2, 0.2, "0.00 (-0.20 to 0.20)"),
+    ],
+)
+def test_digits_are_those_that_the_interval_justifies(
+    value: float, low: float, high: float, shown: str
+) -> None:
+    assert ranged(estimate(value, low, high)) == shown
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
+def test_rounding_moves_a_number_by_less_than_a_twentieth_of_its_interval(value: float, half: float) -> None:
+    found = estimate(value, value - half, value + half)
+    places = found.decimals()
+    assert places is not None
+    assert places == 0 or abs(round(value, places) - value) <= 0.15 * half
+    assert places == 0 or 10.0 ** -(places + 2) < half, "more digits than mean anything"
+
+
+@given(st.floats(1e-300, 1e300))
+def test_a_bare_number_has_up_to_six_decimals(value: float) -> None:
+    assert 0 <= decimals(value) <= 6
+
+
+def test_one_scale_a_column_and_which_way_is_better() -> None:
+    columns = (Column("time", "s"), Column("time ratio", note="below 1 is faster"))
+    laid = laid_out(Table("t", columns, ((0.0012, 0.9), (1.5, None))))
+    assert laid.headings == ("time, ms", "time ratio (below 1 is faster)")
+    assert laid.rows == (("1.20", "0.900"), ("1,500", ""))
+
+
+@given(st.lists(st.floats(0.001, 1000.0), max_size=300), st.integers(2, 60).map(lambda half: 2 * half))
+def test_thinning_in_time_keeps_the_order_and_both_ends_of_the_range(times: list[float], most: int) -> None:
+    places = in_time(times, most)
+    assert places == sorted(set(places))
+    assert len(places) <= most
+    if times:
+        kept_times = [times[place] for place in places]
+        assert (min(kept_times), max(kept_times)) == (min(times), max(times))
+
+
+@given(st.lists(st.floats(0.001, 1000.0), max_size=300), st.integers(2, 60))
+def test_thinning_by_size_keeps_ranks_and_both_ends(times: list[float], most: int) -> None:
+    found = by_size(times, most)
+    assert len(found) == min(len(times), most)
+    assert found == sorted(found)
+    if times:
+        assert (found[0], found[-1]) == (min(times), max(times))
+
+
+def every_chart(run: Run) -> list[object]:
+    sections = run_page(run).sections
+    return [c for s in sections for c in (*s.charts, *(c for fold in s.folds for c in fold.charts))]
+
+
+def test_every_figure_is_one_that_plotly_knows() -> None:
+    graph_objects = pytest.importorskip("plotly.graph_objects")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for chart in every_chart(kept()):
+            for _, figure in figures(chart):  # type: ignore[arg-type]
+                graph_objects.Figure(coloured(figure))
+
+
+def coloured(value: object) -> object:
+    """A figure with a colour for each role, as the page's script fills them in."""
+    if isinstance(value, dict):
+        return {name: coloured(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [coloured(part) for part in value]
+    return "#123456" if isinstance(value, str) and value.startswith("@") else value
+
+
+def test_a_real_run_has_every_plot() -> None:
+    titles = [chart.title for chart in every_chart(kept())]  # type: ignore[attr-defined]
+    assert titles.count("Time against the baseline") == 4
+    assert {
+        "Throughput over the batch size",
+        "Workers against throughput",
+        "Where an epoch's time goes",
+        "Every round of step",
+        "Every round of epoch",
+    } <= set(titles)
+    assert any(title.startswith("Time ") and "over a long training" in title for title in titles)
+
+
+def scaling(fits: dict[str, Estimate]) -> Lines:
+    run = kept()
+    found = charts_of({"step": run.measured["batch_size/step"]}, fits, run)
+    assert len(found) == 1 and isinstance(found[0], Lines)
+    return found[0]
+
+
+def test_the_fitted_line_and_the_recommended_size_are_drawn_where_they_are_known() -> None:
+    assert [line.name for line in scaling({}).lines] == ["measured"]
+    assert scaling({}).marks == ()
+    fits = {
+        "fixed_s": estimate(1e-3, 0.9e-3, 1.1e-3),
+        "image_s": estimate(4e-6, 3e-6, 5e-6),
+        "recommended": estimate(512, 512, 512),
+    }
+    found = scaling(fits)
+    curve = found.lines[1]
+    assert curve.drawn == "line"
+    assert curve.points[0].y == pytest.approx(1 / (1e-3 + 4e-6))
+    assert [(mark.at, mark.axis) for mark in found.marks] == [(512, "x")]
+    assert "Recommended: 512" in found.said
+
+
+def test_batch_sizes_are_not_compared_by_their_times() -> None:
+    """4096 images take longer than 128; that decides nothing."""
+    page = run_page(kept())
+    assert page.decided is not None
+    assert not [row for row in page.decided.rows if str(row[0]).startswith("batch_size")]
+    table = next(t for s in page.sections for t in s.tables if t.title == "batch_size/step")
+    assert [column.title for column in table.columns] == ["variant", "time", "throughput"]
+
+
+def test_workers_are_held_against_the_steps_own_rate() -> None:
+    run = kept()
+    chart = next(c for c in every_chart(run) if getattr(c, "title", "") == "Workers against throughput")
+    assert isinstance(chart, Lines)
+    step = step_alone(run)
+    assert step is not None
+    assert ("the step alone", step.images_per_s.value) in [(mark.name, mark.at) for mark in chart.marks]
+
+
+def test_an_epoch_is_told_apart_in_three_parts() -> None:
+    chart = next(c for c in every_chart(kept()) if isinstance(c, Bars))
+    assert list(chart.parts) == ["waiting", "computing", "synchronising"]
+
+
+def test_ratios_have_the_tolerance_band_and_their_table_says_which_way_is_better() -> None:
+    chart = next(c for c in every_chart(kept()) if isinstance(c, Intervals))
+    figure = figures(chart)[0][1]
+    band = figure["layout"]["shapes"][0]
+    assert (band["x0"], band["x1"]) == (pytest.approx(1 / 1.02), pytest.approx(1.02))
+    assert "below 1 is faster" in "".join(laid_out(chart.table()).headings)
+    assert "faster" in figure["layout"]["xaxis"]["title"]["text"]
+
+
+def test_a_question_of_which_parts_were_left_out_is_rendered() -> None:
+    run = kept()
+    few = {group: known for group, known in run.measured.items() if group == "hybridize/step"}
+    answers = [Answer(question="hybridize", asks="What?", sentences=["Not answered."])]
+    page = run_page(msgspec.structs.replace(run, measured=few, answers=answers))
+    assert [section.title for section in page.sections] == ["What?"]

@@ -1,0 +1,181 @@
+"""The page in a real browser: Chromium as the machine has it, driven by Playwright; skipped without one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import html
+from reports.raw import raw_of
+from reports.view import run_page
+from tests.reported import HOSTILE, KEPT, fewer, hostile, kept
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (extra: test)")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = os.environ.get("MTL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason=f"no browser: none of {', '.join(NAMES)} is installed, MTL_CHROMIUM names none"
+)
+READERS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {
+        "color_scheme": "light",
+        "viewport": {"width": 360, "height": 740},
+        "has_touch": True,
+        "is_mobile": True,
+    },
+}
+# What could act in a page; the rest is held by the tests of its text.
+IN_A_PAGE = ("script", "end_of_script", "link", "long")
+PATIENCE_MS = 60_000  # for a busy machine; nothing here waits so long on any other
+# The middle of something drawn that has a value, wherever it lies in the plot.
+PLACE = """(plot) => {
+    const shown = [...plot.querySelectorAll('.points path, .point path, path.point, path.box')]
+        .filter((mark) => mark.getBoundingClientRect().width > 0);
+    const mark = shown[Math.floor(shown.length / 2)];
+    const { x, y, width, height } = mark.getBoundingClientRect();
+    return [x + width / 2, y + height / 2];
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    # Chromium's own sandbox refuses root.
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if root else [], timeout=PATIENCE_MS
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html.page(run_page(fewer(), raw_of(kept(), KEPT.read_bytes()))), encoding="utf-8")
+    return path
+
+
+class Seen:
+    """A page opened, what it asked of the network, and what it complained of."""
+
+    def __init__(self, context: Any, file: Path) -> None:
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.url = file.as_uri()
+        self.page.goto(self.url)
+
+    def drawn(self) -> list[Any]:
+        """Every plot, after the folds were opened and all of it was drawn."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
+        # Waiting by a function would need eval, which the page's policy forbids.
+        self.page.wait_for_selector("html:not(:has(.plot:not([data-drawn])))", state="attached")
+        found: list[Any] = self.page.query_selector_all(".plot")
+        return found
+
+
+@pytest.fixture(scope="module", params=READERS)
+def seen(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[Seen]:
+    context = browser.new_context(**READERS[request.param])
+    yield Seen(context, file)
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def in_light(browser: Any, file: Path) -> Iterator[Seen]:
+    context = browser.new_context(**READERS["light"], accept_downloads=True)
+    yield Seen(context, file)
+    context.close()
+
+
+def test_every_plot_is_drawn_and_nothing_is_fetched_or_complained_of(seen: Seen) -> None:
+    plots = seen.drawn()
+    assert len(plots) == 17
+    for plot in plots:
+        assert plot.query_selector(".trace, .boxes, .bars") is not None, plot.get_attribute("aria-label")
+    width = "document.documentElement.scrollWidth <= window.innerWidth"
+    assert seen.page.evaluate(width), "the page is wider than the window"
+    assert [url for url in seen.asked if not url.startswith(("data:", "blob:"))] == [seen.url]
+    assert seen.complaints == []
+
+
+def test_hovering_over_every_plot_shows_a_value(in_light: Seen) -> None:
+    for plot in in_light.drawn():
+        plot.scroll_into_view_if_needed()
+        in_light.page.mouse.move(*plot.evaluate(PLACE))
+        shown = plot.wait_for_selector(".hoverlayer .hovertext", state="attached")
+        assert any(sign.isdigit() for sign in shown.text_content()), plot.get_attribute("aria-label")
+        in_light.page.mouse.move(0, 0)
+
+
+def test_axe_finds_nothing(seen: Seen) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    seen.drawn()
+    found = axe.Axe().run(seen.page).response["violations"]
+    assert [(v["id"], [node["html"][:200] for node in v["nodes"]][:3]) for v in found] == []
+
+
+def test_a_change_of_the_readers_setting_recolours_the_plots(in_light: Seen) -> None:
+    in_light.drawn()
+    in_light.page.emulate_media(color_scheme="light")
+    ink = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
+    light = in_light.page.evaluate(ink)
+    in_light.page.emulate_media(color_scheme="dark")
+    in_light.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert light == "rgb(26, 34, 48)"
+    assert in_light.page.evaluate(ink) == "rgb(230, 234, 241)"
+
+
+def test_the_data_are_downloaded_as_they_were(in_light: Seen, tmp_path: Path) -> None:
+    with in_light.page.expect_download() as waiting:
+        in_light.page.click("#download")
+    waiting.value.save_as(tmp_path / "data.json")
+    assert (tmp_path / "data.json").read_bytes() == raw_of(kept(), KEPT.read_bytes()).content
+
+
+def test_the_keyboard_reaches_contents_tables_folds_and_the_download(in_light: Seen) -> None:
+    in_light.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    in_light.page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = false })")
+    reached = set()
+    for _ in range(150):
+        in_light.page.keyboard.press("Tab")
+        reached.add(in_light.page.evaluate("document.activeElement.tagName"))
+        if in_light.page.evaluate("document.activeElement.id") == "download":
+            break
+    assert reached >= {"A", "SUMMARY", "DIV", "PRE", "BUTTON"}
+
+
+def test_without_scripts_the_numbers_are_there(browser: Any, file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert "workers_0" in page.inner_text("#section-3")
+    context.close()
+
+
+def test_hostile_text_does_nothing(browser: Any, tmp_path: Path) -> None:
+    for number, text in enumerate(HOSTILE[name] for name in IN_A_PAGE):
+        path = tmp_path / f"{number}.html"
+        path.write_text(html.page(run_page(hostile(text))), encoding="utf-8")
+        context = browser.new_context(**READERS["phone"])
+        opened = Seen(context, path)
+        assert len(opened.drawn()) == 3
+        assert opened.page.evaluate("window.taken") is None
+        assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert opened.page.query_selector(".plot a") is None
+        assert opened.complaints == []
+        assert [url for url in opened.asked if not url.startswith(("data:", "blob:"))] == [opened.url]
+        context.close()
