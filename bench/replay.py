@@ -24,6 +24,7 @@ from bench.verdict import ALPHA
 
 TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended
 OFTEN_ENOUGH = 0.95  # of the comparisons of identical code have to come to "same"
+LEAST = 20  # comparisons, for a recommendation
 ALARMS = 0.01  # of them at most may be called slower or faster
 
 
@@ -113,7 +114,7 @@ def recommended(units: Sequence[Unit], budget_s: float) -> float | None:
     """The smallest tolerance at which identical code is nearly always called same, and hardly ever else."""
     for tolerance in TOLERANCES:
         found = rate(units, "0", budget_s, tolerance)
-        if not found.comparisons:
+        if found.comparisons < LEAST:
             continue
         same = found.verdicts["same"] / found.comparisons
         if same >= OFTEN_ENOUGH and found.changed.value <= ALARMS:

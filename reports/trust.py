@@ -70,7 +70,8 @@ def sentences(trust: Trust) -> list[str]:
     said.append(f"The slow-downs were measured over the whole recording: {measured}.")
     if trust.recommended is None:
         said.append(
-            "No tolerance can be recommended: identical code is called same too seldom, or record longer."
+            "No tolerance can be recommended: identical code is called same too seldom, or the recording "
+            "is too short."
         )
     else:
         said.append(

@@ -21,6 +21,7 @@ PASSED_ON = {
     "report": ["python", "-m", "bench", "report"],
     "compare": ["python", "-m", "bench", "compare"],
     "work": ["python", "-m", "bench", "work"],
+    "profile": ["python", "-m", "bench", "profile"],
     "regress": ["python", "-m", "bench", "regress"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest"],

@@ -100,6 +100,10 @@ def test_more_noise_asks_for_a_larger_tolerance() -> None:
     assert recommended(recording(600, 0.5), 60.0) is None
 
 
+def test_a_short_recording_recommends_nothing() -> None:
+    assert recommended(recording(40, 0.005), 60.0) is None
+
+
 def test_the_levels_of_noise_are_told_apart() -> None:
     set_up, invocation = components(recording(4000, 0.015, 0.008))
     assert set_up == pytest.approx(0.015, rel=0.05)
