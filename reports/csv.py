@@ -25,10 +25,15 @@ def text(rows: Iterable[dict[str, Value]]) -> str:
     return file.getvalue()
 
 
+def inert(told: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    shown = harmless(told)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
 def _cell(value: Value) -> Value:
     if isinstance(value, str):
-        shown = harmless(value)
-        return f"'{shown}" if shown.startswith(FORMULA) else shown
+        return inert(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

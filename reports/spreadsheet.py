@@ -7,11 +7,9 @@ import io
 from math import isfinite
 
 from bench.records import Estimate
+from reports.csv import inert
 from reports.page import Page
 from reports.tables import Cell, Column, Table
-from reports.text import harmless
-
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would take for one
 
 
 def page(model: Page) -> str:
@@ -24,7 +22,7 @@ def page(model: Page) -> str:
         if heading != before:
             writer.writerow(heading)
             before = heading
-        writer.writerows([_text(table.title), *row] for row in _rows(table))
+        writer.writerows([inert(table.title), *row] for row in _rows(table))
     return file.getvalue()
 
 
@@ -34,7 +32,7 @@ def _ranged(table: Table, column: int) -> bool:
 
 def _names(table: Table, number: int) -> list[str]:
     column: Column = table.columns[number]
-    name = _text(" ".join(part for part in (column.title, column.unit) if part))
+    name = inert(" ".join(part for part in (column.title, column.unit) if part))
     return [name, f"{name} low", f"{name} high", f"{name} n"] if _ranged(table, number) else [name]
 
 
@@ -49,16 +47,10 @@ def _rows(table: Table) -> list[list[str | int | float | None]]:
 def _values(cell: Cell, wide: bool) -> list[str | int | float | None]:
     if isinstance(cell, Estimate):
         return [*(_number(x) for x in (cell.value, cell.low, cell.high)), cell.n]
-    told = _text(cell) if isinstance(cell, str) else _number(cell) if isinstance(cell, float) else cell
+    told = inert(cell) if isinstance(cell, str) else _number(cell) if isinstance(cell, float) else cell
     return [told, None, None, None] if wide else [told]
 
 
 def _number(value: float) -> str:
     """With all digits that mean something; an endless end is empty."""
     return f"{value:.9g}" if isfinite(value) else ""
-
-
-def _text(told: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    shown = harmless(told)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown

@@ -10,14 +10,17 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.profiles import write_profile
 from bench.records import Estimate, Verdict
 from bench.regressions import Comparison, Regression
 from mtl_core.errors import UserError
 from reports.regression import as_json
 from tests.reported import KEPT
+from tests.test_profiles import PROFILE
 
 ROOT = Path(__file__).parent.parent
 
@@ -161,3 +164,40 @@ def test_what_regress_printed_is_a_page_too(tmp_path: Path) -> None:
     assert "is not what regress --format json prints" in refused(file)
     file.write_text('{"schema": 1, "comparisons": [3]}', encoding="utf-8")
     assert "is not what regress --format json prints" in refused(file)
+
+
+@pytest.fixture
+def profile_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "profile"
+    folder.mkdir()
+    write_profile(replace(PROFILE, files={"flame graph": ["flames.svg"]}), folder)
+    (folder / "flames.svg").write_text("<svg><text>flames</text></svg>", encoding="utf-8")
+    return folder
+
+
+def test_a_profile_is_a_page_beside_it(profile_folder: Path) -> None:
+    called(profile_folder)
+    page = (profile_folder / "profile.html").read_text(encoding="utf-8")
+    assert PROFILE.case.name in page
+    assert "data:image/svg+xml" in page
+
+
+def test_a_profile_is_a_section_of_a_runs_page(run_file: Path, profile_folder: Path) -> None:
+    page = run_file.with_suffix(".html")
+    called(run_file, profile_folder, "-o", page)
+    told = page.read_text(encoding="utf-8")
+    assert f"Profile of {PROFILE.case.name}" in told
+    assert "What does the second head cost?" in told
+
+
+def test_a_profile_without_its_flame_graph_is_still_told(profile_folder: Path) -> None:
+    (profile_folder / "flames.svg").unlink()
+    called(profile_folder / "profile.json")
+    assert "data:image/svg+xml" not in (profile_folder / "profile.html").read_text(encoding="utf-8")
+
+
+def test_a_flame_graph_outside_the_folder_is_not_taken(profile_folder: Path) -> None:
+    (profile_folder.parent / "secret.svg").write_text("<svg><text>secret</text></svg>", encoding="utf-8")
+    write_profile(replace(PROFILE, files={"flame graph": ["../secret.svg"]}), profile_folder)
+    called(profile_folder)
+    assert "data:image/svg+xml" not in (profile_folder / "profile.html").read_text(encoding="utf-8")

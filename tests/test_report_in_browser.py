@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from reports import html
+from reports.other_pages import profile_page
 from reports.raw import raw_of
 from reports.view import run_page
 from tests.reported import HOSTILE, KEPT, fewer, hostile, kept
+from tests.test_profiles import PROFILE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (extra: test)")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -164,6 +166,51 @@ def test_without_scripts_the_numbers_are_there(browser: Any, file: Path) -> None
     page.goto(file.as_uri())
     assert "workers_0" in page.inner_text("#section-3")
     context.close()
+
+
+# As py-spy's: started by its own load event, its script in CDATA between blank lines.
+FLAMES = """<?xml version="1.0" standalone="no"?>
+<svg version="1.1" width="1200" height="60" onload="init(evt)" xmlns="http://www.w3.org/2000/svg">
+<script type="text/ecmascript">
+<![CDATA[
+function init(evt) {{
+    var frame = document.getElementById("frame");
+    frame.addEventListener("click", function () {{ frame.setAttribute("width", String(1 + 1) + "00"); }});
+}}
+]]>
+</script>
+<rect id="frame" width="100" height="40" fill="orange" {more}/>
+</svg>
+"""
+
+
+def flame_graph(browser: Any, path: Path, more: str) -> tuple[Seen, Any]:
+    """The page of a profile, and the rectangle of its flame graph after a click."""
+    path.write_text(html.page(profile_page(PROFILE, FLAMES.format(more=more))), encoding="utf-8")
+    opened = Seen(browser.new_context(**READERS["light"]), path)
+    opened.drawn()
+    holder = opened.page.wait_for_selector("iframe.flame")
+    holder.scroll_into_view_if_needed()
+    frame = holder.content_frame().wait_for_selector("#frame")
+    frame.click()
+    return opened, frame
+
+
+def test_a_flame_graph_zooms_offline(browser: Any, tmp_path: Path) -> None:
+    opened, frame = flame_graph(browser, tmp_path / "profile.html", "")
+    assert frame.get_attribute("width") == "200"
+    assert opened.complaints == []
+    assert [url for url in opened.asked if not url.startswith("data:")] == [opened.url]
+    opened.page.context.close()
+
+
+def test_what_a_flame_graph_smuggles_in_does_nothing(browser: Any, tmp_path: Path) -> None:
+    """A handler that the page's policy does not name, in a frame without the page's origin."""
+    smuggled = """onclick="window.top.taken = 1; this.setAttribute('height', '1')" """
+    opened, frame = flame_graph(browser, tmp_path / "profile.html", smuggled)
+    assert frame.get_attribute("height") == "40"
+    assert opened.page.evaluate("window.taken") is None
+    opened.page.context.close()
 
 
 def test_hostile_text_does_nothing(browser: Any, tmp_path: Path) -> None:
