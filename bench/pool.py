@@ -62,6 +62,9 @@ class WorkerProcess:
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )
         self.buffer = b""
+        assert self.process.stdout is not None
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
 
     def send(self, do: str, **arguments: Any) -> None:
         """Start a command without waiting for its answer."""
@@ -94,16 +97,15 @@ class WorkerProcess:
             self.process.wait(timeout=2.0)
         self._kill_group()
         self.process.wait()
+        self.selector.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.stderr.close()
 
     def _read(self, timeout_s: float) -> bytes:
         assert self.process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            if timeout_s <= 0 or not selector.select(timeout_s):
-                raise self._failed(f"hung: no answer within {self.limit_s:g} s")
+        if timeout_s <= 0 or not self.selector.select(timeout_s):
+            raise self._failed(f"hung: no answer within {self.limit_s:g} s")
         data = os.read(self.process.stdout.fileno(), 1 << 16)
         if not data:
             raise self._failed(self._how_it_ended())

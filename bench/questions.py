@@ -85,6 +85,7 @@ class Question:
     target: float = 0.01
     warm_ups: int = 8  # rounds at most, until two agree; none where the course of time is what is measured
     least_blocks: int = 4
+    counted: bool = False  # count the operators of the headline's steps too, beside what is timed
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     quick: Quick = Quick()
 

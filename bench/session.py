@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.answers import answer, measured
+from bench.counting import with_operators
 from bench.harness import LEAD_IN, Harness
 from bench.machine import (
     collect,
@@ -101,6 +102,9 @@ class Session:
             self.harness.close()
             if journal:
                 journal.close()
+        for group in groups:
+            if group.question.counted and group.part == group.question.headline and blocks[group.name]:
+                blocks[group.name] = with_operators(group, blocks[group.name])
         weather = weather_between(before, counters(), self.memory.peak_bytes)
         questions = {g.question.name: g.question for g in groups}
         parts = [question.groups(self.asked) for question in questions.values()]  # the unselected too

@@ -48,6 +48,7 @@ FLOORS = {
     "bench.answers": 2,
     "bench.collection": 2,
     "bench.compare": 2,
+    "bench.counting": 2,
     "bench.history": 2,
     "bench.runs": 2,
     "bench.shares": 2,

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from bench.__main__ import app
 from bench.commands import work as command
+from bench.counting import counted
 from bench.records import Case, Setting, Work, WorkChange
 from bench.work import COUNTERS, GOLDEN, amount, changes, read_golden, write_golden
 from mtl_core.config import HEADS, MODES, NetworkConfig
@@ -54,7 +55,7 @@ SLIPS = {
 @pytest.fixture(scope="module")
 def slipped() -> dict[str, Work]:
     """The work of every slip, counted by one worker after the other in one process."""
-    return command.counted(SLIPS)[1]
+    return counted(SLIPS)[1]
 
 
 @pytest.fixture(scope="module")
@@ -98,18 +99,18 @@ def test_every_step_that_is_compared_is_counted_once(golden: dict[str, Work]) ->
 
 
 def test_a_step_of_ours_neither_waits_nor_copies_nor_traces_again(golden: dict[str, Work]) -> None:
-    for counted in golden.values():
-        assert (counted.synchronisations, counted.copies, counted.graphs_retraced) == ({}, {}, 0)
+    for work in golden.values():
+        assert (work.synchronisations, work.copies, work.graphs_retraced) == ({}, {}, 0)
 
 
 def test_the_golden_counts_are_what_theory_demands(golden: dict[str, Work]) -> None:
     """Five dense layers, four of them with an activation or in the loss; two arrays of parameters each."""
-    counted, told = golden["step/imperative"], cost(NetworkConfig())
-    assert counted.operators["FullyConnected"] == counted.operators["_backward_FullyConnected"] == 5
-    assert counted.operators["adam_update"] == 10
-    assert counted.operators["log_softmax"] == 1
-    assert (counted.parameters, counted.flop) == (told.parameters, told.training_flop)
-    assert counted.optimizer_bytes == told.optimizer_bytes
+    work, told = golden["step/imperative"], cost(NetworkConfig())
+    assert work.operators["FullyConnected"] == work.operators["_backward_FullyConnected"] == 5
+    assert work.operators["adam_update"] == 10
+    assert work.operators["log_softmax"] == 1
+    assert (work.parameters, work.flop) == (told.parameters, told.training_flop)
+    assert work.optimizer_bytes == told.optimizer_bytes
     assert {name: golden[f"step/{name}"].graphs_traced for name in (*MODES, "separate")} == {
         "imperative": 0,
         "hybridized": 1,
@@ -117,8 +118,8 @@ def test_the_golden_counts_are_what_theory_demands(golden: dict[str, Work]) -> N
         "whole_graph": 1,
         "separate": 2,
     }
-    assert golden["step/hybridized"].operators == counted.operators
-    assert golden["step/hybridized"].pushes < counted.pushes
+    assert golden["step/hybridized"].operators == work.operators
+    assert golden["step/hybridized"].pushes < work.pushes
 
 
 def test_two_networks_are_the_sum_of_each(golden: dict[str, Work]) -> None:
@@ -367,4 +368,4 @@ def test_check_and_update_exclude_each_other() -> None:
 
 def test_a_worker_that_fails_is_told_in_a_line() -> None:
     with pytest.raises(UserError, match=r"counting failed: ended with exit code 1: .*no_such_module"):
-        command.counted({"step/x": case("no_such_module:Nothing")})
+        counted({"step/x": case("no_such_module:Nothing")})

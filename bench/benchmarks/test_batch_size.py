@@ -42,7 +42,7 @@ QUESTION = Question(
     answer=answer,
     fits=fits,
     rounds=4,
-    target=0.05,
+    target=0.1,
     quick=Quick(variants=("1", "8", "64", "128", "512", "4096")),
 )
 

@@ -46,7 +46,7 @@ QUESTION = Question(
     fixed={"batch_size": 128, "data": "synthetic", "images": 1280},
     answer=answer,
     rounds=2,
-    target=0.1,
+    target=0.25,
     warm_ups=2,
     least_blocks=3,
     quick=Quick(variants=("workers_0", "workers_2", "tutorial", "unsplit", "fast"), settings={"images": 640}),

@@ -38,6 +38,7 @@ QUESTION = Question(
     baseline="digits",
     fixed={"batch_size": 128, "mode": "hybridized", "data": "synthetic"},
     answer=answer,
+    counted=True,
     quick=Quick(parts=("step",)),
 )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from bench.counting import counted
 from bench.records import Case, Work, WorkChange
 from mtl_core.errors import UserError
 
@@ -19,33 +19,6 @@ class Format(str, Enum):
 
     TABLE = "table"
     JSON = "json"
-
-
-def plain_environment() -> dict[str, str]:
-    """This process's environment without the variables that make MXNet run another way than by itself."""
-    kept = ("MXNET_LIBRARY_PATH", "MXNET_HOME")
-    return {name: value for name, value in os.environ.items() if name in kept or name[:6] != "MXNET_"}
-
-
-def counted(cases: dict[str, Case], show: Any = lambda name: None) -> tuple[str, dict[str, Work]]:
-    """MXNet's version and the work of each case, counted in one worker process."""
-    import msgspec
-
-    from bench.pool import WorkerFailedError, WorkerProcess
-
-    worker = WorkerProcess({}, inherited=plain_environment())
-    try:
-        mxnet = worker.ask("hello")["mxnet"]
-        work = {}
-        for name, case in cases.items():
-            show(name)
-            answer = worker.ask("count", workload=case.workload, settings=case.settings)
-            work[name] = msgspec.convert(answer, Work)
-    except WorkerFailedError as failure:
-        raise UserError(f"counting failed: {failure.reason}: {'; '.join(failure.last_lines[-1:])}") from None
-    finally:
-        worker.end()
-    return mxnet, work
 
 
 def declared() -> dict[str, Case]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.workloads.counting import Countable, operators_a_step
+from bench.workloads.counting import Countable
 from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
 from mtl_core.cost import cost
@@ -55,11 +55,10 @@ def batches_for(
 
 
 def facts_of(workload: Countable) -> dict[str, float]:
-    """Denormals, and the work of an iteration; the workload is not timed after this."""
+    """Denormals, and the size of the work of an iteration."""
     steps = workload.training_steps
     return {
         "denormal_share": max(denormal_share(step) for step in steps),
-        "operators": float(sum(operators_a_step(workload, steps=1).values())),
         "parameters": float(sum(array.size for step in steps for array in step.parameter_arrays())),
         "training_flop": float(sum(cost(step.network.config).training_flop for step in steps)),
     }
