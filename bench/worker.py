@@ -25,7 +25,7 @@ import msgspec
 
 import bench
 import mtl_core
-from bench.gate import GATE, PROTOCOL
+from bench.gating.gate import GATE, PROTOCOL
 from bench.workload import Workload
 from mtl_core import denormals
 

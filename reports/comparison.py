@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.compared import (
+from bench.comparing.compared import (
     Benchmark,
     Change,
     Comparison,

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 
-from bench.compared import Benchmark, Change, Comparison, History, SharedOperators
+from bench.comparing.compared import Benchmark, Change, Comparison, History, SharedOperators
 from bench.records import Estimate
 from reports.text import harmless
 

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from statistics import median
 
-from bench.compared import History, LevelChange, MachineHistory, Series
+from bench.comparing.compared import History, LevelChange, MachineHistory, Series
 from reports.tables import Column, Table
 from reports.text import harmless
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bench.compared import Comparison, History, LevelChange, MachineHistory, Series
-from bench.profiles import Profile
+from bench.comparing.compared import Comparison, History, LevelChange, MachineHistory, Series
+from bench.gating.regressions import Regression
+from bench.profiling.profiles import Profile
 from bench.records import Estimate
-from bench.regressions import Regression
 from bench.verdict import TOLERANCE
 from reports import comparison, history, profiles, regression
 from reports.charts import Axis, Chart, Interval, Intervals, Line, Lines, Mark, Point

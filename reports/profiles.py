@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 
-from bench.profiles import MemorySample, Operator, Profile
+from bench.profiling.profiles import MemorySample, Operator, Profile
 from bench.records import Estimate
 from reports.tables import Cell, Column, Table
 from reports.terminal import table

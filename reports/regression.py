@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bench.gating.regressions import REGRESSION_SCHEMA, Comparison, Regression
 from bench.records import Estimate
-from bench.regressions import REGRESSION_SCHEMA, Comparison, Regression
 from reports import terminal
 from reports.tables import Cell, Column, Table, laid_out
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bench.gating.regressions import Rate, Trust
 from bench.records import Estimate
-from bench.regressions import Rate, Trust
 from reports import terminal
 from reports.tables import Cell, Column, Table
 

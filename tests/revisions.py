@@ -76,7 +76,7 @@ def write_gate(root: Path, benchmarks: dict[str, dict[str, object]], protocol: i
         )
         for name, settings in benchmarks.items()
     )
-    (root / "bench" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
+    (root / "bench" / "gating" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
 
 
 def write_speed(root: Path, speed: float) -> None:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import benchmarks
-from bench.against_stored import Level, check_machine, effect, levels, stored
-from bench.gate import GATE, Benchmark
+from bench.gating.against_stored import Level, check_machine, effect, levels, stored
+from bench.gating.gate import GATE, Benchmark
 from bench.records import Case, Estimate, Machine, Measured, Run
 from mtl_core.errors import UserError
 
@@ -73,8 +73,8 @@ def test_the_same_work_is_found_under_any_question() -> None:
     assert stored(run("2024-05-01", 0.001), msgspec.structs.replace(STEP, settings={"part": "step"})) is None
 
 
-@pytest.mark.parametrize("benchmark", [b for b in GATE if b.name != "first_call"], ids=lambda b: b.name)
-def test_a_full_run_has_the_work_of_the_gate(benchmark: Benchmark) -> None:
+@pytest.mark.parametrize("guarded", [b for b in GATE if b.name != "first_call"], ids=lambda b: b.name)
+def test_a_full_run_has_the_work_of_the_gate(guarded: Benchmark) -> None:
     """Else no stored run could serve as a baseline. The first call of a run is another: that of a set-up."""
     cases = [
         case
@@ -83,7 +83,7 @@ def test_a_full_run_has_the_work_of_the_gate(benchmark: Benchmark) -> None:
         for case in group.cases.values()
     ]
     there = [(case.workload, case.settings) for case in cases if not case.environment]
-    assert (benchmark.workload, benchmark.settings) in there
+    assert (guarded.workload, guarded.settings) in there
 
 
 def test_runs_of_one_day_are_one_level() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import checkouts
-from bench.checkouts import prune, repository, resolve, working_tree, worktree
+from bench.gating import checkouts
+from bench.gating.checkouts import prune, repository, resolve, working_tree, worktree
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, commit, git
 
@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_is_pruned_and_what_is_in_use_is_not(repo: Pa
         import signal, sys, tempfile
         from pathlib import Path
         tempfile.tempdir = {str(repo.parent)!r}
-        from bench.checkouts import resolve, worktree
+        from bench.gating.checkouts import resolve, worktree
         root = Path({str(repo)!r})
         with worktree(root, resolve(root, "HEAD", "--base")) as found:
             print(found.root, flush=True)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench.answers import measured
-from bench.compare import compare, flop_per_image, got_slower, label, per_ceiling
-from bench.compared import Benchmark, Change, Comparison
+from bench.comparing.compare import compare, flop_per_image, got_slower, label, per_ceiling
+from bench.comparing.compared import Benchmark, Change, Comparison
 from bench.records import Block, Case, Ceilings, Machine, Round, Run, Setting, SetUp
 from bench.runs import read_run
 from bench.stats import combined, mean_of

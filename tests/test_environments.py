@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import environments
-from bench.environments import dependencies, python_for
+from bench.gating import environments
+from bench.gating.environments import dependencies, python_for
 from mtl_core.errors import UserError
 
 HEADER = '[project]\nname = "x"\n'

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.collection import read_all
-from bench.compared import History, Series
-from bench.history import history
+from bench.comparing.collection import read_all
+from bench.comparing.compared import History, Series
+from bench.comparing.history import history
 from bench.records import Run
 from mtl_core.errors import UserError
 from reports import csv as comma

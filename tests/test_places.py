@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.places import (
+from bench.profiling.places import (
     ELSEWHERE,
     PLACES,
     Frame,

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import profile_session, profiler
-from bench.memory import MemoryWatch, sample
-from bench.places import read_speedscope
 from bench.pool import WorkerProcess
-from bench.profiles import Profile, read_profile
+from bench.profiling import profile_session, profiler
+from bench.profiling.memory import MemoryWatch, sample
+from bench.profiling.places import read_speedscope
+from bench.profiling.profiles import Profile, read_profile
 from bench.records import Case
 
 ROOT = Path(__file__).parent.parent

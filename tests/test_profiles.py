@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.console import Console
 
-from bench.profiles import (
+from bench.profiling.profiles import (
     PROFILE_FILE,
     PROFILE_SCHEMA,
     MemorySample,

@@ -12,11 +12,11 @@ import msgspec
 import psutil
 import pytest
 
-from bench import recorder as recording
 from bench.__main__ import main
-from bench.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
-from bench.replay import Unit
-from bench.sides import SIDE
+from bench.gating import recorder as recording
+from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
+from bench.gating.replay import Unit
+from bench.gating.sides import SIDE
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, environment
 
@@ -173,7 +173,7 @@ def test_bad_input_costs_one_line(
 
 
 def test_a_killed_recording_leaves_no_core_busy() -> None:
-    script = "import signal\nfrom bench.recorder import busy\nwith busy(1):\n"
+    script = "import signal\nfrom bench.gating.recorder import busy\nwith busy(1):\n"
     script += "    print(1, flush=True)\n    signal.pause()"
     killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
     assert killed.stdout is not None

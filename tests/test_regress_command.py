@@ -83,7 +83,7 @@ def test_a_benchmark_on_one_side_only_is_told(compared: Any) -> None:
 def test_files_and_annotations_tell_the_same(compared: Any) -> None:
     assert "slower: spin" in (compared[2] / "r.md").read_text()
     assert max(map(len, (compared[2] / "r.txt").read_text().splitlines())) <= 100
-    assert "::error file=bench/gate.py,line=" in compared[0].stderr
+    assert "::error file=bench/gating/gate.py,line=" in compared[0].stderr
     assert "slower: spin::" in compared[0].stderr
 
 

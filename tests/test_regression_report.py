@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from bench.gating.regressions import Comparison, Regression
 from bench.records import Estimate
-from bench.regressions import Comparison, Regression
 from reports import regression as report
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -114,8 +114,8 @@ def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:
 
 
 def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
-    lines = report.github_annotations(ALL, "bench/gate.py", {"step": 30})
-    assert lines[0].startswith("::error file=bench/gate.py,line=30,title=slower: step::")
+    lines = report.github_annotations(ALL, "bench/gating/gate.py", {"step": 30})
+    assert lines[0].startswith("::error file=bench/gating/gate.py,line=30,title=slower: step::")
     assert "%25" in lines[0]
     levels = [line.split(" ", 1)[0] for line in lines]
     assert levels == ["::error", "::notice", "::notice", "::warning", "::error", "::error", "::warning"]

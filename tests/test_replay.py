@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.recorder import SLOW_DOWNS, Head
-from bench.replay import (
+from bench.gating.recorder import SLOW_DOWNS, Head
+from bench.gating.replay import (
     Unit,
     best_set_ups,
     clopper_pearson,
@@ -20,7 +20,7 @@ from bench.replay import (
     rate,
     recommended,
 )
-from bench.trusting import summary
+from bench.gating.trusting import summary
 
 SET_UPS = 4
 

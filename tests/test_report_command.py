@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-from bench.profiles import write_profile
+from bench.gating.regressions import Comparison, Regression
+from bench.profiling.profiles import write_profile
 from bench.records import Estimate, Verdict
-from bench.regressions import Comparison, Regression
 from mtl_core.errors import UserError
 from reports.regression import as_json
 from tests.reported import KEPT

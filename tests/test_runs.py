@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.compare import compare
+from bench.comparing.compare import compare
 from bench.runs import BLOCK, LARGEST_FILE, check_size, read_run, run_from
 from mtl_core.errors import UserError
 from reports import comparison as told

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.sequential import (
+from bench.gating.sequential import (
     Decision,
     Look,
     Stream,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.shares import FILE, Profiled, compare_shares, is_profile, read_shares
+from bench.comparing.shares import FILE, Profiled, compare_shares, is_profile, read_shares
 from mtl_core.errors import UserError
 from reports import comparison as told
 from reports import csv as comma

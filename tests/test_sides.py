@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.sides import SIDE, Side, SidePool, check_files, declared
+from bench.gating.sides import SIDE, Side, SidePool, check_files, declared
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, files_at, write_gate
 
@@ -76,6 +76,6 @@ def test_another_protocol_is_refused(two: tuple[Side, Side]) -> None:
 
 
 def test_a_broken_checkout_is_not_called_old(two: tuple[Side, Side]) -> None:
-    (two[1].root / "bench" / "gate.py").write_text("raise ValueError('broken on purpose')")
+    (two[1].root / "bench" / "gating" / "gate.py").write_text("raise ValueError('broken on purpose')")
     with pytest.raises(UserError, match=r"head could not be started.*broken on purpose"):
         declared(two[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.tolerances import parse_tolerance, tolerances
+from bench.gating.tolerances import parse_tolerance, tolerances
 from bench.verdict import TOLERANCE
 from mtl_core.errors import UserError
 

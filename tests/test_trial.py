@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.sequential import decide
-from bench.trial import Trial
+from bench.gating.sequential import decide
+from bench.gating.trial import Trial
 
 
 class Played:

@@ -13,7 +13,7 @@ import typer
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.compared import Benchmark, Comparison
+    from bench.comparing.compared import Benchmark, Comparison
     from bench.records import Estimate, Run
     from reports.tables import Table
 
@@ -72,9 +72,9 @@ def compare(
 
       python -m bench compare before/profile.json after/profile.json
     """
-    from bench.compare import compare as compared
-    from bench.compare import got_slower
-    from bench.shares import is_profile
+    from bench.comparing.compare import compare as compared
+    from bench.comparing.compare import got_slower
+    from bench.comparing.shares import is_profile
     from reports.text import harmless
 
     profiles = [path for path in paths if is_profile(path)]
@@ -124,7 +124,7 @@ def files_read(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     """The runs in files and folders; of a folder what is no result file is left out, with the reason."""
-    from bench.collection import read_all
+    from bench.comparing.collection import read_all
     from bench.runs import read_run
 
     runs: list[Run] = []
@@ -146,8 +146,8 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
 
 def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
     """Operator shares of profiles, which are of another regime than runs and never mixed with them."""
-    from bench.compared import SCHEMA
-    from bench.shares import compare_shares, read_shares
+    from bench.comparing.compared import SCHEMA
+    from bench.comparing.shares import compare_shares, read_shares
     from reports import comparison as told
     from reports import csv, json
 
@@ -209,7 +209,7 @@ def _by_verdict(benchmark: Benchmark) -> int:
 
 
 def _write(comparison: Comparison, form: Format) -> None:
-    from bench.compared import SCHEMA
+    from bench.comparing.compared import SCHEMA
     from reports import comparison as told
     from reports import csv, json
 

@@ -11,7 +11,7 @@ from bench.commands.compare import chosen, files_read, parse_share
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.compared import History
+    from bench.comparing.compared import History
     from bench.records import Run
 
 RESULTS = ".benchmarks/mtl-bench"  # where run leaves them
@@ -48,8 +48,8 @@ def history(
 
       python -m bench history results --only hybridize/step --format markdown
     """
-    from bench.collection import read_all
-    from bench.history import history as over_time
+    from bench.comparing.collection import read_all
+    from bench.comparing.history import history as over_time
 
     runs, left_out = read_all(place, _without_rounds, files_read)
     if not runs:
@@ -77,7 +77,7 @@ def _of_machine(told: History, name: str) -> History:
 
 
 def _write(told: History, form: Format) -> None:
-    from bench.compared import SCHEMA
+    from bench.comparing.compared import SCHEMA
     from reports import csv, json
 
     if form is Format.json:

@@ -90,8 +90,8 @@ def profile(
 
       python -m bench profile loader_workers/epoch/tutorial --seconds 30
     """
-    from bench import profile_session
-    from bench.profiles import write_profile
+    from bench.profiling import profile_session
+    from bench.profiling.profiles import write_profile
 
     group, case = chosen(benchmark)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -108,7 +108,7 @@ def _report(folder: Path) -> None:
     """What the folder says, read back from it."""
     from rich.console import Console
 
-    from bench.profiles import read_profile
+    from bench.profiling.profiles import read_profile
     from reports import profiles
 
     profiles.show(Console(), read_profile(folder), folder)

@@ -14,7 +14,7 @@ import typer
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.regressions import Regression
+    from bench.gating.regressions import Regression
 
 SLOWER, UNDECIDED = 1, 3  # exit codes
 
@@ -91,11 +91,11 @@ def _compared(
     seed: int,
 ) -> Regression:
     """Measure, showing how far it is."""
-    from bench import against_stored
-    from bench import regress as comparing
+    from bench.gating import against_stored
+    from bench.gating import regress as comparing
+    from bench.gating.tolerances import tolerances
     from bench.progress import trial_shown
     from bench.session import parse_duration
-    from bench.tolerances import tolerances
 
     if bool(baseline) == (base is not None):
         raise UserError("compared with what? give either --base REV, such as --base main, or --baseline FILE")
@@ -159,12 +159,12 @@ def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
         data = _text(outcome, SUFFIXES[path.suffix]).encode()
         write_whole(path, lambda file, data=data: file.write(data), "--output")  # type: ignore[misc]
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in regression.github_annotations(outcome, "bench/gate.py", declaration_lines()):
+        for line in regression.github_annotations(outcome, "bench/gating/gate.py", declaration_lines()):
             print(line, file=sys.stderr)  # GitHub reads both streams; standard output is the reader's
 
 
 def declaration_lines() -> dict[str, int]:
-    """On which line of bench/gate.py each benchmark is named."""
-    text = (Path(__file__).parent.parent / "gate.py").read_text(encoding="utf-8").splitlines()
+    """On which line of bench/gating/gate.py each benchmark is named."""
+    text = (Path(__file__).parents[1] / "gating" / "gate.py").read_text(encoding="utf-8").splitlines()
     named = [(re.search(r'^\s*name="(\w+)"', line), number) for number, line in enumerate(text, 1)]
     return {match[1]: number for match, number in named if match}

@@ -16,8 +16,8 @@ from mtl_core.errors import UserError
 from mtl_core.files import check_place, write_whole
 
 if TYPE_CHECKING:
-    from bench.profiles import Profile
-    from bench.regressions import Regression
+    from bench.gating.regressions import Regression
+    from bench.profiling.profiles import Profile
     from reports.page import Page
 
 LARGEST_FLAME_GRAPH = 3_000_000  # bytes; what is larger would outgrow the page
@@ -140,14 +140,14 @@ def _page_of_results(*paths: Path) -> Page:
 
 
 def _is_profile(path: Path) -> bool:
-    from bench.profiles import PROFILE_FILE
+    from bench.profiling.profiles import PROFILE_FILE
 
     return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
 
 
 def _profile_read(path: Path) -> tuple[Profile, str]:
     """A profile and its flame graph; without one where py-spy could not draw it."""
-    from bench.profiles import read_profile
+    from bench.profiling.profiles import read_profile
 
     folder = path if path.is_dir() else path.parent
     told = read_profile(path)
@@ -182,7 +182,7 @@ def _run(path: Path) -> Page:
 
 
 def _comparison(paths: tuple[Path, ...]) -> Page:
-    from bench.compare import compare
+    from bench.comparing.compare import compare
     from bench.runs import read_run
     from reports.other_pages import comparison_page
 
@@ -190,8 +190,8 @@ def _comparison(paths: tuple[Path, ...]) -> Page:
 
 
 def _history(folder: Path) -> Page:
-    from bench.collection import read_all
-    from bench.history import history
+    from bench.comparing.collection import read_all
+    from bench.comparing.history import history
     from reports.other_pages import history_page
 
     runs, left_out = read_all(str(folder))
@@ -220,7 +220,7 @@ def _regression_read(document: dict[str, Any], path: Path) -> Regression:
     import msgspec
 
     from bench.endless import endless
-    from bench.regressions import REGRESSION_SCHEMA, Regression
+    from bench.gating.regressions import REGRESSION_SCHEMA, Regression
 
     try:
         schema = document.get("schema")

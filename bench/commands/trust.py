@@ -49,10 +49,10 @@ def trust(
     """
     from rich.console import Console
 
+    from bench.gating.tolerances import parse_tolerance
+    from bench.gating.trusting import record_here, study
     from bench.progress import trial_shown
     from bench.session import parse_duration
-    from bench.tolerances import parse_tolerance
-    from bench.trusting import record_here, study
     from reports import trust as report
 
     budgets = [parse_duration(text) for text in budget]

@@ -89,7 +89,7 @@ def harness(name: str) -> str:
     share = statistics.median(beside) / statistics.median(timed)
     each_ns = 1e9 * statistics.median(timed) / iterations
     return (
-        f"{name:8} harness: coordinator's CPU {cpu / sum(timed):.2%} of the timed; waiting for pipes included "
+        f"{name:8} harness: CPU {cpu / sum(timed):.2%} of the timed; with waiting for pipes "
         f"{share:.2%} of the timed {1e3 * statistics.median(timed):.1f} ms beside it "
         f"({1e6 * statistics.median(beside):.0f} us a round, "
         f"{1e9 * statistics.median(beside) / iterations:.1f} ns "

@@ -27,12 +27,12 @@ from pyperf._utils import is_significant
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import PercentageRegressionCheck
 
+from bench.gating.recorder import busy, read, slowed
+from bench.gating.replay import clopper_pearson, rate
+from bench.gating.trusting import record_here
 from bench.harness import ROUND_S
 from bench.pool import WorkerProcess
-from bench.recorder import busy, read, slowed
 from bench.records import Estimate
-from bench.replay import clopper_pearson, rate
-from bench.trusting import record_here
 
 SHARES = ("0", "0.03", "0.05")
 CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy

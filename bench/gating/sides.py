@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.gate import PROTOCOL, Benchmark
+from bench.gating.gate import PROTOCOL, Benchmark
 from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
 from mtl_core.errors import UserError
 

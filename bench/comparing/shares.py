@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from scipy import stats
 
-from bench.compare import label
-from bench.compared import Judgement, SharedOperator, SharedOperators, Side
+from bench.comparing.compare import label
+from bench.comparing.compared import Judgement, SharedOperator, SharedOperators, Side
 from bench.endless import endless
 from bench.records import Case, Estimate, Machine
 from bench.runs import content_of, parsed

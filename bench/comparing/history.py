@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from bench.compare import case_differences
-from bench.compared import HistoricRun, History, LevelChange, MachineHistory, Series
-from bench.levels import ALPHA, LEAST_RUNS, Change, level_changes
+from bench.comparing.compare import case_differences
+from bench.comparing.compared import HistoricRun, History, LevelChange, MachineHistory, Series
+from bench.comparing.levels import ALPHA, LEAST_RUNS, Change, level_changes
 from bench.records import CONTROL, Measured, Run
 from bench.stats import Floats, exponential
 

@@ -18,13 +18,13 @@ import msgspec
 import numpy as np
 import psutil
 
-from bench import profiler, timeline
 from bench.harness import Harness
 from bench.machine import collect, counters, warnings_about, weather_between
-from bench.memory import MemoryWatch, family
-from bench.places import Recording, places, read_speedscope, working
 from bench.pool import WorkerFailedError, WorkerProcess
-from bench.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
+from bench.profiling import profiler, timeline
+from bench.profiling.memory import MemoryWatch, family
+from bench.profiling.places import Recording, places, read_speedscope, working
+from bench.profiling.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.questions import Group, Question, Variant
 from bench.records import Block, Case, Estimate
 from bench.stats import geometric, log_effects, log_times, t_interval

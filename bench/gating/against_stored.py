@@ -16,21 +16,21 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.gate import Benchmark
+from bench.gating.gate import Benchmark
+from bench.gating.regress import HEAD, Settings, chosen, group_of
+from bench.gating.regressions import Comparison, Regression
+from bench.gating.sides import Side, SidePool, declared
 from bench.harness import LEAD_IN, Harness
 from bench.machine import collect
 from bench.records import Block, Estimate, Machine, Measured, Run
-from bench.regress import HEAD, Settings, chosen, group_of
-from bench.regressions import Comparison, Regression
 from bench.runs import read_run
-from bench.sides import Side, SidePool, declared
 from bench.stats import exponential, geometric, log_times, student
 from bench.verdict import ALPHA, judge
 from mtl_core.errors import UserError
 
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 class Level(NamedTuple):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.profiles import Place
+from bench.profiling.profiles import Place
 from bench.stats import t_interval
 
 

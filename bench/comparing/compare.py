@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from bench.compared import (
+from bench.comparing.compared import (
     Benchmark,
     Change,
     Comparison,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.gating.recorder import Head, Recorder, read, read_head, record, slowed
+from bench.gating.regressions import Trust
+from bench.gating.replay import Unit, best_set_ups, components, rate, recommended
 from bench.machine import collect
-from bench.recorder import Head, Recorder, read, read_head, record, slowed
-from bench.regressions import Trust
-from bench.replay import Unit, best_set_ups, components, rate, recommended
 from mtl_core.errors import UserError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def record_here(

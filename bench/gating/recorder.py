@@ -19,12 +19,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.gate import GATE, Benchmark
+from bench.gating.gate import GATE, Benchmark
+from bench.gating.regress import BASE, HEAD, group_of
+from bench.gating.replay import Unit
+from bench.gating.sides import Side, SidePool
 from bench.harness import LEAD_IN, Harness, SettingUp, timed_round
 from bench.questions import Group
-from bench.regress import BASE, HEAD, group_of
-from bench.replay import Unit
-from bench.sides import Side, SidePool
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 

@@ -25,7 +25,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     warm_ups: int = 8  # rounds at most, until two agree
 
 
-# As the questions have it, so that a stored run has the same cases (bench/against_stored.py).
+# As the questions have it, so that a stored run has the same cases (bench/gating/against_stored.py).
 _BATCHES: dict[str, Setting] = {"batch_size": 128, "data": "synthetic"}
 _STEP: dict[str, Setting] = {**_BATCHES, "mode": "hybridized"}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.environments import PROJECT, project
+from bench.gating.environments import PROJECT, project
 from bench.verdict import TOLERANCE
 from mtl_core.errors import UserError
 

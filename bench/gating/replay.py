@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from bench.gating.regressions import Rate
+from bench.gating.sequential import decide
+from bench.gating.trial import Trial
 from bench.records import VERDICTS, Estimate
-from bench.regressions import Rate
-from bench.sequential import decide
 from bench.stats import CONFIDENCE
-from bench.trial import Trial
 from bench.verdict import ALPHA
 
 TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.sequential import Look, Stream, decide, grid
+from bench.gating.sequential import Look, Stream, decide, grid
 
 
 @dataclass

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
-from bench.environments import PROJECT, python_for
-from bench.gate import Benchmark
+from bench.gating.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
+from bench.gating.environments import PROJECT, python_for
+from bench.gating.gate import Benchmark
+from bench.gating.regressions import Comparison, Regression
+from bench.gating.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
+from bench.gating.sides import SIDE, Side, SidePool, declared
+from bench.gating.trial import Trial
 from bench.harness import LEAD_IN, Harness
 from bench.pool import WorkerFailedError
 from bench.questions import Group, Question
 from bench.records import Block, Case
-from bench.regressions import Comparison, Regression
-from bench.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
-from bench.sides import SIDE, Side, SidePool, declared
 from bench.stats import exponential, geometric, log_effects, log_times
-from bench.trial import Trial
 from bench.verdict import ALPHA
 from mtl_core.errors import UserError
 
@@ -250,7 +250,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
 
 def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[Side, Side]:
     """Base and head with an interpreter and their own declarations."""
-    here = Path(__file__).parent.parent
+    here = Path(__file__).parents[2]
     like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
     head = Side(HEAD, after.root, python_for(after.root, like, lambda line: None))
     base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)

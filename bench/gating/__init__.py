@@ -1,0 +1,1 @@
+"""Two revisions held against each other, and how far the verdict can be trusted."""
