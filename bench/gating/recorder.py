@@ -31,7 +31,7 @@ from mtl_core.files import write_whole
 SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
 # Spins until its parent is gone, so that a killed recording leaves no busy core behind.
-SPIN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
+SPIN = "import os, sys\nparent = int(sys.argv[1])\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class Recorder:
 @contextlib.contextmanager
 def busy(cores: int) -> Iterator[None]:
     """Keep so many cores busy with processes of our own, ended in the end."""
-    spinning = [subprocess.Popen([sys.executable, "-c", SPIN], start_new_session=True) for _ in range(cores)]
+    spinning = [subprocess.Popen([sys.executable, "-c", SPIN, str(os.getpid())], start_new_session=True) for _ in range(cores)]
     try:
         yield
     finally:
