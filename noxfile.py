@@ -36,6 +36,8 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The Python that runs nox, or one that was tried where that one was not.
 DEFAULT = None if "{}.{}".format(*sys.version_info) in PYTHONS else "3.12"
 NEEDS_UV = (3, 13)
+# Modules share fixtures that are whole runs; pytest-benchmark, which the tests do not use, cannot be shared out.
+ON_EVERY_CORE = ("-n", "auto", "--dist", "loadscope", "--benchmark-disable")
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -65,9 +67,9 @@ def command(session: nox.Session, name: str, *extras: str, package: str = "bench
 
 
 def pytest(session: nox.Session) -> None:
-    """Install the tests' libraries too, then pytest with the arguments that were passed on."""
+    """Install the tests' libraries too, then pytest on every core with the arguments that were passed on."""
     install_with_mxnet(session, "test")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *ON_EVERY_CORE, *session.posargs)
 
 
 @nox.session(python=DEFAULT)

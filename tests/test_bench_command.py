@@ -124,7 +124,7 @@ def shared_memory() -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def test_a_killed_run_leaves_nothing_and_goes_on_to_its_end(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     """Killed in the middle of the DataLoader's question, whose workers have children of their own."""
     command = [sys.executable, "-m", "bench", "run", "loader_workers", "--budget", "10s"]
     scratch = tmp_path / "scratch"
@@ -150,31 +150,6 @@ def test_a_killed_run_leaves_nothing_and_goes_on_to_its_end(tmp_path: Path) -> N
     assert other.returncode == 2
     assert "budget was 10s, is 11s" in other.stderr
     assert journal.read_bytes() == kept
-    resumed = bench(
-        "run",
-        "loader_workers",
-        "--budget",
-        "10s",
-        "--resume",
-        "--json",
-        "resumed.json",
-        folder=tmp_path,
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    assert not journal.exists()
-    finished = json.loads((tmp_path / "resumed.json").read_text())
-    held = [json.loads(line)["block"] for line in kept.splitlines() if b'"block"' in line]
-    assert held
-    for block in held:
-        for variant, set_up in block["set_ups"].items():
-            (entry,) = (
-                entry["extra_info"]["mtl_bench"]
-                for entry in finished["benchmarks"]
-                if entry["name"].endswith(f"[{block['group']}/{variant}]")
-            )
-            assert set_up["rounds"] in [s["rounds"] for s in entry["set_ups"]]
-            numbers = [s["block"] for s in entry["set_ups"]]
-            assert len(set(numbers)) == len(numbers)
 
 
 def deep(workers: list[psutil.Process]) -> bool:

@@ -16,6 +16,7 @@ import nox.registry
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ON_EVERY_CORE = ["-n", "auto", "--dist", "loadscope", "--benchmark-disable"]
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
     "report": ["python", "-m", "bench", "report"],
@@ -24,8 +25,8 @@ PASSED_ON = {
     "profile": ["python", "-m", "bench", "profile"],
     "regress": ["python", "-m", "bench", "regress"],
     "train": ["python", "-m", "mtl_core", "train"],
-    "tests": ["python", "-m", "pytest"],
-    "tests_each": ["python", "-m", "pytest"],
+    "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
+    "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "gpu_wheels": ["python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py"],
     "lint": ["ruff", "check"],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -241,10 +242,10 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
             *ratios("Changes", [("step", "both", ratio, "different"), ("step", "gone", None, None)], 0.02),
             *ratios("Nothing", [], 0.02),
         ],
-        figure="<svg id='flame'></svg>",
+        flame_graph="<svg id='flame'></svg>",
     )
     assert [chart.title for chart in page.sections[0].charts] == ["Changes"]
-    assert "<svg id='flame'></svg>" in html.page(page)
+    assert base64.b64encode(b"<svg id='flame'></svg>").decode() in html.page(page)
     assert "different" in json.dumps(figures(page.sections[0].charts[0]))
     assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
     assert "| a | 1.20 |" in markdown_page.page(page)

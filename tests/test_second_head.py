@@ -45,7 +45,7 @@ def known(blocks: int = len(SPREAD), without: tuple[str, int] = ("", 0)) -> dict
 def test_the_answer_tells_time_operators_parameters_flop_and_what_sharing_saves() -> None:
     said = QUESTION.answer({"step": known()})
     assert [sentence.partition(" (")[0] for sentence in said] == [
-        "Both heads take 1.20x",
+        "Both heads take 1.199x",
         "The second head adds 28 operators a step",
         "Both heads take 0.599x",
         "Sharing the trunk saves 12 operators a step",

@@ -81,7 +81,7 @@ def training(*levels: Estimate) -> Measured:
 
 def test_a_training_that_slows_down_is_told_from_the_epoch_on_where_it_does() -> None:
     said = level_change(training(estimate(1.01, 0.02), estimate(1.6, 0.1), estimate(1.7, 0.1)))
-    assert said.startswith("from epoch 3 on training runs at 0.59x (0.56 to 0.62)")
+    assert said.startswith("from epoch 3 on training runs at 0.588x (0.556 to 0.625)")
     assert "8.0%" in said
 
 

@@ -143,7 +143,8 @@ class Recorder:
 @contextlib.contextmanager
 def busy(cores: int) -> Iterator[None]:
     """Keep so many cores busy with processes of our own, ended in the end."""
-    spinning = [subprocess.Popen([sys.executable, "-c", SPIN, str(os.getpid())], start_new_session=True) for _ in range(cores)]
+    command = [sys.executable, "-c", SPIN, str(os.getpid())]
+    spinning = [subprocess.Popen(command, start_new_session=True) for _ in range(cores)]
     try:
         yield
     finally:

@@ -1,0 +1,98 @@
+"""A run put together, with workers that are played: interrupted, resumed, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import session as under_test
+from bench.counting import with_operators
+from bench.questions import Group
+from bench.records import Block, Ceilings
+from bench.session import Session
+from mtl_core.errors import UserError
+from tests.test_harness import Played, PlayedPool, question
+
+CEILINGS = Ceilings(
+    mxnet_gflop_per_s=1.0,
+    numpy_gflop_per_s=1.0,
+    memory_gb_per_s=1.0,
+    python_loops_per_s=1.0,
+    mxnet="1.9.1",
+    numpy="1.26",
+    features=[],
+    libraries=[],
+)
+
+
+class Stopping(PlayedPool):
+    """Played workers, the run of which somebody stops after so many blocks."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        if self.blocks == 0:
+            raise KeyboardInterrupt
+        self.blocks -= 1
+        return super().workers_for(environment, count)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
+    monkeypatch.setattr(under_test, "measure_ceilings", lambda: CEILINGS)
+
+    def made(pool: Any, *, resume: bool = False, seed: int = 0) -> Session:
+        found = Session(60.0, seed, tmp_path / "run.journal", resume)
+        found.harness.pool = pool
+        found.harness.new_pool = lambda: pool
+        return found
+
+    return made
+
+
+def groups() -> list[Group]:
+    return question("slow", "quick").groups()
+
+
+def test_a_run_that_was_stopped_goes_on_without_measuring_again_what_is_done(session: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        session(Stopping(2)).measure(groups())
+    resumed = session(PlayedPool(), resume=True).measure(groups())
+    (blocks,) = resumed.blocks.values()
+    assert [block.index for block in blocks] == [0, 1, 2, 3]
+    assert [block.invocation for block in blocks] == [0, 0, 1, 1]
+    assert resumed.answers[0].question == "q"
+
+
+def test_a_run_of_another_seed_is_not_resumed(session: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        session(Stopping(1)).measure(groups())
+    with pytest.raises(UserError, match="seed was 0, is 1"):
+        session(PlayedPool(), resume=True, seed=1).measure(groups())
+
+
+def test_what_went_on_meanwhile_is_kept(session: Any) -> None:
+    weather = session(PlayedPool()).measure(groups()).weather
+    assert weather is not None
+    assert weather.peak_memory_bytes > 1 << 20
+
+
+def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import counting
+    from bench.work import GOLDEN, read_golden
+
+    work = read_golden(GOLDEN).work["step/hybridized"]
+    monkeypatch.setattr(counting, "counted", lambda cases: ("1.9.1", dict.fromkeys(cases, work)))
+    (group,) = groups()
+    harness = under_test.Harness(0, pool=PlayedPool)  # type: ignore[arg-type]
+    blocks: list[Block] = [harness.measure(group), harness.measure(group)]
+    counted = with_operators(group, blocks)
+    assert {s.facts["operators"] for block in counted for s in block.set_ups.values()} == {
+        float(sum(work.operators.values()))
+    }
+    assert [block.set_ups["quick"].rounds for block in counted] == [b.set_ups["quick"].rounds for b in blocks]
