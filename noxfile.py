@@ -36,7 +36,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The Python that runs nox, or one that was tried where that one was not.
 DEFAULT = None if "{}.{}".format(*sys.version_info) in PYTHONS else "3.12"
 NEEDS_UV = (3, 13)
-# Modules share fixtures that are whole runs; pytest-benchmark, which the tests do not use, cannot be shared out.
+# A module's tests share whole runs; pytest-benchmark's fixture, which none uses, cannot be shared out.
 ON_EVERY_CORE = ("-n", "auto", "--dist", "loadscope", "--benchmark-disable")
 
 

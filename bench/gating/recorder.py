@@ -31,7 +31,11 @@ from mtl_core.files import write_whole
 SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
 # Spins until its parent is gone, so that a killed recording leaves no busy core behind.
-SPIN = "import os, sys\nparent = int(sys.argv[1])\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
+SPIN = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    for _ in range(10**6): pass
+"""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
