@@ -124,5 +124,5 @@ def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[s
     else:
         sentences, fits = question.answer(results), question.fits(results)
     warned = warnings_for(question, groups, blocks)
-    warned += [f"{f.case} could not be measured: {f.reason}" for f in lost]
+    warned += [f.told for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned, fits=fits)

@@ -86,6 +86,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     last_lines: list[str]  # what its worker said last
 
+    @property
+    def told(self) -> str:
+        """One line: what, why, and the last thing that was said."""
+        last = next((line.strip() for line in reversed(self.last_lines) if line.strip()), "")
+        return f"{self.case} could not be measured: {self.reason}" + (f" ({last})" if last else "")
+
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A number and the interval that holds it; the interval of one value alone is endless."""

@@ -16,6 +16,8 @@ from reports.units import UNITS, scale_for
 
 Cell = str | int | float | Estimate | None
 LONGEST_CELL = 120  # characters
+DENORMALS, A_FEW = "denormal_share", 1e-3  # single ones come and go and mean nothing
+FACT_UNITS = {"s": "s", "bytes": "bytes", "flop": "flop"}  # the ending of a fact's name, and its unit
 
 
 @dataclass(frozen=True)
@@ -132,3 +134,26 @@ def _row(name: str, known: Measured) -> tuple[Cell, ...]:
         "baseline" if effect is None else effect.estimate,
         None if effect is None else effect.verdict,
     )
+
+
+def facts_table(title: str, known: dict[str, Measured]) -> Table | None:
+    """What is known of each variant beside its time, where the variants differ in it; None without any.
+
+    A fact's name ends in its unit: ``first_batch_s``, ``pss_bytes``.
+    """
+    names = sorted({name for measured in known.values() for name in measured.facts})
+    shown = [name for name in names if len({m.facts.get(name) for m in known.values()}) > 1]
+    if all(measured.facts.get(DENORMALS, 0.0) <= A_FEW for measured in known.values()):
+        shown = [name for name in shown if name != DENORMALS]
+    if not shown:
+        return None
+    columns = [Column("variant", align="left"), *(_fact_column(name) for name in shown)]
+    rows = tuple((variant, *(m.facts.get(name) for name in shown)) for variant, m in known.items())
+    return Table(title, tuple(columns), rows)
+
+
+def _fact_column(name: str) -> Column:
+    words, _, last = name.rpartition("_")
+    if last in FACT_UNITS:
+        return Column(words.replace("_", " "), FACT_UNITS[last])
+    return Column(name.replace("_", " "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
@@ -12,7 +13,7 @@ from bench.verdict import ALPHA, TOLERANCE
 from reports import history_of_rounds
 from reports.page import Answered, Fold, Page, Raw, Section
 from reports.shown import Known, charts_of
-from reports.tables import Cell, Column, Table, same_work, variants_table
+from reports.tables import Cell, Column, Table, facts_table, same_work, variants_table
 from reports.units import number, scaled
 
 
@@ -30,7 +31,7 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
         ),
         decided=_decided(run),
         facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings), *_weather(run.weather)),
-        warnings=(*run.warnings, *(f"{f.case} could not be measured: {f.reason}" for f in run.failures)),
+        warnings=(*run.warnings, *(f.told for f in run.failures)),
         sections=tuple(_section(answer, run) for answer in answers),
         method=_method(run),
         reproduce=_reproduce(run),
@@ -188,10 +189,26 @@ def _section(answer: Answer, run: Run) -> Section:
     return Section(
         title=answer.asks,
         charts=tuple(charts_of(parts, answer.fits, run)),
-        tables=tuple(variants_table(f"{answer.question}/{part}", known) for part, known in parts.items()),
+        tables=tuple(_tables(answer.question, parts)),
         warnings=tuple(answer.warnings),
-        folds=tuple(fold for fold in folds if isinstance(fold, Fold)),
+        folds=(*_said_last(answer.question, run), *(fold for fold in folds if isinstance(fold, Fold))),
     )
+
+
+def _tables(question: str, parts: dict[str, Known]) -> Iterator[Table]:
+    """The variants of each part, and what is known of them beside their time."""
+    for part, known in parts.items():
+        yield variants_table(f"{question}/{part}", known)
+        beside = facts_table(f"{question}/{part}: beside the time", known)
+        if beside is not None:
+            yield beside
+
+
+def _said_last(question: str, run: Run) -> Iterator[Fold]:
+    """The last lines of each worker that failed."""
+    for failure in run.failures:
+        if failure.case.startswith(f"{question}/") and failure.last_lines:
+            yield Fold(f"What {failure.case} said last", sentences=tuple(failure.last_lines))
 
 
 def _blocks(answer: Answer, part: str, run: Run) -> list[Block]:
