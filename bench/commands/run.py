@@ -120,8 +120,8 @@ def _asked(
             )
     if settings.get("data") == Data.MNIST.value and not lies_here():
         raise UserError(
-            "--data mnist: MNIST's four files do not lie on this machine; name their folder with $MTL_DATA_DIR, or "
-            "have python -m mtl_core train download them"
+            "--data mnist: MNIST does not lie on this machine; name its folder with $MTL_DATA_DIR, "
+            "or have python -m mtl_core train download it"
         )
     return Asked(
         quick=quick,
