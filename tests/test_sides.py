@@ -69,6 +69,21 @@ def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
         declared(two[0])
 
 
+def test_a_module_that_a_checkout_misses_does_not_make_it_old(two: tuple[Side, Side]) -> None:
+    """As after a rename that is half done."""
+    for side in two:
+        worker = side.root / "bench" / "worker.py"
+        worker.write_text("import bench.renamed")
+        with pytest.raises(UserError, match=rf"{side.name} could not be started.*bench\.renamed"):
+            declared(side)
+
+
+def test_a_head_without_a_worker_is_broken_not_old(two: tuple[Side, Side]) -> None:
+    (two[1].root / "bench" / "worker.py").unlink()
+    with pytest.raises(UserError, match=r"head could not be started.*bench\.worker"):
+        declared(two[1])
+
+
 def test_another_protocol_is_refused(two: tuple[Side, Side]) -> None:
     write_gate(two[0].root, {"spin": {}}, protocol=99)
     with pytest.raises(UserError, match="base speaks protocol 99"):

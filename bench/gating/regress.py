@@ -252,8 +252,10 @@ def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[S
     """Base and head with an interpreter and their own declarations."""
     here = Path(__file__).parents[2]
     like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
-    head = Side(HEAD, after.root, python_for(after.root, like, lambda line: None))
+    head = Side(HEAD, after.root, python_for(after.root, like, settings.say))
     base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)
+    if base_python == head.python:
+        settings.say("environment: one for both revisions, since their dependencies are the same")
     return declared(Side(BASE, before.root, base_python)), declared(head)
 
 

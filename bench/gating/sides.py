@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
 from mtl_core.errors import UserError
 
 SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it
-TOO_OLD = ("has no attribute 'gate'", "No module named", "bench.worker")  # what Python says of such a base
+# What Python says of a base from before the gate: no worker at all, or one that does not know the command.
+TOO_OLD = re.compile(r"No module named '?bench(\.worker)?(?![\w.])|object has no attribute 'gate'$")
 
 
 class Side(NamedTuple):
@@ -65,9 +67,15 @@ def declared(side: Side, start: Callable[[Side, dict[str, str]], WorkerProcess] 
 
 def _why(side: Side, failure: WorkerFailedError) -> str:
     last = failure.last_lines[-1] if failure.last_lines else failure.reason
-    if any(sign in last for sign in TOO_OLD):
+    if side.name == "base" and TOO_OLD.search(last):
         return f"{side.name} is too old for regress: its worker does not know the gate ({last})"
     return f"{side.name} could not be started: {failure.reason}: {last}"
+
+
+def not_started(failure: WorkerFailedError) -> UserError:
+    """What to tell the user of a worker that did not come up, in a line."""
+    last = failure.last_lines[-1] if failure.last_lines else "it said nothing"
+    return UserError(f"no worker could be started: {failure.reason}: {last}")
 
 
 class SidePool(WorkerPool):
