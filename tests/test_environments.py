@@ -55,9 +55,7 @@ def test_the_same_dependencies_share_this_python(tmp_path: Path) -> None:
         '[tool.uv]\nconstraint-dependencies = ["scipy<1.18"]\n',
     ],
 )
-def test_another_mxnet_override_or_constraint_makes_the_dependencies_differ(
-    tmp_path: Path, more: str
-) -> None:
+def test_another_mxnet_override_or_constraint_makes_them_differ(tmp_path: Path, more: str) -> None:
     one, other = checkout(tmp_path, "a"), checkout(tmp_path, "b", more=more)
     assert dependencies(one, "cpu") != dependencies(other, "cpu")
 

@@ -162,10 +162,8 @@ def within(name: str, *rooms: str) -> bool:
 
 def room(name: str) -> str | None:
     """The longest entry of FLOORS that the name falls under."""
-    fitting = [
-        entry for entry in FLOORS if name == entry or (entry not in LENDS_NOTHING and within(name, entry))
-    ]
-    return max(fitting, key=len, default=None)
+    lending = [entry for entry in FLOORS if entry not in LENDS_NOTHING and within(name, entry)]
+    return max([*lending, *(entry for entry in FLOORS if entry == name)], key=len, default=None)
 
 
 def apart(name: str, imported: str) -> bool:

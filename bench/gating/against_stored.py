@@ -19,9 +19,10 @@ import numpy as np
 from bench.gating.gate import Benchmark
 from bench.gating.regress import HEAD, Settings, chosen, group_of
 from bench.gating.regressions import Comparison, Regression
-from bench.gating.sides import Side, SidePool, declared
+from bench.gating.sides import Side, SidePool, declared, not_started
 from bench.harness import LEAD_IN, Harness
 from bench.machine import collect
+from bench.pool import WorkerFailedError
 from bench.records import Block, Estimate, Machine, Measured, Run
 from bench.runs import read_run
 from bench.stats import exponential, geometric, log_times, student
@@ -43,7 +44,8 @@ class Level(NamedTuple):
 def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regression:
     """Measure the working tree and compare it with stored runs.
 
-    Raises UserError for a run of another machine, naming the fields that differ.
+    Raises UserError for a run of another machine, naming the fields that differ, and where the runs
+    have no work in common with the gate.
     """
     machine = collect()
     given = [read_run(path) for path in files]
@@ -51,7 +53,9 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         check_machine(path, run, machine)
     around = [run for run in neighbours(files) if same_class(run, machine)]
     side = declared(Side(HEAD, ROOT, sys.executable))
-    picked = [side.benchmarks[name] for name in chosen(names, (side,))]
+    settings.check(side.benchmarks)
+    picked, left_out = in_mode(names, side)
+    check_work(files, given, picked)
     alpha = ALPHA / len(picked)
     return Regression(
         base=", ".join(path.name for path in files),
@@ -59,7 +63,30 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         budget_s=settings.budget_s,
         confidence=1.0 - ALPHA,
         comparisons=[_one(found, side, given, around, settings, alpha) for found in picked],
-        notes=["a stored run is of another day: the band is as wide as this machine's days differ"],
+        notes=[
+            "a stored run is of another day: the band is as wide as this machine's days differ",
+            "a stored run does not know the gate: what was removed from it is noticed with --base only",
+            *(f"{name} is left out: no stored run measures it; compare it with --base" for name in left_out),
+        ],
+    )
+
+
+def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
+    """The benchmarks asked for, or all that a run can have; and the names of those that no run has."""
+    picked = [side.benchmarks[name] for name in chosen(names, (side,))]
+    if names:
+        return picked, []
+    return [b for b in picked if b.in_runs], [b.name for b in picked if not b.in_runs]
+
+
+def check_work(files: Sequence[Path], given: Sequence[Run], picked: Sequence[Benchmark]) -> None:
+    """Raise UserError where the stored runs have none of these benchmarks: nothing could be compared."""
+    if any(stored(run, benchmark) for run in given for benchmark in picked):
+        return
+    raise UserError(
+        f"{', '.join(map(str, files))}: nothing to compare, since none of the work of "
+        f"{', '.join(b.name for b in picked)} was measured there with the gate's settings; store a full run "
+        "(python -m bench run, without --quick or --batch-size), or use --base"
     )
 
 
@@ -130,7 +157,10 @@ def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level
 def measure(
     benchmark: Benchmark, side: Side, settings: Settings
 ) -> tuple[list[float], list[Block], str | None]:
-    """One log time an invocation of the head alone, within the budget."""
+    """One log time an invocation of the head alone, within the budget.
+
+    Raises UserError when no worker comes up.
+    """
     group = group_of(benchmark.name, (side,))
     harness = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
     blocks: list[Block] = []
@@ -147,6 +177,8 @@ def measure(
             blocks += mine
             if not harness.failures:
                 logs.append(float(np.mean(log_times(mine, HEAD))))
+    except WorkerFailedError as failure:
+        raise not_started(failure) from None
     finally:
         harness.close()
     reasons = [failure.reason for failure in harness.failures.values()]
@@ -170,11 +202,11 @@ def _one(
         verdict="undecided",
         tolerance=tolerance,
         seconds=0.0,
-        missing="base",
+        missing="stored",
     )
     base, days = levels(given, benchmark), levels(around, benchmark)
     if not base:
-        return msgspec.structs.replace(untold, notes=["no stored run given measured the same work"])
+        return untold
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start

@@ -36,7 +36,7 @@ class GitError(Exception):
 
 @cache
 def local_variables() -> frozenset[str]:
-    """What ties git to one repository: a hook inherits them, and with them a worktree would take its index."""
+    """What ties git to one repository; a hook inherits them, and a worktree would take its index."""
     told = subprocess.run(
         ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True
     )

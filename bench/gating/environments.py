@@ -90,9 +90,7 @@ def _make(folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], 
     if uv:
         run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], root)
         install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
-        run(
-            [*install, "-r", PROJECT, "--extra", extra], root
-        )  # uv reads overrides and constraints from there
+        run([*install, "-r", PROJECT, "--extra", extra], root)  # uv reads the rest there
     else:
         run([sys.executable, "-m", "venv", str(folder)], root)
         constraints = folder / "constraints.txt"

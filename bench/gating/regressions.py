@@ -26,14 +26,16 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     head_s: Estimate | None = None
     detectable: float | None = None  # the smallest slow-down that would have been called, with power 0.8
     times_the_budget: float | None = None  # about what it would take to decide; None when it never would
-    missing: Literal["head", "base"] | None = None  # the side that does not have it
+    missing: Literal["head", "base", "stored"] | None = (
+        None  # what does not have it: a side, or the stored run
+    )
     failure: str | None = None  # why it could not be measured
     notes: list[str] = []
 
     @property
     def passes(self) -> bool:
-        """Nothing is wrong with it as far as is known: slower, gone or broken is never a pass."""
-        return self.verdict != "slower" and self.failure is None and self.missing != "head"
+        """Nothing is wrong as far as is known: slower, gone, broken or not in the stored run is no pass."""
+        return self.verdict != "slower" and self.failure is None and self.missing in (None, "base")
 
 
 class Regression(msgspec.Struct, frozen=True, kw_only=True):
