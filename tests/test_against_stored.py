@@ -149,7 +149,7 @@ def test_a_tolerance_for_no_benchmark_is_refused_here_too(played: Path) -> None:
 
 
 def test_a_worker_that_does_not_start_costs_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*more: object) -> None:
+    def refuse(*_: object) -> None:
         raise WorkerFailedError("ended with exit code 1", ["ImportError: libmxnet.so"])
 
     monkeypatch.setattr(SidePool, "_start_all", refuse)

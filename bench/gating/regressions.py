@@ -73,6 +73,15 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     measured: float  # the slow-down as it was measured over the whole stream, relative
 
 
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recording came out at one error rate."""
+
+    benchmarks: int  # that share the 5 %; 1 is ``regress step``
+    alpha: float  # what the first of them starts with
+    rates: list[Rate]
+    recommended: float | None  # the smallest tolerance that this machine can decide; None when none can
+
+
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """What a study of this machine came to."""
 
@@ -87,5 +96,4 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     best_set_ups: float | None  # that would use the time best; None: as many as there is time for
     unit_s: float  # an invocation of both sides cost, mean
     conditions: str
-    rates: list[Rate]
-    recommended: float | None  # the smallest tolerance that this machine can decide; None when none can
+    studies: list[Study]  # the step alone first
