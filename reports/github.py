@@ -9,8 +9,8 @@ Level = Literal["error", "warning", "notice"]
 
 def annotation(level: Level, words: str, title: str, file: str, line: int | None = None) -> str:
     """``::error file=F,line=3,title=T::words``, whatever the words and names hold."""
-    where = {"file": file, **({} if line is None else {"line": line}), "title": title}
-    told = ",".join(f"{name}={_property(str(value))}" for name, value in where.items())
+    where = {"file": file, **({} if line is None else {"line": str(line)}), "title": title}
+    told = ",".join(f"{name}={_property(value)}" for name, value in where.items())
     return f"::{level} {told}::{_data(words)}"
 
 

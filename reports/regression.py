@@ -143,8 +143,9 @@ def _marked(words: object) -> str:
 
 def method(regression: Regression) -> str:
     """How it was found out, in a line."""
+    measured = "the head alone" if regression.stored else "both revisions interleaved on one machine"
     return (
-        f"Up to {regression.budget_s:g} s a benchmark, both revisions interleaved on one machine; "
+        f"Up to {regression.budget_s:g} s a benchmark, {measured}; "
         f"all verdicts together hold at {regression.confidence:.0%}."
     )
 

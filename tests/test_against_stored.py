@@ -32,7 +32,7 @@ from bench.gating.tolerances import Tolerances
 from bench.pool import WorkerFailedError
 from bench.records import Case, Estimate, Machine, Measured, Run
 from mtl_core.errors import UserError
-from reports.regression import sentence
+from reports.regression import method, sentence
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -134,6 +134,7 @@ def test_what_the_stored_run_lacks_is_told_and_is_no_pass(played: Path) -> None:
     assert (step.missing, step.passes, loader.missing, loader.passes) == (None, True, "stored", False)
     assert "not in the stored run" in sentence(loader)
     assert not told.passes
+    assert "the head alone" in method(told)
 
 
 def test_what_is_left_out_is_told(played: Path) -> None:

@@ -45,8 +45,14 @@ def tell(job: Path, *, work: str = "success", timed: str = "success", found: str
     told = {
         **os.environ,
         "PATH": f"{job}{os.pathsep}{os.environ['PATH']}",
-        "RESULTS": "results", "WORK": work, "TIMED": timed, "RUN": "run", "FOUND": found,
-        "GITHUB_STEP_SUMMARY": "summary", "GITHUB_REPOSITORY": "owner/name", "NUMBER": "7",
+        "RESULTS": "results",
+        "WORK": work,
+        "TIMED": timed,
+        "RUN": "run",
+        "FOUND": found,
+        "GITHUB_STEP_SUMMARY": "summary",
+        "GITHUB_REPOSITORY": "owner/name",
+        "NUMBER": "7",
     }
     for step in ("Words for the reader", "Comment, updated in place"):
         subprocess.run(

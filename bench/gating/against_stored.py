@@ -60,6 +60,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
     return Regression(
         base=", ".join(path.name for path in files),
         head="working tree",
+        stored=True,
         budget_s=settings.budget_s,
         confidence=1.0 - ALPHA,
         comparisons=[_one(found, side, given, around, settings, alpha) for found in picked],

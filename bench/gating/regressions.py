@@ -47,6 +47,7 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float  # of all verdicts together
     comparisons: list[Comparison]
     notes: list[str] = []
+    stored: bool = False  # base is stored runs, and only the head was measured
 
     @property
     def passes(self) -> bool:
