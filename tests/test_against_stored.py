@@ -33,6 +33,7 @@ from bench.pool import WorkerFailedError
 from bench.records import Case, Estimate, Machine, Measured, Run
 from mtl_core.errors import UserError
 from reports.regression import method, sentence
+from tests.revisions import ROOT, commit
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -141,6 +142,29 @@ def test_what_is_left_out_is_told(played: Path) -> None:
     told = against([], [played], Settings(60.0, lambda name: 0.02))
     assert "first_call" not in [c.benchmark for c in told.comparisons]
     assert any(note.startswith("first_call is left out") for note in told.notes)
+
+
+def test_what_was_removed_from_the_gate_since_is_no_pass(
+    played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "repo"
+    gate = root / against_stored.GATE_FILE
+    gate.parent.mkdir(parents=True)
+    gate.write_text((ROOT / against_stored.GATE_FILE).read_text().replace('name="epoch"', 'name="gone"'))
+    then = msgspec.structs.replace(MACHINE, source=commit(root, "then"))
+    monkeypatch.setattr(against_stored, "ROOT", root)
+    monkeypatch.setattr(against_stored, "read_run", lambda path: run("2024-05-01", 0.001, then))
+    told = against([], [played], Settings(60.0, lambda name: 0.02))
+    assert [c.benchmark for c in told.comparisons if c.missing == "head"] == ["gone"]
+    assert against_stored.REVISION_UNKNOWN not in told.notes
+    assert not told.passes
+
+
+@pytest.mark.parametrize("source", [None, "0123456789abcdef", "--output=evil", "HEAD"])
+def test_a_revision_that_is_not_here_is_told(played: Path, source: str | None) -> None:
+    known = run("2024-05-01", 0.001, msgspec.structs.replace(MACHINE, source=source))
+    assert against_stored.gate_then(known) is None
+    assert against_stored.REVISION_UNKNOWN in against([], [played], Settings(60.0, lambda name: 0.02)).notes
 
 
 def test_a_tolerance_for_no_benchmark_is_refused_here_too(played: Path) -> None:

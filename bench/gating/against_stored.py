@@ -8,6 +8,7 @@ of a new day against the given ones: Student's t with as many degrees of freedom
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
 from bench.gating.regress import HEAD, Settings, chosen, group_of
 from bench.gating.regressions import Comparison, Regression
@@ -32,6 +34,11 @@ from mtl_core.errors import UserError
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
 ROOT = Path(__file__).parents[2]
+GATE_FILE = "bench/gating/gate.py"
+NAMED = re.compile(r'^\s*name="(\w+)"', re.MULTILINE)  # how a benchmark is declared there
+REVISION_UNKNOWN = (
+    "the revision of a stored run is not in this repository: what was removed from the gate goes unnoticed"
+)
 
 
 class Level(NamedTuple):
@@ -56,6 +63,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
     settings.check(side.benchmarks)
     picked, left_out = in_mode(names, side)
     check_work(files, given, picked)
+    gone, unknown = removed(given, side) if not names else ([], False)
     alpha = ALPHA / len(picked)
     return Regression(
         base=", ".join(path.name for path in files),
@@ -63,10 +71,13 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         stored=True,
         budget_s=settings.budget_s,
         confidence=1.0 - ALPHA,
-        comparisons=[_one(found, side, given, around, settings, alpha) for found in picked],
+        comparisons=[
+            *(_one(found, side, given, around, settings, alpha) for found in picked),
+            *(vanished(name, settings.tolerance(name)) for name in gone),
+        ],
         notes=[
             "a stored run is of another day: the band is as wide as this machine's days differ",
-            "a stored run does not know the gate: what was removed from it is noticed with --base only",
+            *([REVISION_UNKNOWN] if unknown else []),
             *(f"{name} is left out: no stored run measures it; compare it with --base" for name in left_out),
         ],
     )
@@ -78,6 +89,38 @@ def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
     if names:
         return picked, []
     return [b for b in picked if b.in_runs], [b.name for b in picked if not b.in_runs]
+
+
+def removed(given: Sequence[Run], side: Side) -> tuple[list[str], bool]:
+    """What the gate had at the revisions of the stored runs and has no more; whether one is not known here."""
+    gates = [gate_then(run) for run in given]
+    names = dict.fromkeys(name for gate in gates for name in gate or [] if name not in side.benchmarks)
+    return list(names), None in gates
+
+
+def gate_then(run: Run) -> list[str] | None:
+    """The names in the gate at a run's revision; None where git does not have it."""
+    source = (run.machine.source if run.machine else None) or ""
+    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", source)
+    if revision is None:
+        return None
+    try:
+        return NAMED.findall(git(ROOT, "show", f"{revision[1]}:{GATE_FILE}"))
+    except (GitError, UserError):
+        return None
+
+
+def vanished(name: str, tolerance: float) -> Comparison:
+    """A benchmark that the gate of a stored run had."""
+    return Comparison(
+        benchmark=name,
+        asks="",
+        effect=None,
+        verdict="undecided",
+        tolerance=tolerance,
+        seconds=0.0,
+        missing="head",
+    )
 
 
 def check_work(files: Sequence[Path], given: Sequence[Run], picked: Sequence[Benchmark]) -> None:
