@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 GATE_FILE = "bench/gating/gate.py"
 NAMED = re.compile(r'^\s*name="(\w+)"', re.MULTILINE)  # how a benchmark is declared there
 REVISION_UNKNOWN = (
-    "the revision of a stored run is not in this repository: what was removed from the gate goes unnoticed"
+    "the gate at the revision of a stored run is not known here: what was removed since goes unnoticed"
 )
 
 
@@ -92,7 +92,7 @@ def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
 
 
 def removed(given: Sequence[Run], side: Side) -> tuple[list[str], bool]:
-    """What the gate had at the revisions of the stored runs and has no more; whether one is not known here."""
+    """What the gate had at the stored runs' revisions and has no more; whether one is unknown here."""
     gates = [gate_then(run) for run in given]
     names = dict.fromkeys(name for gate in gates for name in gate or [] if name not in side.benchmarks)
     return list(names), None in gates
