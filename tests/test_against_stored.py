@@ -177,7 +177,7 @@ def test_a_worker_that_does_not_start_costs_one_line(monkeypatch: pytest.MonkeyP
     def refuse(*_: object) -> None:
         raise WorkerFailedError("ended with exit code 1", ["ImportError: libmxnet.so"])
 
-    monkeypatch.setattr(SidePool, "_start_all", refuse)
+    monkeypatch.setattr(SidePool, "workers_for", refuse)
     side = Side("head", Path(), "python", {STEP.name: STEP})
     with pytest.raises(UserError, match=r"no worker could be started: ended .*libmxnet\.so"):
         against_stored.measure(STEP, side, Settings(60.0, lambda name: 0.02))

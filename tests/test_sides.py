@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gating.sides import SIDE, Side, SidePool, check_files, declared
+from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, files_at, write_gate
 
@@ -38,6 +39,22 @@ def test_each_side_loads_its_own_files_whatever_is_installed(
             files = worker.ask("gate")["files"]
             assert Path(files["bench"]) == side.root / "bench" / "__init__.py"
             assert Path(files["mtl_core"]) == side.root / "mtl_core" / "__init__.py"
+    finally:
+        pool.end()
+
+
+def test_a_side_that_does_not_start_is_the_one_that_fails(two: tuple[Side, Side]) -> None:
+    """And the other answers what it is asked."""
+    (two[0].root / "mtl_core" / "_mxnet.py").write_text("raise ImportError('no libmxnet')")
+    pool = SidePool(two)
+    try:
+        with pytest.raises(WorkerFailedError) as failed:
+            pool.workers_for({SIDE: "base"}, 1)
+        assert "no libmxnet" in failed.value.last_lines[-1]
+        (head,) = pool.workers_for({SIDE: "head"}, 1)
+        assert head.ask("gate")["protocol"] == 1
+        with pytest.raises(WorkerFailedError):
+            pool.workers_for({SIDE: "base"}, 1)
     finally:
         pool.end()
 

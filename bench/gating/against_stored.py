@@ -21,7 +21,7 @@ from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
 from bench.gating.regress import HEAD, Settings, chosen, group_of
 from bench.gating.regressions import Comparison, Regression
-from bench.gating.sides import Side, SidePool, declared, not_started
+from bench.gating.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness import LEAD_IN, Harness
 from bench.machine import collect
 from bench.pool import WorkerFailedError
@@ -217,6 +217,7 @@ def measure(
                 break
             settings.show(benchmark.name, len(logs), spent)
             harness.next_invocation()
+            harness.pool.workers_for({SIDE: side.name}, 1)  # a worker that does not start is no slow code
             mine = [harness.measure(group) for _ in range(benchmark.set_ups)]
             blocks += mine
             if not harness.failures:

@@ -85,20 +85,29 @@ class SidePool(WorkerPool):
         by_name = {side.name: side for side in sides}
         super().__init__(lambda environment: start(by_name[environment[SIDE]], environment))
         self.sides = by_name
+        self.broken: dict[str, WorkerFailedError] = {}  # by side: why its worker did not start
 
     def workers_for(self, environment: dict[str, str], count: int) -> list[WorkerProcess]:
         if not self.workers:
             self._start_all()
+        if environment[SIDE] in self.broken:
+            raise self.broken[environment[SIDE]]
         return super().workers_for(environment, count)
 
     def _start_all(self) -> None:
         new = {name: self.start({SIDE: name}) for name in self.sides}
         for name, worker in new.items():
             self.workers[((SIDE, name),)] = [worker]  # held at once: ended even if the next line fails
-        for worker in new.values():
-            worker.send("hello")
-        for name, worker in new.items():
-            try:
-                check_files(self.sides[name], worker.receive())
-            except WorkerFailedError as failure:
-                raise WorkerFailedError(f"{name} {failure.reason}", failure.last_lines) from None
+        for act in (self._ask, self._hear):
+            for name in [name for name in new if name not in self.broken]:
+                try:
+                    act(name, new[name])
+                except WorkerFailedError as failure:
+                    self.broken[name] = failure
+                    self.discard(new[name])
+
+    def _ask(self, name: str, worker: WorkerProcess) -> None:
+        worker.send("hello")
+
+    def _hear(self, name: str, worker: WorkerProcess) -> None:
+        check_files(self.sides[name], worker.receive())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from bench.gating.environments import PROJECT, project
 from bench.verdict import TOLERANCE
@@ -23,11 +23,12 @@ def parse_tolerance(text: object, where: str) -> float:
     return value
 
 
-class Tolerances(NamedTuple):
+@dataclass(frozen=True)
+class Tolerances:
     """The tolerance of each benchmark: one for all, else its own, else 2 %."""
 
     for_all: float | None = None
-    own: dict[str, float] = {}  # noqa: RUF012  # by benchmark, as pyproject.toml has it
+    own: dict[str, float] = field(default_factory=dict)  # by benchmark, as pyproject.toml has it
 
     def __call__(self, benchmark: str) -> float:
         return self.own.get(benchmark, TOLERANCE) if self.for_all is None else self.for_all
