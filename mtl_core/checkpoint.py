@@ -81,7 +81,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """What :func:`save` wrote. Raises UserError for a missing, damaged or foreign file, or one that diverged."""
+    """What :func:`save` wrote. Raises UserError for a missing, damaged or foreign file, or one with a NaN."""
     try:
         with path.open("rb") as file:
             about, arrays = _read(file)

@@ -171,7 +171,7 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
 def _file(
     folder: Path, named: bool, name: str, download: bool, progress: Progress | None, lost: list[str]
 ) -> Bytes:
-    """The array of one file; why it was not kept, where it was downloaded and could not be, goes to ``lost``."""
+    """The array of one file; the reason why a download could not be kept goes to ``lost``."""
     path = folder / name
     if named or path.exists():
         compressed = _read_local(path)

@@ -7,7 +7,6 @@ import re
 from reports.tables import Table, laid_out
 from reports.text import harmless
 
-
 NO_WIDTH = "&#8203;"
 APART = (
     (re.compile(r"#(?=[0-9])"), f"#{NO_WIDTH}"),  # first: the others bring numbers of characters
