@@ -70,7 +70,7 @@ def _with_what_fits(model: Page) -> Page:
     sections = []
     for section in model.sections:
         needed = len(_as_address(section.flame_graph))
-        if needed > room:
+        if section.flame_graph and needed > room:
             section = _without_flames(section)
             needed = 0
         room -= needed

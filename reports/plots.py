@@ -361,7 +361,7 @@ def _marks(chart: Lines, size: float) -> tuple[list[dict[str, Any]], list[dict[s
     """Named places as lines through the plot, their names beside them, one above the other."""
     shapes, texts = [], []
     places = [p.x for line in chart.lines for p in line.points]
-    middle = (min(places) + max(places)) / 2
+    middle = (min(places, default=0.0) + max(places, default=0.0)) / 2
     down = [mark for mark in chart.marks if mark.axis == "x"]
     for mark in chart.marks:
         line = {"type": "line", "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}

@@ -60,7 +60,7 @@ def other_pages() -> dict[str, Page]:
     first = fewer()
     runs = [
         first,
-        *(replace(first, name=f"{n}.json", measured_at=f"2026-11-{24 + n}T05:00:00") for n in (1, 2)),
+        *(replace(first, name=f"{n}.json", measured_at=f"2026-11-{24 + n}T05:00:00+00:00") for n in (1, 2)),
     ]
     return {
         "comparison": comparison_page(compare(runs[:2])),
@@ -218,7 +218,7 @@ def test_the_title_of_a_fold_calls_nobody_either() -> None:
         ([1.0, 20.0], ["1", "2", "5", "10", "20"]),
         ([0.3, 7.0], ["0.5", "1", "2", "5"]),
         ([1.0, 5e5], ["1", "10", "100", "1000", "10000", "100000"]),
-        ([30.0, 40.0], ["28", "30", "32", "34", "36", "38", "40", "42", "44"]),
+        ([30.0, 40.0], ["30", "35", "40"]),
         ([7.0, 7.0], None),
         ([0.0, 0.0], None),
     ],

@@ -115,7 +115,7 @@ def test_a_py_spy_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
 
 RECORDED = {
     "shared": {"frames": [{"name": "work", "file": "a.py", "line": 1}]},
-    "profiles": [{"name": f"Process {os.getpid()} Thread 1", "samples": [[0], [0]], "weights": [1, 1]}],
+    "profiles": [{"name": "Thread 1", "samples": [[0], [0]], "weights": [1, 1]}],
 }
 # Writes stacks until ``left`` recordings were made, and never a flame graph.
 RECORDS_SOME = """
