@@ -250,7 +250,7 @@ def lines(chart: Lines) -> Figure:
     layout = _layout(
         400,
         xaxis=_axis(html.escape(chart.x.name), **_places(chart)),
-        yaxis=_axis(html.escape(title), **(_decades(chart, size) if chart.y.log else {})),
+        yaxis=_axis(html.escape(title), **(_log_axis(chart, size) if chart.y.log else {})),
     )
     if not chart.y.log:
         layout["yaxis"]["rangemode"] = "tozero"
@@ -268,21 +268,19 @@ def lines(chart: Lines) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def _decades(chart: Lines, size: float) -> dict[str, Any]:
-    """Ticks of a logarithmic axis of values, ``20k`` for 20,000."""
-    values = [p.y for line in chart.lines for p in line.points]
-    ends = [
-        x
-        for y in values
-        for x in ((y.low, y.high) if isinstance(y, Estimate) and bounded(y) else (_value(y),))
-    ]
-    return {
-        "type": "log",
-        **log_ticks([x / size for x in (*ends, *(m.at for m in chart.marks if m.axis == "y"))], _shortened),
-    }
+def _log_axis(chart: Lines, size: float) -> dict[str, Any]:
+    """A logarithmic axis of values, ``20k`` for 20,000."""
+    found = [end for line in chart.lines for point in line.points for end in _ends(point.y)]
+    found += [mark.at for mark in chart.marks if mark.axis == "y"]
+    return {"type": "log", **log_ticks([value / size for value in found], _shortened)}
+
+
+def _ends(y: Estimate | float) -> tuple[float, ...]:
+    return (y.low, y.high) if isinstance(y, Estimate) and bounded(y) else (_value(y),)
 
 
 def _shortened(tick: float) -> str:
+    """``500``, ``20k``, ``1M``."""
     for size, sign in ((1e6, "M"), (1e3, "k")):
         if tick >= size:
             return f"{tick / size:.4g}{sign}"
