@@ -140,7 +140,7 @@ class PlayedWorker:
 def watched(folder: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> profile_session.Watch:
     program = fake(folder / "bin", RECORDS_SOME.format(left=left, told=json.dumps(RECORDED)))
     monkeypatch.setattr(profile_session, "worker_for", lambda case: nullcontext(PlayedWorker()))
-    monkeypatch.setattr(profile_session.profiler, "find", lambda: program)
+    monkeypatch.setattr(profiler, "find", lambda: program)
     return profile_session.Watcher(LOADED, folder, 3, 100, lambda doing: None).watch()
 
 
