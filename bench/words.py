@@ -132,7 +132,7 @@ def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
 def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
-        f"A step costs {_scaled(fixed, 1e6)} us and {_scaled(each, 1e6)} us an image; "
+        f"A step costs {ranged(fixed, 1e6)} us and {ranged(each, 1e6)} us an image; "
         f"the line misses a size by up to {departure:.0%}."
     )
 
@@ -176,14 +176,16 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     rate = best.images_per_s
     said = [
         f"The DataLoader is quickest with {best.case.settings['workers']} workers: "
-        f"{rate.value:,.0f} images/s ({rate.low:,.0f} to {rate.high:,.0f}), {first_batch(best)}."
+        f"{ranged(rate)} images/s, {first_batch(best)}."
     ]
     if none is not None and none is not best:
-        said.append(f"Without workers it gives {none.images_per_s.value:,.0f} images/s, {first_batch(none)}.")
+        said.append(f"Without workers it gives {ranged(none.images_per_s)} images/s, {first_batch(none)}.")
     fast = loading.get("fast")
     if fast is not None:
         times = fast.images_per_s.value / rate.value
-        said.append(f"The fast loader gives {fast.images_per_s.value:,.0f} images/s, {times:.0f} times that.")
+        said.append(
+            f"The fast loader gives {ranged(fast.images_per_s)} images/s, about {times:.0f} times that."
+        )
     return said
 
 
@@ -229,9 +231,13 @@ def _belief(unsplit: Ratio) -> str:
     return "undecided whether the parts can be believed; a larger --budget decides"
 
 
-def _scaled(estimate: Estimate, scale: float) -> str:
-    """A number in another unit with at least three digits and its interval."""
-    size = max(abs(x) * scale for x in (estimate.value, estimate.low, estimate.high) if math.isfinite(x))
-    places = max(0, 2 - math.floor(math.log10(size))) if size else 0
-    value, low, high = (f"{x * scale:,.{places}f}" for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})" if estimate.n > 1 else value
+def ranged(estimate: Estimate, scale: float = 1.0) -> str:
+    """``193,000 (191,000 to 195,000)``: the digits that half the interval justifies, three without one."""
+    value = estimate.value * scale
+    place = estimate.last_place(1.0 / scale)
+    if place is None:
+        return f"{value:,.3g}" if 0 < abs(value) < 100 else f"{value:,.0f}"
+    ends = [
+        f"{round(x * scale, place):,.{max(0, place)}f}" for x in (estimate.value, estimate.low, estimate.high)
+    ]
+    return f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -20,6 +20,7 @@ from reports.units import number, scaled
 def run_page(run: Run, raw: Raw | None = None) -> Page:
     """The report of one run."""
     answers = _asked(run)
+    sections = [_section(answer, run) for answer in answers]
     return Page(
         title="What a multi-task network in MXNet costs",
         kind="Benchmark run",
@@ -32,7 +33,7 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
         decided=_decided(run),
         facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings), *_weather(run.weather)),
         warnings=(*run.warnings, *(f.told for f in run.failures)),
-        sections=tuple(_section(answer, run) for answer in answers),
+        sections=tuple(section for section in sections if section.tables or section.warnings),
         method=_method(run),
         reproduce=_reproduce(run),
         raw=raw,

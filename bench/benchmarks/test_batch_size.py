@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.questions import Question, Quick, Results, Variant
 from bench.records import CONTROL, Estimate, Measured
-from bench.words import line, line_in_words, reaching, reaching_in_words
+from bench.words import line, line_in_words, ranged, reaching, reaching_in_words
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
 
@@ -19,8 +19,7 @@ def answer(results: Results) -> list[str]:
     best = max((m for m in known), key=lambda m: m.images_per_s.value)
     return [
         line_in_words(*line(known)),
-        f"The best throughput is {best.images_per_s.value:,.0f} images/s "
-        f"({best.images_per_s.low:,.0f} to {best.images_per_s.high:,.0f}) at batch size {best.images}.",
+        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}.",
         f"Half of it is reached at {reaching_in_words(reaching(known, 0.5))}, nine tenths at "
         f"{reaching_in_words(reaching(known, 0.9))}: {reaching(known, 0.9).value:.0f} is recommended for "
         "speed; larger batches need more memory and make fewer steps an epoch.",
