@@ -108,17 +108,25 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return (self.high - self.low) / 2 / abs(self.value) if self.value else float("inf")
 
     def decimals(self, scale: float = 1.0) -> int | None:
-        """Decimals that the interval justifies after division by ``scale``; None without an interval.
+        """Decimals to print after division by ``scale``, no fewer than 0; None without an interval."""
+        found = self.last_place(scale)
+        return None if found is None else max(0, found)
+
+    def last_place(self, scale: float = 1.0) -> int | None:
+        """The last decimal that the interval justifies, below 0 where it ends left of the point.
+
+        None without an interval.
 
         The rule of the Particle Data Group: half the interval keeps two digits when they lie below
-        35, one otherwise, so that 1.46 stands beside 1.21 to 1.71 and 1.5 beside 0.9 to 2.0.
+        35, one otherwise: 1.46 stands beside 1.21 to 1.71, 1.5 beside 0.9 to 2.0, and 187,000 beside
+        171,000 to 205,000.
         """
         half = (self.high - self.low) / 2 / scale
         if not 0 < half < math.inf:
             return None
         size = math.floor(math.log10(half))
         two_digits = half / 10.0**size < 3.55
-        return max(0, two_digits - size)
+        return two_digits - size
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):

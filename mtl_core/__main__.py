@@ -21,6 +21,7 @@ from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.dataset import Bytes, Dataset
 from mtl_core.errors import UserError
 from mtl_core.files import check_place, write_whole
+from mtl_core.gpu_choice import default_device
 
 if TYPE_CHECKING:
     from mtl_core.training import EpochResult, TestResult, Training
@@ -52,7 +53,9 @@ def train(
     alpha: Annotated[float, typer.Option(help="Weight of the odd/even loss, 0 to 1.")] = 0.5,
     learning_rate: Annotated[float, typer.Option(help="Adam's, above 0.")] = 0.01,
     seed: Annotated[int, typer.Option(help="Of MXNet, NumPy and random.")] = 42,
-    device: Annotated[str, typer.Option(help="cpu, cpu(1), gpu, gpu(1) ...")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="cpu, gpu, gpu(1) ...; auto: a GPU where MXNet can use one, else cpu.")
+    ] = "auto",
     data: Annotated[
         Data, typer.Option(help="auto: MNIST, or synthetic digits where it cannot be had.")
     ] = "auto",
@@ -108,7 +111,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         **asdict(step),
-        "device": device,
+        "device": default_device() if device == "auto" else device,
         "loader": loader,
         "workers": 0 if fast else workers,
         "denormals": "keep" if notes else choice,

@@ -81,7 +81,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """What :func:`save` wrote. Raises UserError for a missing, damaged or foreign file."""
+    """What :func:`save` wrote. Raises UserError for a missing, damaged or foreign file, or one with a NaN."""
     try:
         with path.open("rb") as file:
             about, arrays = _read(file)
@@ -97,6 +97,11 @@ def load(path: Path) -> Checkpoint:
         ) from None
     if about is None:
         raise UserError(f"{path} is a checkpoint of another format; expected {FORMAT}; train again")
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise UserError(
+            f"{path} holds weights that are no numbers: its training diverged; "
+            "train again with a smaller --learning-rate"
+        )
     snapshot = Snapshot(_series(arrays, "parameter"), _series(arrays, "state"), about.updates)
     return Checkpoint(about.settings, tuple(about.history), tuple(about.rolled_over), snapshot)
 

@@ -17,7 +17,7 @@ def device(name: str) -> Any:
     """
     matched = re.fullmatch(r"(cpu|gpu)(?:\(([0-9]{1,2})\))?", name)
     if not matched:
-        raise UserError(f"device is {name!r}; expected cpu, gpu, cpu(1), gpu(1) ...")
+        raise UserError(f"device is {name!r}; expected cpu, gpu, cpu(1), gpu(1) ... or auto")
     context = mx.Context(matched[1], int(matched[2] or 0))
     if matched[1] == "gpu":
         _compute_on(context, name)

@@ -146,6 +146,16 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     return Choice("cpu", (), f"{trouble}: CPU")
 
 
+def default_device(ask: Callable[[], list[Gpu]] = ask_nvml) -> str:
+    """MXNet's name of the device to compute on where none was named.
+
+    The first GPU that can be used, where the MXNet installed is a GPU build; the CPU otherwise.
+    """
+    if not is_gpu_build():
+        return "cpu"
+    return next(iter(choose(ask).devices), "cpu")
+
+
 def is_gpu_build() -> bool:
     """Whether the MXNet installed here is a GPU build, by its distribution's name; loads nothing."""
     return any(

@@ -154,33 +154,33 @@ def _download(url: str, name: str, progress: Progress | None) -> bytes:
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:
-    """Write the file whole or not at all; UserError where the folder cannot be written."""
+    """Write the file whole or not at all. Raises OSError where the folder cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(folder / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(
-            f"{folder / name}: cannot be written ({error.strerror}); "
-            "name a folder that can be with $MXNET_HOME, or MNIST's own folder with --data-dir"
-        ) from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(folder / name)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
-def _file(folder: Path, named: bool, name: str, download: bool, progress: Progress | None) -> Bytes:
+def _file(
+    folder: Path, named: bool, name: str, download: bool, progress: Progress | None, lost: list[str]
+) -> Bytes:
+    """The array of one file; the reason why a download could not be kept goes to ``lost``."""
     path = folder / name
     if named or path.exists():
         compressed = _read_local(path)
     elif download:
         compressed = _fetch(name, progress)
-        _keep(folder, name, compressed)
+        try:
+            _keep(folder, name, compressed)
+        except OSError as error:  # the bytes are good all the same
+            lost.append(error.strerror or str(error))
     else:
         raise UserError(f"{path} is not there; name a folder with --data-dir or $MTL_DATA_DIR")
     return parse_idx(_unpack(compressed, str(path)), str(path), 3 if "images" in name else 1)
@@ -191,12 +191,20 @@ def load_mnist(
 ) -> Dataset:
     """MNIST from ``data_dir``, ``$MTL_DATA_DIR``, Gluon's cache folder, or the mirrors.
 
-    A folder that the user names must have the four files; only Gluon's cache is filled by download.
+    A folder that the user names must have the four files; only Gluon's cache is filled by download. Where
+    it cannot be written the data are used as they came, and a note says so.
     Raises UserError naming the file, what was expected and what to do.
     """
     folder, named = _folder(data_dir)
-    files = [_file(folder, named, name, download, progress) for name in SHA256]
-    return Dataset("mnist", Split(files[0], files[1]), Split(files[2], files[3]))
+    lost: list[str] = []
+    files = [_file(folder, named, name, download, progress, lost) for name in SHA256]
+    note = (
+        f"MNIST was downloaded but not kept: {folder} cannot be written ({lost[0]}); name a folder that can "
+        "be with $MXNET_HOME"
+        if lost
+        else None
+    )
+    return Dataset("mnist", Split(files[0], files[1]), Split(files[2], files[3]), note)
 
 
 def lies_here() -> bool:

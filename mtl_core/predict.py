@@ -12,6 +12,7 @@ from mtl_core import checkpoint
 from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.dataset import Bytes
+from mtl_core.errors import UserError
 from mtl_core.step import TrainingStep
 
 
@@ -37,8 +38,16 @@ def load_network(path: Path) -> TrainingStep:
 
 
 def predict(step: TrainingStep, image: Bytes) -> Prediction:
-    """Both answers for one (28, 28) image of bytes, light on dark."""
+    """Both answers for one (28, 28) image of bytes, light on dark.
+
+    Raises UserError where the weights are so large that the scores overflow.
+    """
     pixels = mx.nd.array(image.reshape(1, -1).astype(np.float32) / 255, ctx=step.device)
     scores, logit = (output.asnumpy().astype(np.float64) for output in step.network(pixels))
+    if not (np.isfinite(scores).all() and np.isfinite(logit).all()):
+        raise UserError(
+            "the network's scores of this image overflow: its training diverged; "
+            "train again with a smaller --learning-rate"
+        )
     powers = np.exp(scores[0] - scores[0].max())
     return Prediction(powers / powers.sum(), float(np.exp(-np.logaddexp(0, -logit[0, 0]))))

@@ -22,6 +22,11 @@ class Axis:
     unit: str = ""
     log: bool = False
 
+    @property
+    def name(self) -> str:
+        """Title and unit, where the unit is never scaled."""
+        return ", ".join(part for part in (self.title, self.unit) if part)
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -62,11 +67,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together; ``drawn`` is a line, a curve without points of its own or points."""
+    """Points that belong together, and how they are drawn.
+
+    "both" is a line with a sign at each point, "points" the signs alone. "course" is a line through too
+    many points for signs. "line" is a curve that was computed: its points were never measured, and stand
+    in no table.
+    """
 
     name: str
     points: tuple[Point, ...]
-    drawn: str = "both"  # "both", "line" or "points"
+    drawn: str = "both"  # "both", "points", "course" or "line"
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Lines:
     def table(self) -> Table:
         shown = [(line, self.y) for line in self.lines if line.drawn != "line"]
         shown += [(line, self.below_y) for line in self.below]
-        columns = [Column(self.x.title, self.x.unit)]
+        columns = [Column(self.x.name)]
         columns += [Column(f"{axis.title}: {line.name}", axis.unit) for line, axis in shown]
         known = [{point.x: point.y for point in line.points} for line, _ in shown]
         places = sorted({x for points in known for x in points})

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -25,6 +25,8 @@ from reports.page import Page, Section, shown_harmlessly
 from reports.plots import Figure, figures
 from reports.tables import Laid, laid_out
 
+LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed
+ROOM_FOR_WARNINGS = 10_000
 SIGNS = dict(
     zip(
         VERDICTS,
@@ -56,6 +58,36 @@ class Plot:
 def page(model: Page) -> str:
     """The whole page."""
     model = shown_harmlessly(model)
+    if any(section.flame_graph for section in model.sections):
+        model = _with_what_fits(model)
+    return _rendered(model)
+
+
+def _with_what_fits(model: Page) -> Page:
+    """The page with the flame graphs that it has room for, first ones first; a warning for each other."""
+    bare = replace(model, sections=tuple(replace(section, flame_graph="") for section in model.sections))
+    room = LARGEST_PAGE - len(_rendered(bare).encode()) - ROOM_FOR_WARNINGS
+    sections = []
+    for section in model.sections:
+        needed = len(_as_address(section.flame_graph))
+        if section.flame_graph and needed > room:
+            section = _without_flames(section)
+            needed = 0
+        room -= needed
+        sections.append(section)
+    return replace(model, sections=tuple(sections))
+
+
+def _without_flames(section: Section) -> Section:
+    size = len(section.flame_graph.encode()) / 1e6
+    said = (
+        f"The flame graph ({size:.1f} MB) is left out, since the page would outgrow "
+        f"{LARGEST_PAGE / 1e6:.0f} MB: open its own file in the profile's folder."
+    )
+    return replace(section, flame_graph="", warnings=(*section.warnings, said))
+
+
+def _rendered(model: Page) -> str:
     numbered: dict[str, Figure] = {}
     sections = [_section(number, section, numbered) for number, section in enumerate(model.sections)]
     library, script = _library(), _web("page.js")
@@ -90,6 +122,7 @@ def _section(number: int, section: Section, numbered: dict[str, Figure]) -> dict
         "sentences": section.sentences,
         "warnings": section.warnings,
         "flame_graph": _as_address(section.flame_graph),
+        "flame_height": _height(section.flame_graph),
         "plots": plots(section.charts),
         "tables": [laid_out(table) for table in section.tables],
         "folds": [
@@ -151,6 +184,8 @@ def _template() -> jinja2.Template:
 # How py-spy's SVG holds its script, and calls it.
 SVG_SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+SVG_HEIGHT = re.compile(r'<svg[^>]*\sheight="([0-9]{1,6})')
+LEAST_HEIGHT, MIDDLE_HEIGHT, MOST_HEIGHT, FRAME_EDGES = 60, 620, 4000, 20  # pixels; edges: a scroll bar too
 SVG_START = re.compile(r'<svg[^>]*\sonload="([^"]*)"')
 
 
@@ -164,6 +199,12 @@ def _scripts_of(model: Page) -> list[str]:
 def _as_address(svg: str) -> str:
     """The SVG as an address that asks nothing of the network; empty without one."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}" if svg else ""
+
+
+def _height(svg: str) -> int:
+    """Pixels that the frame of an SVG needs: what the SVG says of itself, within reason."""
+    said = SVG_HEIGHT.search(svg)
+    return min(max(int(said[1]) if said else MIDDLE_HEIGHT, LEAST_HEIGHT), MOST_HEIGHT) + FRAME_EDGES
 
 
 def _policy(*scripts: str) -> str:

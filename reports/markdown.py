@@ -7,6 +7,15 @@ import re
 from reports.tables import Table, laid_out
 from reports.text import harmless
 
+NO_WIDTH = "&#8203;"
+APART = (
+    (re.compile(r"#(?=[0-9])"), f"#{NO_WIDTH}"),  # first: the others bring numbers of characters
+    (re.compile(r"@(?=\w)"), f"@{NO_WIDTH}"),
+    (re.compile(r"\$"), "&#36;"),
+    (re.compile(r":(?=//)"), "&#58;"),
+    (re.compile(r"(?<=www)\."), "&#46;"),
+)
+
 
 def text(words: object) -> str:
     """Words in which nothing is taken for markup, made harmless and short."""
@@ -14,8 +23,19 @@ def text(words: object) -> str:
 
 
 def escaped(shown: str) -> str:
-    """Harmless words in which nothing is taken for markup."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&!@])", r"\\\1", shown)
+    """Harmless words in which nothing is taken for markup, a link, a formula or somebody's name."""
+    return apart(re.sub(r"([\\`*_{}\[\]<>#|~&!])", r"\\\1", shown))
+
+
+def apart(marked: str) -> str:
+    """Markup or HTML in which no name is called, no issue linked, no address made a link.
+
+    GitHub looks for ``@name`` and ``#1`` in what was made of the markup, where an escape is gone already: a
+    character without width keeps them apart. ``$`` begins a formula, and ``://`` makes a link.
+    """
+    for found, told in APART:
+        marked = found.sub(told, marked)
+    return marked
 
 
 def table(model: Table) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reports.markdown import apart, table
 from reports.markdown import escaped as text
-from reports.markdown import table
 from reports.page import Page, Section, shown_harmlessly
 from reports.tables import Table
 
@@ -14,7 +14,7 @@ FIRST_ROWS = 8  # of what was decided
 
 
 def page(model: Page) -> str:
-    """The verdict, what was decided, the answers; then machine, sections and method, folded."""
+    """The verdict, what was decided, the answers, what to mind; machine, sections and method folded."""
     return "\n".join(_lines(shown_harmlessly(model))).rstrip() + "\n"
 
 
@@ -24,11 +24,11 @@ def _lines(model: Page) -> Iterator[str]:
         yield from _decided(model.decided)
     for answered in model.answers:
         yield f"**{text(answered.asks)}** {' '.join(map(text, answered.sentences))}\n"
+    if model.facts:
+        yield from _folded("Where it was measured", [_facts(model)])
     yield from _warnings(model.warnings)
     for section in model.sections:
         yield from _folded(section.title, _section(section))
-    if model.facts:
-        yield from _folded("Where it was measured", [_facts(model)])
     if model.method:
         yield from _folded("Method", [f"{text(paragraph)}\n" for paragraph in model.method])
     if model.reproduce:
@@ -66,7 +66,7 @@ def _facts(model: Page) -> str:
 def _folded(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
     # In a block of HTML Markdown's own escapes are not read.
     shown = title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    yield f"<details>\n<summary>{shown}</summary>\n"
+    yield f"<details>\n<summary>{apart(shown)}</summary>\n"
     yield from lines
     yield "</details>\n"
 

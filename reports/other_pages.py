@@ -8,16 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from shlex import quote
 
-from bench.comparing.compared import Comparison, History, LevelChange, MachineHistory, Series
+from bench.comparing.compared import SCHEMA, Comparison, History, LevelChange, MachineHistory, Series
 from bench.gating.regressions import Regression
 from bench.profiling.profiles import Profile
 from bench.records import Estimate
-from bench.verdict import TOLERANCE
-from reports import comparison, history, profiles, regression
+from bench.verdict import ALPHA, TOLERANCE
+from reports import comparison, history, json, profiles, regression
 from reports.charts import Axis, Chart, Interval, Intervals, Line, Lines, Mark, Point
+from reports.history_of_rounds import in_time
 from reports.page import Answered, Page, Raw, Section
+from reports.raw import raw_record
 from reports.tables import Table
+
+MOST_MEMORY = 60  # points of a course of memory, the peaks among them
+COMPARISON_METHOD = (
+    "Each run's statistics are computed anew from its raw rounds. A within-machine ratio is time over that "
+    "of the baseline, its rounds interleaved in the same run, so that it compares between machines.",
+    "Set-ups of two runs are independent: the logarithms of their ratios are compared by Welch's t. All "
+    f"verdicts of a kind share one error rate of {ALPHA:.0%} (Holm's step-down).",
+    "A time is machine and code together, and a machine differs from hour to hour: a time is faster or "
+    "slower only beyond a wider band, and never called the same.",
+)
+REGRESSION_METHOD = (
+    "An invocation gives one ratio, time of head over time of base; intervals and verdicts are over "
+    "invocations. Faster or slower: the whole interval lies outside the benchmark's tolerance.",
+)
+HISTORY_METHOD = (
+    "Runs of one machine class, oldest first. The place of a change of level is found by binary segmentation "
+    "with least squares; whether there is one is asked by drawing the order of the runs anew many times.",
+    "All series of a machine share one chance of a false mark, by the largest statistic among them. What has "
+    "to hold: without a change any order of the runs is as likely, which a drifting machine breaks, for "
+    "throughput more than for ratios within a run.",
+)
 
 
 def told_page(
@@ -90,6 +114,12 @@ def comparison_page(told: Comparison) -> Page:
             *ratios("Times against those of the first run", times, _band(told)),
         ],
         warnings=comparison.footnotes(told),
+        method=COMPARISON_METHOD,
+        raw=raw_record(
+            "comparison.json",
+            json.text(told, schema=SCHEMA),
+            "Every figure and verdict of the comparison, not the rounds that they were computed from",
+        ),
     )
 
 
@@ -113,7 +143,8 @@ def regression_page(told: Regression) -> Page:
         tables=[replace(regression.table(told), title="Head against base")],
         charts=ratios("Time of head over time of base", found, tolerance),
         warnings=regression.notes(told),
-        method=[regression.method(told)],
+        method=[regression.method(told), *REGRESSION_METHOD],
+        raw=raw_record("regress.json", regression.as_json(told), "All that regress found out"),
     )
 
 
@@ -138,7 +169,19 @@ def profile_page(told: Profile, flame_graph: str) -> Page:
         verdict=told.sentence or "Where the time goes could not be sampled.",
         facts=(("Measured", told.measured_at), ("Processor", told.machine.cpu)),
         sections=(section,),
-        reproduce=(f"python -m bench profile {told.case.name}",),
+        method=_profile_method(told),
+        reproduce=(f"python -m bench profile {quote(told.case.name)}",),
+        raw=raw_record("profile.json", json.text(told), "The profile itself, without the files beside it"),
+    )
+
+
+def _profile_method(told: Profile) -> tuple[str, ...]:
+    """How it was found out; what to mind in reading it is in the section."""
+    return (
+        "Every part has a worker process of its own, and no timed run is touched: py-spy's recordings, "
+        "MXNet's profiler against the plain run with rounds interleaved, memory, the timeline.",
+        "Shares have Student's t intervals over recordings and over set-ups.",
+        f"An iteration is {told.steps:,} step{'s' * (told.steps != 1)} of the benchmark.",
     )
 
 
@@ -150,9 +193,11 @@ def with_profile(page: Page, told: Profile, flame_graph: str) -> Page:
 def _memory(told: Profile) -> tuple[Lines, ...]:
     if not told.memory:
         return ()
-    shared = [Point(one.at_s, one.pss_bytes) for one in told.memory if one.pss_bytes is not None]
-    each = [Point(one.at_s, one.rss_bytes) for one in told.memory]
-    lines = (Line("PSS", tuple(shared), "line"), Line("RSS", tuple(each), "line"))
+    places = in_time([one.pss_bytes or one.rss_bytes for one in told.memory], MOST_MEMORY)
+    kept = [told.memory[place] for place in places]
+    shared = [Point(one.at_s, one.pss_bytes) for one in kept if one.pss_bytes is not None]
+    each = [Point(one.at_s, one.rss_bytes) for one in kept]
+    lines = (Line("PSS", tuple(shared), "course"), Line("RSS", tuple(each), "course"))
     marks = tuple(Mark(phase.name, phase.at_s, "x") for phase in told.phases)
     most = max(one.pss_bytes or one.rss_bytes for one in told.memory) / 2**20
     said = f"Memory of the worker and its children over time; at most {most:,.0f} MiB."
@@ -171,6 +216,8 @@ def history_page(told: History) -> Page:
         answers=tuple(Answered(m.machine, tuple(history.sentences(m)), m.machine) for m in told.machines),
         warnings=tuple(history.left_out(told)),
         sections=tuple(_machine_section(machine) for machine in told.machines),
+        method=HISTORY_METHOD,
+        raw=raw_record("history.json", json.text(told, schema=SCHEMA), "Every series and change of level"),
     )
 
 

@@ -82,8 +82,19 @@ class Page:
 
 
 def shown_harmlessly(page: Page) -> Page:
-    """The same page with every text in it made harmless, whoever wrote it."""
-    return each_text(page, lambda told: harmless(told, LONGEST_TEXT))
+    """The same page with every text in it made harmless, whoever wrote it.
+
+    A command that could not be shown whole is left out: half of it, pasted, would be another command.
+    """
+    commands = tuple(map(_whole, page.reproduce))
+    return each_text(replace(page, reproduce=commands), lambda told: harmless(told, LONGEST_TEXT))
+
+
+def _whole(command: str) -> str:
+    """The command, or a comment for the shell where showing it would change it."""
+    if harmless(command, LONGEST_TEXT) == command:
+        return command
+    return f"# a command of {len(command):,} characters is left out: it cannot be shown as it is"
 
 
 def each_text(value: T, change: Callable[[str], str]) -> T:

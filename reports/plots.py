@@ -8,12 +8,12 @@ every text is escaped here.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
-from math import log10
+from collections.abc import Callable, Iterable
+from math import ceil, floor, log10
 from typing import Any
 
 from bench.records import VERDICTS, Estimate
-from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Rounds, Told
+from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
 from reports.units import UNITS, bounded, number, ranged, scale_for, scaled
 
 Figure = dict[str, Any]
@@ -29,6 +29,8 @@ VERDICT_SYMBOLS = {
     "same": "circle",
     "undecided": "circle-open",
 }
+MODES = {"both": "lines+markers", "points": "markers", "course": "lines", "line": "lines"}
+MARGIN = 1.1  # times, that the ticks of a logarithmic axis go beyond its values
 ROW = 30  # pixels
 FEW_ROUNDS = 60  # up to which a thin line joins them
 LONGEST_LABEL = 28  # characters
@@ -247,10 +249,8 @@ def lines(chart: Lines) -> Figure:
     traces = [_line_trace(n, line, size, title, "y") for n, line in enumerate(chart.lines)]
     layout = _layout(
         400,
-        xaxis=_axis(html.escape(chart.x.title), **_places(chart)),
-        yaxis=_axis(
-            html.escape(title), **({"type": "log", "tickformat": "~s", "dtick": 1} if chart.y.log else {})
-        ),
+        xaxis=_axis(html.escape(chart.x.name), **_places(chart)),
+        yaxis=_axis(html.escape(title), **(_log_axis(chart, size) if chart.y.log else {})),
     )
     if not chart.y.log:
         layout["yaxis"]["rangemode"] = "tozero"
@@ -264,12 +264,61 @@ def lines(chart: Lines) -> Figure:
         layout["yaxis"]["domain"] = [0.4, 1]
         layout["yaxis2"] = _axis(html.escape(below_title), domain=[0, 0.28], rangemode="tozero")
         layout["xaxis"]["anchor"] = "y2"
-    layout["shapes"], layout["annotations"] = _marks(chart.marks, size, chart.y.log, chart.x.log)
+    layout["shapes"], layout["annotations"] = _marks(chart, size)
     return {"data": traces, "layout": layout}
 
 
+def _log_axis(chart: Lines, size: float) -> dict[str, Any]:
+    """A logarithmic axis of values, ``20k`` for 20,000."""
+    found = [end for line in chart.lines for point in line.points for end in _ends(point.y)]
+    found += [mark.at for mark in chart.marks if mark.axis == "y"]
+    return {"type": "log", **log_ticks([value / size for value in found], _shortened)}
+
+
+def _ends(y: Estimate | float) -> tuple[float, ...]:
+    return (y.low, y.high) if isinstance(y, Estimate) and bounded(y) else (_value(y),)
+
+
+def _shortened(tick: float) -> str:
+    """``500``, ``20k``, ``1M``."""
+    for size, sign in ((1e6, "M"), (1e3, "k")):
+        if tick >= size:
+            return f"{tick / size:.4g}{sign}"
+    return f"{tick:.4g}"
+
+
+def log_ticks(values: Iterable[float], name: Callable[[float], str]) -> dict[str, Any]:
+    """Round numbers over the range of these values, each with its whole name.
+
+    Plotly names the ticks between decades by their first digit alone, so that 20 reads as 2.
+    """
+    found = [value for value in values if value > 0] or [1.0]
+    low, high = min(found) / MARGIN, max(found) * MARGIN
+    if high / low < 10:
+        step = _round_step((high - low) / 5)
+        ticks = [n * step for n in range(ceil(low / step), floor(high / step) + 1)]
+    else:
+        parts = (1, 2, 5) if high / low < 1e3 else (1,)
+        decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+        ticks = [part * 10.0**decade for decade in decades for part in parts]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+    ticks = [_short(tick) for tick in ticks]
+    return {"tickvals": ticks, "ticktext": [name(tick) for tick in ticks]}
+
+
+def _round_step(step: float) -> float:
+    """The least of 1, 2 or 5 times a power of ten that is no smaller."""
+    size = 10.0 ** floor(log10(step))
+    return next(part * size for part in (1, 2, 5, 10) if part * size >= step * 0.999)
+
+
 def _places(chart: Lines) -> dict[str, Any]:
-    """Ticks where something was measured, when that is few places or a logarithmic axis."""
+    """Ticks where something was measured, when that is few places or a logarithmic axis.
+
+    A course has too many places, and Plotly's own ticks, which are round and lie evenly.
+    """
+    if not chart.x.log and any(line.drawn == "course" for line in chart.lines):
+        return {"nticks": 9, "tickangle": 0}
     places = sorted(
         {p.x for line in (*chart.lines, *chart.below) if line.drawn != "line" for p in line.points}
     )
@@ -281,10 +330,10 @@ def _places(chart: Lines) -> dict[str, Any]:
 def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) -> dict[str, Any]:
     role = f"@{number_ % SERIES + 1}"
     found = [p.y for p in line.points if isinstance(p.y, Estimate)]
-    curve = line.drawn == "line"
+    curve = line.drawn in ("line", "course")
     trace: dict[str, Any] = {
         "type": "scatter",
-        "mode": "lines" if curve else "markers" if line.drawn == "points" else "lines+markers",
+        "mode": MODES[line.drawn],
         "name": label(line.name, 60),
         "x": [_short(p.x) for p in line.points],
         "y": [_short(_value(p.y) / size) for p in line.points],
@@ -306,19 +355,22 @@ def _said(y: Estimate | float, size: float) -> str:
     return ranged(y, size) if isinstance(y, Estimate) else number(y, size)
 
 
-def _marks(
-    marks: tuple[Mark, ...], size: float, log_y: bool, log_x: bool
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Named places as lines through the plot, their names beside them."""
+def _marks(chart: Lines, size: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Named places as lines through the plot, their names beside them, one above the other."""
     shapes, texts = [], []
-    for mark in marks:
+    places = [p.x for line in chart.lines for p in line.points]
+    middle = (min(places, default=0.0) + max(places, default=0.0)) / 2
+    down = [mark for mark in chart.marks if mark.axis == "x"]
+    for mark in chart.marks:
         line = {"type": "line", "line": {"color": "@ink", "width": 1.5, "dash": "dash"}}
         if mark.axis == "x":
-            at = log10(mark.at) if log_x else mark.at
+            at = log10(mark.at) if chart.x.log else mark.at
             shapes.append({**line, "x0": mark.at, "x1": mark.at, "yref": "paper", "y0": 0, "y1": 1})
-            place = {"x": at, "y": 0.02, "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+            height = round(0.02 + 0.07 * (down.index(mark) % 10), 2)
+            side = "left" if mark.at < middle and not chart.x.log else "right"
+            place = {"x": at, "y": height, "yref": "paper", "xanchor": side, "yanchor": "bottom"}
         else:
-            at = log10(mark.at / size) if log_y else mark.at / size
+            at = log10(mark.at / size) if chart.y.log else mark.at / size
             shapes.append(
                 {**line, "y0": mark.at / size, "y1": mark.at / size, "xref": "paper", "x0": 0, "x1": 1}
             )
@@ -373,7 +425,8 @@ def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
     """The unit of the rounds' times, and their axis: logarithmic when the variants lie far apart."""
     values = [t for told in chart.series for t in (told.by_size_s[0], told.by_size_s[-1])]
     size, name = scale_for("s", [min(values)])
-    log = {"type": "log", "dtick": "D2"} if max(values) > 5 * min(values) else {}
+    apart = max(values) > 5 * min(values)
+    log = {"type": "log", **log_ticks([t / size for t in values], lambda t: f"{t:,.10g}")} if apart else {}
     return size, _axis(f"time an iteration, {name}", **log)
 
 

@@ -15,8 +15,10 @@ from rich.text import Text
 
 from bench.profiling.profiles import MemorySample, Operator, Profile
 from bench.records import Estimate
+from reports.page import LONGEST_TEXT
 from reports.tables import Cell, Column, Table
-from reports.terminal import table
+from reports.terminal import fitted, in_ascii
+from reports.text import harmless
 
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
 LONGEST_NAME = 48  # characters of an operator's name in a table
@@ -129,12 +131,17 @@ def files(profile: Profile) -> list[tuple[str, str, str]]:
 
 def show(console: Console, profile: Profile, folder: Path) -> None:
     """A profile in a terminal."""
+
+    def shown(words: object) -> str:
+        told = harmless(words, LONGEST_TEXT)
+        return in_ascii(told) if console.options.ascii_only else told
+
     for sentence in sentences(profile):
-        console.print(Text(sentence))
+        console.print(Text(shown(sentence)))
     for one in tables(profile):
-        console.print(table(one))
+        console.print(fitted(one, console))
     for warning in profile.warnings:
-        console.print(Text(f"! {warning}", style="yellow"))
-    console.print(f"\nProfile: {folder}", markup=False, highlight=False, soft_wrap=True)
+        console.print(Text(f"! {shown(warning)}", style="yellow"))
+    console.print(Text(f"\nProfile: {shown(folder)}"), soft_wrap=True)
     for kind, name, words in files(profile):
-        console.print(f"  {name} ({kind}: {words})", markup=False, highlight=False, soft_wrap=True)
+        console.print(Text(f"  {shown(f'{name} ({kind}: {words})')}"), soft_wrap=True)

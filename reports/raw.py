@@ -33,8 +33,16 @@ def raw_of(run: Run, content: bytes) -> Raw:
     return Raw(f"{run.name.removesuffix('.json')}-reduced.json", less, said)
 
 
+def raw_record(name: str, told: str, what: str) -> Raw | None:
+    """What a command prints as JSON, to download with a page; None where it is too much for one."""
+    content = told.encode()
+    if len(content) > LARGEST_FILE or len(packed(content)) > LARGEST_PACKED:
+        return None
+    return Raw(name, content, f"{what} ({_size(content)}).")
+
+
 def _size(content: bytes) -> str:
-    return f"{len(content) / 1e6:.1f} MB"
+    return f"{len(content) / 1e6:.1f} MB" if len(content) >= 1e5 else f"{len(content) / 1e3:.0f} kB"
 
 
 def _reduced(run: Run) -> bytes:

@@ -11,7 +11,7 @@ from bench.records import CONTROL, Estimate, Measured, Run
 from bench.verdict import TOLERANCE
 from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
 from reports.tables import same_work
-from reports.units import number, ranged, scaled
+from reports.units import decimals_of, number, ranged, scaled
 
 Known = dict[str, Measured]  # by variant
 PARTS = ("waiting_s", "computing_s", "synchronising_s")
@@ -56,7 +56,8 @@ def _scaling(known: Known, fits: dict[str, Estimate]) -> Lines | None:
         fixed, each = fits["fixed_s"].value, fits["image_s"].value
         curve = tuple(Point(n, n / (fixed + n * each)) for n in _between(min(sizes), max(sizes)))
         lines.append(Line("fitted line", curve, "line"))
-        said += f" The fitted line: {number(fixed * 1e6)} us a step and {number(each * 1e6)} us an image."
+        step, image = (_in_us(fits[name]) for name in ("fixed_s", "image_s"))
+        said += f" The fitted line: {step} us a step and {image} us an image."
     marks = []
     if "recommended" in fits:
         size = fits["recommended"].value
@@ -70,6 +71,10 @@ def _scaling(known: Known, fits: dict[str, Estimate]) -> Lines | None:
         lines=tuple(lines),
         marks=tuple(marks),
     )
+
+
+def _in_us(fitted: Estimate) -> str:
+    return number(fitted.value, 1e-6, decimals_of(fitted, 1e-6))
 
 
 def _between(first: float, last: float, steps: int = 60) -> list[float]:

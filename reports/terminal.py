@@ -6,6 +6,7 @@ ASCII alone, and text from files is shown escaped.
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
@@ -18,7 +19,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records import Estimate
-from reports.charts import Bars, Chart, Intervals, Lines, Point
+from reports.charts import Bars, Chart, Intervals, Line, Lines, Point
+from reports.history_of_rounds import in_time
 from reports.page import Page, Section, each_text, shown_harmlessly
 from reports.tables import Table, Written, laid_out
 from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
@@ -26,6 +28,7 @@ from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
 NAME, WIDEST, GAP = 28, 100, 3  # characters of a row's name, of a plot, between columns
+MOST_BARS = 16  # of a course
 LEAST_HEADING = 10  # characters of a line of a heading
 
 
@@ -86,7 +89,29 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
         yield from _warnings(model.warnings)
     for section in model.sections:
         yield from _section(section, console)
+    if model.method:
+        yield Text("\nMethod", style="bold")
+        yield from (Text(paragraph, style="dim") for paragraph in model.method)
+    if model.reproduce:
+        yield Text("\nHow to measure it again", style="bold")
+        yield from (Text(line) for command in model.reproduce for line in continued(command, console.width))
     yield Text(f"\n{model.verdict}", style="bold")
+
+
+def continued(command: str, width: int) -> list[str]:
+    """A command for a shell in lines of this width, each but the last ending in a backslash.
+
+    Only between its words: a word that is longer than a line stays whole.
+    """
+    if len(command) <= width or command.startswith("#"):
+        return [command]
+    lines = [""]
+    for word in map(shlex.quote, shlex.split(command)):
+        if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > width:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines
 
 
 def _facts(model: Page) -> RenderableType:
@@ -111,11 +136,14 @@ def _section(section: Section, console: Console) -> Iterator[RenderableType]:
         if drawn is not None:
             yield drawn
     for model in section.tables:
-        yield _boxed(table(model, console.width), console)
+        yield fitted(model, console)
 
 
-def _boxed(rich: RichTable, console: Console) -> RichTable:
-    if console.options.ascii_only:
+def fitted(model: Table, console: Console) -> RichTable:
+    """A table as wide as the console at most, of signs that it can show."""
+    plain = console.options.ascii_only
+    rich = table(each_text(model, in_ascii) if plain else model, console.width)
+    if plain:
         rich.box = ASCII_HEAD
     return rich
 
@@ -204,18 +232,28 @@ def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:
         if len(shown) > 1:
             yield Text(_cut(line.name, room), style="dim")
         told = {point.x: _value(point) for point in beside.points} if beside else {}
-        for point in line.points:
+        for point in _few(line):
             more = (
                 f"  {chart.below_y.title} {told[point.x]:.1f}{chart.below_y.unit}" if point.x in told else ""
             )
             bar = _bar(_value(point) / longest, width, plain)
-            name = _cut(f"{chart.x.title} {point.x:g}", NAME - 2)
+            name = _cut(f"{chart.x.title} {point.x:g} {chart.x.unit}".rstrip(), NAME - 2)
             yield Text(f"  {name:{NAME - 2}}{bar} {number(_value(point), size)}{more}")
     for mark in marks:
         bar = _bar(min(1.0, mark.at / longest), width - 1, plain) + (">" if mark.at > longest else "")
         yield Text(f"  {_cut(mark.name, NAME - 2):{NAME - 2}}{bar} {number(mark.at, size)}")
     yield Text(f"{'':{NAME}}{chart.y.title}, {unit}, from 0", style="dim")
-    yield from (Text(f"{'':{NAME}}{mark.name}", style="dim") for mark in chart.marks if mark.axis == "x")
+    for mark in chart.marks:
+        if mark.axis == "x":
+            at = f": {mark.at:.3g} {chart.x.unit}" if chart.x.unit else ""
+            yield Text(f"{'':{NAME}}{_cut(f'{mark.name}{at}', room - NAME)}", style="dim")
+
+
+def _few(line: Line) -> Sequence[Point]:
+    """The points of a line; of a course the least and the most of each stretch."""
+    if line.drawn != "course":
+        return line.points
+    return [line.points[place] for place in in_time([_value(p) for p in line.points], MOST_BARS)]
 
 
 def _value(point: Point) -> float:

@@ -29,15 +29,16 @@ def decimals(number: float) -> int:
 
 
 def decimals_of(estimate: Estimate, scale: float = 1.0) -> int:
-    """Decimals that the interval justifies; three digits where there is no interval."""
-    found = estimate.decimals(scale)
+    """Decimals that the interval justifies, below 0 for tens and more; three digits without an interval."""
+    found = estimate.last_place(scale)
     return decimals(estimate.value / scale) if found is None else found
 
 
 def number(value: float, scale: float = 1.0, places: int | None = None) -> str:
-    """A bare number in the column's unit, with three digits unless told otherwise."""
+    """A number in the column's unit, with three digits unless told otherwise; -3 places: in thousands."""
     scaled = value / scale
-    return f"{scaled:,.{decimals(scaled) if places is None else places}f}"
+    last = decimals(scaled) if places is None else places
+    return f"{round(scaled, last) + 0.0:,.{max(0, last)}f}"  # 0.0: nothing is shown as -0
 
 
 def bounded(estimate: Estimate) -> bool:

@@ -32,7 +32,10 @@ def estimate(value: float, low: float, high: float, n: int = 5) -> Estimate:
         (1.46, 0.9, 2.02, "1.5 (0.9 to 2.0)"),  # half 0.56: one
         (1.0701, 1.0502, 1.0899, "1.070 (1.050 to 1.090)"),
         (0.0078123, 0.00681, 0.00881, "0.0078 (0.0068 to 0.0088)"),
-        (93412.3, 91000.0, 95800.0, "93,412 (91,000 to 95,800)"),
+        (93412.3, 91000.0, 95800.0, "93,400 (91,000 to 95,800)"),
+        (186_968, 170_578, 204_933, "187,000 (171,000 to 205,000)"),
+        (40.0, -400.0, 480.0, "0 (-400 to 500)"),
+        (-0.04, -0.5, 0.42, "0.0 (-0.5 to 0.4)"),
         (1.46, 0.0, math.inf, "1.46"),
         (1.46, -math.inf, math.inf, "1.46"),
         (2.0, 2.0, 2.0, "2.00 (2.00 to 2.00)"),
@@ -48,10 +51,11 @@ def test_digits_are_those_that_the_interval_justifies(
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_rounding_moves_a_number_by_less_than_a_twentieth_of_its_interval(value: float, half: float) -> None:
     found = estimate(value, value - half, value + half)
-    places = found.decimals()
+    places = found.last_place()
     assert places is not None
-    assert places == 0 or abs(round(value, places) - value) <= 0.15 * half
-    assert places == 0 or 10.0 ** -(places + 2) < half, "more digits than mean anything"
+    assert abs(round(value, places) - value) <= 0.15 * half
+    assert 10.0 ** -(places + 2) < half, "more digits than mean anything"
+    assert found.decimals() == max(0, places)
 
 
 @given(st.floats(1e-300, 1e300))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mtl_core.errors import UserError
-from mtl_core.gpu_choice import NVML, Choice, Gpu, NoDriverError, ask_nvml, choose, visible
+from mtl_core.gpu_choice import NVML, Choice, Gpu, NoDriverError, ask_nvml, choose, default_device, visible
 
 NOT_FOUND, UNKNOWN_ERROR, NOT_SUPPORTED = 6, 999, 3  # nvmlReturn_t
 
@@ -234,6 +234,22 @@ def test_by_hand_anything_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MTL_DEVICE", "cuda")
     with pytest.raises(UserError, match=r'MTL_DEVICE is "cuda".*"cpu" or "gpu"'):
         choose(list)
+
+
+@pytest.mark.parametrize(
+    ("gpu_build", "cards", "device"),
+    [
+        (True, (H200, T4), "gpu(1)"),
+        (True, (H200,), "cpu"),
+        (True, (), "cpu"),
+        (False, (T4,), "cpu"),
+    ],
+)
+def test_a_gpu_is_the_default_where_build_and_driver_have_one(
+    monkeypatch: pytest.MonkeyPatch, gpu_build: bool, cards: tuple[Card, ...], device: str
+) -> None:
+    monkeypatch.setattr("mtl_core.gpu_choice.is_gpu_build", lambda: gpu_build)
+    assert default_device(lambda: ask_nvml(PlayedNvml(*cards).load)) == device
 
 
 def test_this_machine_is_told_in_one_line() -> None:

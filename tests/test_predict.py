@@ -45,6 +45,24 @@ def test_a_sure_answer_does_not_overflow(tmp_path: Path) -> None:
     assert answer.digits.sum() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    step = TrainingStep(NetworkConfig(), StepConfig(seed=9))
+    step.parameter_arrays()[0][:] = value
+    checkpoint.save(tmp_path / "run.npz", Checkpoint({}, (), (), step.snapshot()))
+    with pytest.raises(UserError, match="training diverged") as refused:
+        load_network(tmp_path / "run.npz")
+    assert "\n" not in str(refused.value)
+
+
+def test_scores_that_overflow_are_refused(tmp_path: Path) -> None:
+    step = saved(tmp_path / "run.npz", NetworkConfig())
+    for parameter in step.parameter_arrays()[-4:]:  # of both heads
+        parameter[:] = 3e38
+    with pytest.raises(UserError, match="overflow"):
+        predict(step, IMAGE)
+
+
 def test_another_network_is_refused(tmp_path: Path) -> None:
     saved(tmp_path / "run.npz", NetworkConfig(trunk=(16,)))
     with pytest.raises(UserError, match="holds another network"):

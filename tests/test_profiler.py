@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -101,6 +102,83 @@ def test_a_flame_graph_gets_a_title_that_is_no_markup(tmp_path: Path) -> None:
 def test_a_recording_without_a_file_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(profiler.NoSamplesError, match="py-spy failed"):
         record(fake(tmp_path, "print('done')"), tmp_path / "out")
+
+
+def test_a_py_spy_that_cannot_be_started_is_a_failure(tmp_path: Path) -> None:
+    broken = tmp_path / "py-spy"
+    broken.write_bytes(b"\x7fELF of another machine")
+    broken.chmod(0o755)
+    with pytest.raises(profiler.NoSamplesError, match="cannot be started") as refused:
+        record(broken, tmp_path / "out")
+    assert "\n" not in str(refused.value)
+
+
+RECORDED = {
+    "shared": {"frames": [{"name": "work", "file": "a.py", "line": 1}]},
+    "profiles": [{"name": "Thread 1", "samples": [[0], [0]], "weights": [1, 1]}],
+}
+# Writes stacks until ``left`` recordings were made, and never a flame graph.
+RECORDS_SOME = """
+import json, pathlib
+made = pathlib.Path(__file__).with_name("made")
+count = len(made.read_text()) if made.exists() else 0
+if "flamegraph" in sys.argv or count >= {left}: sys.exit("Error: no frames")
+made.write_text("x" * (count + 1))
+pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text({told!r})
+"""
+
+
+class PlayedWorker:
+    """Answers at once, as a worker whose rounds take a millisecond."""
+
+    process = psutil.Process()
+
+    def ask(self, command: str, **more: object) -> dict[str, int]:
+        return {"ns": 1_000_000}
+
+
+def watched(folder: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> profile_session.Watch:
+    program = fake(folder / "bin", RECORDS_SOME.format(left=left, told=json.dumps(RECORDED)))
+    monkeypatch.setattr(profile_session, "worker_for", lambda case: nullcontext(PlayedWorker()))
+    monkeypatch.setattr(profiler, "find", lambda: program)
+    return profile_session.Watcher(LOADED, folder, 3, 100, lambda doing: None).watch()
+
+
+def test_without_a_flame_graph_the_stacks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = watched(tmp_path, monkeypatch, left=99)
+    assert len(found.recordings) == profile_session.RECORDINGS
+    assert [warning.partition(":")[0] for warning in found.warnings] == ["no flame graph"]
+    assert list(found.files) == ["speedscope"]
+    seen = profile_session.sampling(found, 100)
+    assert seen is not None
+    assert (seen.samples, seen.native, seen.native_slowdown) == (6, False, None)
+
+
+@pytest.mark.parametrize(("left", "said"), [(0, "no stacks"), (2, "stacks of 2 of 3 recordings alone")])
+def test_a_recording_that_fails_leaves_those_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, said: str
+) -> None:
+    found = watched(tmp_path, monkeypatch, left)
+    assert len(found.recordings) == left
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith(f"no flame graph and {said}: ")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no JSON"), KeyError("traceEvents"), OSError(28, "No space left")], ids=repr
+)
+def test_a_timeline_that_cannot_be_had_costs_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: Case, folder: Path) -> str:
+        (folder / "timeline.raw.json").touch()
+        raise error
+
+    monkeypatch.setattr(profile_session, "write_timeline", fail)
+    files, warnings = profile_session.timeline_or_why(LOADED, tmp_path)
+    assert (files, len(warnings)) == ([], 1)
+    assert warnings[0].startswith("no timeline: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_py_spy_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from reports.other_pages import profile_page
 from reports.raw import raw_of
 from reports.view import run_page
 from tests.reported import HOSTILE, KEPT, fewer, hostile, kept
+from tests.test_other_pages import other_pages
 from tests.test_profiles import PROFILE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (extra: test)")
@@ -94,6 +95,45 @@ def seen(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[S
     context = browser.new_context(**READERS[request.param])
     yield Seen(context, file)
     context.close()
+
+
+OTHER_KINDS = ("comparison", "history", "regress", "profile")
+
+
+@pytest.fixture(scope="module")
+def others(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
+    """The other kinds of page, one after another in one window."""
+    folder = tmp_path_factory.mktemp("others")
+    context = browser.new_context(**READERS["phone"])
+    found = {}
+    for kind, page in other_pages().items():
+        path = folder / f"{kind}.html"
+        path.write_text(html.page(page), encoding="utf-8")
+        found[kind] = Seen(context, path)
+    yield found
+    context.close()
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_every_plot_of_the_other_pages_is_drawn_with_its_ticks(others: dict[str, Seen], kind: str) -> None:
+    opened = others[kind]
+    plots = opened.drawn()
+    assert plots
+    for plot in plots:
+        assert plot.query_selector(".trace, .boxes, .bars") is not None, plot.get_attribute("aria-label")
+        ticks = [tick.text_content() for tick in plot.query_selector_all(".xtick text")]
+        assert len(ticks) >= 2 and all(ticks), plot.get_attribute("aria-label")
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert [url for url in opened.asked if not url.startswith(("data:", "blob:"))] == [opened.url]
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_axe_finds_nothing_in_the_other_pages(others: dict[str, Seen], kind: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    others[kind].drawn()
+    found = axe.Axe().run(others[kind].page).response["violations"]
+    assert [(v["id"], [node["html"][:200] for node in v["nodes"]][:3]) for v in found] == []
 
 
 @pytest.fixture(scope="module")

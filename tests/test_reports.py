@@ -161,7 +161,8 @@ class Elements(HTMLParser):
         self.feed(told)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
+        if tag != "wbr":  # where a name may be broken, which is the name's own
+            self.tags.append(tag)
         self.attributes |= {name for name, _ in attrs}
 
 

@@ -212,6 +212,23 @@ def test_a_run_that_diverges_still_writes_json(command: Any, tmp_path: Path) -> 
     assert told["epochs"][0]["digits_loss"] is None
 
 
+def test_a_network_that_diverged_answers_in_one_line(command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "run.npz"
+    command("train", *SMALL, "--epochs", "1", "--learning-rate", "1e38", "--checkpoint", file)
+    done = command("predict", "--checkpoint", file, "--data", "synthetic")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "its training diverged" in done.err
+
+
+def test_without_a_named_device_the_one_of_the_build_is_taken(
+    command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("mtl_core.__main__.default_device", lambda: "cpu(1)")
+    file = tmp_path / "run.json"
+    assert command("train", *SMALL, "--epochs", "1", "--json", file).code == 0
+    assert json.loads(file.read_text())["settings"]["device"] == "cpu(1)"
+
+
 def group_is_gone(group: int) -> bool:
     """Whether no process of the group is left."""
     try:

@@ -42,7 +42,7 @@ def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
 def reason() -> str | None:
     """Why no GPU can be measured here; None when one can."""
     if not CHOICE.devices:
-        return CHOICE.reason
+        return CHOICE.reason.removesuffix(": CPU")
     return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
 
 

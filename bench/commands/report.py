@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.profiling.profiles import Profile
     from reports.page import Page
 
-LARGEST_FLAME_GRAPH = 3_000_000  # bytes; what is larger would outgrow the page
+LARGEST_FLAME_GRAPH = 20_000_000  # bytes; what is larger is not read at all
 LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
 FILE_WIDTH = 100  # columns of a terminal's report in a file
 
@@ -146,15 +146,25 @@ def _is_profile(path: Path) -> bool:
 
 
 def _profile_read(path: Path) -> tuple[Profile, str]:
-    """A profile and its flame graph; without one where py-spy could not draw it."""
+    """A profile and its flame graph; without one where py-spy could not draw it.
+
+    Whether a page has room for it is the page's own business.
+    """
+    import msgspec
+
     from bench.profiling.profiles import read_profile
 
     folder = path if path.is_dir() else path.parent
     told = read_profile(path)
     for name in told.files.get("flame graph", []):
         drawn = folder / Path(name).name  # beside it, wherever the file says
-        if drawn.is_file() and drawn.stat().st_size <= LARGEST_FLAME_GRAPH:
-            return told, drawn.read_text(encoding="utf-8", errors="replace")
+        if not drawn.is_file():
+            continue
+        if drawn.stat().st_size > LARGEST_FLAME_GRAPH:
+            said = f"the flame graph {drawn.name} is too large for a page; open it by itself"
+            told = msgspec.structs.replace(told, warnings=[*told.warnings, said])
+            continue
+        return told, drawn.read_text(encoding="utf-8", errors="replace")
     return told, ""
 
 

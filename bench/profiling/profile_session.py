@@ -175,16 +175,21 @@ class Watcher:
         found = self.found
         with worker_for(self.case) as worker, MemoryWatch(worker.process.pid) as memory:
             try:
-                self._record(worker, memory)
+                program = profiler.find()
+                iterations = self._record(program, worker, memory)
             except profiler.NoSamplesError as reason:
-                found.warnings.append(f"no flame graph and no stacks: {reason}")
-                found.recordings.clear()
+                kept = f"stacks of {len(found.recordings)} of {RECORDINGS} recordings alone"
+                lost = "no flame graph and " + (kept if found.recordings else "no stacks")
+                found.warnings.append(f"{lost}: {reason}")
                 self._unwatched(worker, memory)
+            else:
+                self._flames(program, worker, memory, iterations)
         found.memory, found.phases = memory.samples, memory.phases
         return found
 
-    def _record(self, worker: WorkerProcess, memory: MemoryWatch) -> None:
-        program, found = profiler.find(), self.found
+    def _record(self, program: Path, worker: WorkerProcess, memory: MemoryWatch) -> int:
+        """The recordings, a set-up each; returns how many iterations make a round of the last."""
+        found = self.found
         each = max(1, round(self.seconds / RECORDINGS))
         for number in range(1, RECORDINGS + 1):
             self.show(f"py-spy: recording {number} of {RECORDINGS}")
@@ -197,14 +202,23 @@ class Watcher:
             found.seconds += each
             found.files.setdefault("speedscope", []).append(file.name)
             self._all_seen(worker, found.recordings[-1])
+        return iterations
+
+    def _flames(self, program: Path, worker: WorkerProcess, memory: MemoryWatch, iterations: int) -> None:
+        """The flame graph, or a warning why there is none: the recordings are good without it."""
+        found = self.found
         self.show("py-spy: flame graph with native frames")
         memory.phase("flame graph")
         spy = self._spy(program, worker, iterations, found.native_s)
-        rate = max(1, self.rate_hz // NATIVE_EVERY)
-        flames = self._late(
-            spy.record(self.folder / "flamegraph.svg", "flamegraph", self.seconds, rate, native=True)
-        )
-        profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
+        rate, file = max(1, self.rate_hz // NATIVE_EVERY), self.folder / "flamegraph.svg"
+        try:
+            flames = self._late(spy.record(file, "flamegraph", self.seconds, rate, native=True))
+            profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
+        except (profiler.NoSamplesError, OSError, ValueError) as reason:
+            found.warnings.append(f"no flame graph: {_in_a_line(reason)}")
+            found.native_s.clear()
+            file.unlink(missing_ok=True)
+            return
         found.native = flames.native
         found.files["flame graph"] = [flames.file.name]
         if not flames.native:
@@ -253,8 +267,22 @@ def _read(file: Path) -> Recording:
     try:
         return read_speedscope(file)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise profiler.NoSamplesError(f"py-spy wrote a file that cannot be read ({reason})") from None
+        reason = f"py-spy wrote a file that cannot be read ({_in_a_line(error)[:80]})"
+        raise profiler.NoSamplesError(reason) from None
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def timeline_or_why(case: Case, folder: Path) -> tuple[list[str], list[str]]:
+    """The timeline's file, or a warning why there is none: the rest of a profile is good without it."""
+    try:
+        return [write_timeline(case, folder)], []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        (folder / "timeline.raw.json").unlink(missing_ok=True)
+        (folder / "timeline.json").unlink(missing_ok=True)
+        return [], [f"no timeline: MXNet's own cannot be read or written ({_in_a_line(error)[:80]})"]
 
 
 def write_timeline(case: Case, folder: Path) -> str:
@@ -323,7 +351,11 @@ def notes(profile: Profile) -> list[str]:
     if seen and seen.slowdown:
         slowed = f"A round took {seen.slowdown:.2f} times as long while py-spy looked on"
         native = f", {seen.native_slowdown:.2f} with native frames" if seen.native_slowdown else ""
-        found.append(f"{slowed}{native} (medians). Shares are from the recordings without native frames.")
+        found.append(
+            f"{slowed}{native} (medians). Shares and the speedscope files are from recordings of Python's "
+            "frames alone: py-spy stops the process for each stack, and unwinding native frames takes it "
+            "so long that the shares would be bent."
+        )
     if cost:
         found.append(
             "A run under MXNet's profiler is another regime: bulking is off and every call is timed. It took "
@@ -364,7 +396,7 @@ def profile(
         blocks = measure_regimes(case, warm_ups, show)
         watched = Watcher(case, folder, seconds, rate_hz, show).watch()
         show("timeline")
-        drawn = write_timeline(case, folder)
+        drawn, lost = timeline_or_why(case, folder)
     except WorkerFailedError as error:
         raise explained(error, case) from None
     steps = int(blocks[0].set_ups[PLAIN].facts["steps"])
@@ -383,8 +415,8 @@ def profile(
         slowdown=geometric(log_effects(blocks, PROFILED, PLAIN)),
         memory=watched.memory,
         phases=watched.phases,
-        files={**watched.files, "timeline": [drawn]},
+        files={**watched.files, "timeline": drawn} if drawn else watched.files,
         notes=[],
-        warnings=watched.warnings + warnings_about(machine, weather_between(before, counters())),
+        warnings=watched.warnings + lost + warnings_about(machine, weather_between(before, counters())),
     )
     return msgspec.structs.replace(whole, notes=notes(whole))

@@ -107,12 +107,16 @@ class PySpy:
     def _run(self, file: Path, options: list[str], seconds: int) -> tuple[int, str]:
         place = ["--pid", str(self.pid), "--output", str(file), "--subprocesses"]
         with tempfile.TemporaryFile() as said:
-            running = subprocess.Popen(
-                [str(self.program), "record", *place, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-            )
+            try:
+                running = subprocess.Popen(
+                    [str(self.program), "record", *place, *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                )
+            except OSError as error:
+                change = "install it anew with 'pip install --force-reinstall py-spy'"
+                raise NoSamplesError(f"py-spy cannot be started ({error.strerror}): {change}") from None
             try:
                 self._until_done(running, time.monotonic() + seconds * MOST_DELAY + ANSWER_LIMIT_S)
             finally:
@@ -135,6 +139,6 @@ class PySpy:
             looked = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=ANSWER_LIMIT_S, errors="replace"
             )
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, OSError):
             return found
         return why(looked.stderr) if looked.returncode else found
