@@ -14,6 +14,7 @@ from bench.words import (
     line_in_words,
     parts_of_epoch,
     price,
+    ranged,
     reaching,
     reaching_in_words,
 )
@@ -112,7 +113,7 @@ def test_the_line_through_the_sizes_is_found_and_said_in_microseconds() -> None:
     fixed, each, departure = line(sizes())
     assert (fixed.value, each.value) == pytest.approx((700e-6, 3e-6))
     assert departure < 1e-9
-    assert line_in_words(fixed, each, departure).startswith("A step costs 700 (700 to 700) us and 3.00")
+    assert line_in_words(fixed, each, departure).startswith("A step costs 700 us and 3 us an image")
 
 
 def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
@@ -140,3 +141,17 @@ def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
         told[0] == "The tutorial's epoch: waiting 75%, computing 25%, synchronising 0%; the loader limits it."
     )
     assert said in told[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "reach", "said"),
+    [
+        (193_032.0, 1_840.0, "193,000 (191,200 to 194,900)"),
+        (1_240.0, 121.0, "1,240 (1,120 to 1,360)"),
+        (4.012, 0.17, "4.01 (3.84 to 4.18)"),
+        (12.5, math.inf, "12.5"),
+        (8_288.0, math.inf, "8,288"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_interval_justifies(value: float, reach: float, said: str) -> None:
+    assert ranged(estimate(value, reach)) == said

@@ -29,8 +29,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 # As the questions have it, so that a stored run has the same cases (bench/gating/against_stored.py).
 _BATCHES: dict[str, Setting] = {"batch_size": 128, "data": "synthetic"}
 _STEP: dict[str, Setting] = {**_BATCHES, "mode": "hybridized"}
-# The last two take some tenths of a second, not milliseconds: with two set-ups an invocation costs 8 to 12 s
-# on a busy machine, and a minute would hardly hold the five of a first look.
+# The last two take tenths of a second, not milliseconds: an invocation of two set-ups costs 8 to 12 s on
+# a busy machine, and a minute would hardly hold the five of a first look.
 GATE = (
     Benchmark(
         name="step",
