@@ -81,8 +81,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=DEFAULT)
 def compare(session: nox.Session) -> None:
     """Compare result files: python -m bench compare. Arguments go on: ``-- before.json after.json``."""
-    install_with_mxnet(session)
-    session.run("python", "-m", "bench", "compare", *session.posargs)
+    command(session, "compare")
 
 
 @nox.session(python=DEFAULT)
@@ -95,22 +94,19 @@ def report(session: nox.Session) -> None:
 @nox.session(python=DEFAULT)
 def work(session: nox.Session) -> None:
     """Count exactly what a step does: python -m bench work. Arguments go on, such as ``-- --check``."""
-    install_with_mxnet(session)
-    session.run("python", "-m", "bench", "work", *session.posargs)
+    command(session, "work")
 
 
 @nox.session(python=DEFAULT)
 def regress(session: nox.Session) -> None:
     """Compare two revisions: python -m bench regress. Arguments go on, such as ``-- --base main``."""
-    install_with_mxnet(session)
-    session.run("python", "-m", "bench", "regress", *session.posargs)
+    command(session, "regress")
 
 
 @nox.session(python=DEFAULT)
 def profile(session: nox.Session) -> None:
     """Say where a benchmark's time goes: python -m bench profile. Arguments go on, such as its name."""
-    install_with_mxnet(session)
-    session.run("python", "-m", "bench", "profile", *session.posargs)
+    command(session, "profile")
 
 
 @nox.session(python=DEFAULT)

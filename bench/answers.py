@@ -19,7 +19,9 @@ from bench.stats import (
 )
 from bench.verdict import verdicts
 
+MOST_DENORMALS = 1e-3  # of the optimizer's state; single ones come and go
 FEW_SET_UPS = 5  # below this, Student's t is wide and says so
+ENOUGH_FOR_SIGNS = 8  # set-ups: 2 / 2**8 is below the next
 CONTROL_ALPHA = 0.01  # a control that is off more clearly than this is told
 
 
@@ -88,13 +90,30 @@ def ratio_between(blocks: list[Block], variant: str, baseline: str) -> Estimate:
 def control_warning(group: Group, blocks: list[Block]) -> str | None:
     """One line when the baseline differs from itself: this run's intervals cannot be trusted."""
     effects = log_effects(blocks, CONTROL, group.baseline)
-    if len(effects) < 2 or sign_flip_p(effects) >= CONTROL_ALPHA:
+    if len(effects) < 2:
+        return None
+    if len(effects) >= ENOUGH_FOR_SIGNS:
+        off = sign_flip_p(effects) < CONTROL_ALPHA
+    else:  # so few have no sign-flip p that small
+        interval = t_interval(effects, 1.0 - CONTROL_ALPHA)
+        off = not interval.low <= 0.0 <= interval.high
+    if not off:
         return None
     estimate = geometric(effects)
     return (
         f"control off: {group.baseline} against itself in {group.part} is {estimate.value:.3f}x "
         f"({estimate.low:.3f} to {estimate.high:.3f}); repeat the run on a quieter machine"
     )
+
+
+def denormal_warning(question: Question, group: Group, blocks: list[Block]) -> str | None:
+    """One line when denormal values may have slowed what was to be stationary work."""
+    if not question.warm_ups:
+        return None
+    shares = [s.facts.get("denormal_share", 0.0) for block in blocks for s in block.set_ups.values()]
+    if max(shares, default=0.0) <= MOST_DENORMALS:
+        return None
+    return f"{group.part}: up to {max(shares):.1%} of Adam's state was denormal, which may have slowed it"
 
 
 def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list[Block]]) -> list[str]:
@@ -105,6 +124,7 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
         found += [line for line in [control_warning(group, mine)] if line]
         if 0 < len(mine) < min(FEW_SET_UPS, question.least_blocks):
             found.append(f"{group.part}: few set-ups ({len(mine)}); a larger --budget narrows the intervals")
+        found += [line for line in [denormal_warning(question, group, mine)] if line]
         unsteady = {s.case for block in mine for s in block.set_ups.values() if not s.steady}
         if unsteady:
             found.append(f"never became steady in some set-up: {', '.join(sorted(unsteady))}")

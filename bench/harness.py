@@ -13,16 +13,16 @@ from bench.questions import Group
 from bench.records import Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.020  # the least work in a round
+MARGIN = 1.1  # more iterations than the last warm-up round asks for, since the next may be quicker
 # Of a round's iterations, untimed before it. A round after another worker's is slower than one after its own,
 # since the caches hold the other's data: by 5 % of 20 ms on the reference machine, by 0.4 % after four steps.
 LEAD_IN = 0.25
 COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteration count
-STEADY_WITHIN = 0.05  # two warm-up rounds this alike are steady
 
 
 def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
     """Iterations a round, by variant: 20 ms or more; one common count where the times allow it."""
-    counts = {name: max(1, math.ceil(ROUND_S / max(t, 1e-9))) for name, t in iteration_s.items()}
+    counts = {name: max(1, math.ceil(MARGIN * ROUND_S / max(t, 1e-9))) for name, t in iteration_s.items()}
     if max(counts.values()) <= COMMON_WITHIN * min(counts.values()):
         return dict.fromkeys(counts, max(counts.values()))
     return counts
@@ -38,11 +38,12 @@ def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> 
 class SettingUp:
     """One variant of a block while its samples come in."""
 
-    def __init__(self, case: Case, worker: WorkerHandle, seed: int) -> None:
+    def __init__(self, case: Case, worker: WorkerHandle, seed: int, first_call: bool = True) -> None:
         self.case = case
         self.worker = worker
+        more = {} if first_call else {"first_call": False}
         self.answer: dict[str, Any] = worker.ask(
-            "set_up", workload=case.workload, settings=case.settings, seed=seed
+            "set_up", workload=case.workload, settings=case.settings, seed=seed, **more
         )
         self.warm_up: list[Round] = []
         self.rounds: list[Round] = []
@@ -58,21 +59,22 @@ class SettingUp:
                 return last.iteration_s
             iterations *= 4
 
-    def become_steady(self, iterations: int, most: int) -> None:
+    def become_steady(self, iterations: int, most: int, within: float) -> None:
         """Discard rounds until two in a row agree, or ``most`` are discarded: it never was steady then."""
         for _ in range(most):
             self.warm_up.append(timed_round(self.worker, iterations))
             before, last = (r.iteration_s for r in self.warm_up[-2:])
-            if abs(last - before) <= STEADY_WITHIN * before:
+            if abs(last - before) <= within * before:
                 return
         self.steady = False
 
     def finish(self, block: int, invocation: int) -> SetUp:
+        first_ns = self.answer["first_call_ns"]
         return SetUp(
             case=self.case.name,
             images=self.answer["images"],
             set_up_s=self.answer["set_up_ns"] / 1e9,
-            first_call_s=self.answer["first_call_ns"] / 1e9,
+            first_call_s=self.rounds[0].seconds if first_ns is None else first_ns / 1e9,
             warm_up=self.warm_up,
             rounds=self.rounds,
             steady=self.steady,
@@ -139,9 +141,12 @@ class Harness:
         if not most:
             return running, dict.fromkeys(running, 1)
         self._guarded(running, lambda variant: variant.estimate())
-        counts = iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
-        self._guarded(running, lambda variant: variant.become_steady(counts[variant.case.variant], most))
-        return running, counts
+        counts, within = self._counts(running), group.question.steady_within
+        self._guarded(running, lambda v: v.become_steady(counts[v.case.variant], most, within))
+        return running, self._counts(running)  # a warm iteration takes less time: a round needs more of them
+
+    def _counts(self, running: dict[str, SettingUp]) -> dict[str, int]:
+        return iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
 
     def round(self, variant: SettingUp, counts: dict[str, int]) -> Round:
         """One round of a variant."""
@@ -168,24 +173,33 @@ class Harness:
         cases = [case for case in group.cases.values() if case.name not in self.failures]
         self.rng.shuffle(cases)
         running: dict[str, SettingUp] = {}
-        for case, worker in zip(cases, self._workers(cases), strict=True):
+        for case, worker in self._workers(cases):
             try:
-                running[case.variant] = SettingUp(case, worker, self.rng.randrange(2**31))
+                seed, warm = self.rng.randrange(2**31), bool(group.question.warm_ups)
+                running[case.variant] = SettingUp(case, worker, seed, warm)
             except WorkerFailedError as failure:
                 self._fail(case, worker, failure)
         return running
 
-    def _workers(self, cases: list[Case]) -> list[WorkerHandle]:
-        """A worker for each case, drawn at random among those with its environment."""
-        by_environment: dict[tuple[tuple[str, str], ...], list[WorkerHandle]] = {}
+    def _workers(self, cases: list[Case]) -> list[tuple[Case, WorkerHandle]]:
+        """A worker for each case, drawn at random among those with its environment.
+
+        Where the workers of an environment do not start, its cases fail, and no others.
+        """
+        alike: dict[tuple[tuple[str, str], ...], list[Case]] = {}
         for case in cases:
-            key = tuple(sorted(case.environment.items()))
-            if key not in by_environment:
-                count = sum(other.environment == case.environment for other in cases)
-                drawn: list[WorkerHandle] = list(self.pool.workers_for(case.environment, count))
-                self.rng.shuffle(drawn)
-                by_environment[key] = drawn
-        return [by_environment[tuple(sorted(case.environment.items()))].pop() for case in cases]
+            alike.setdefault(tuple(sorted(case.environment.items())), []).append(case)
+        found: dict[str, WorkerHandle] = {}
+        for members in alike.values():
+            try:
+                drawn: list[WorkerHandle] = list(self.pool.workers_for(members[0].environment, len(members)))
+            except WorkerFailedError as failure:
+                for case in members:
+                    self._note(case, failure)
+                continue
+            self.rng.shuffle(drawn)
+            found.update(zip((case.name for case in members), drawn, strict=True))
+        return [(case, found[case.name]) for case in cases if case.name in found]
 
     def _guarded(self, running: dict[str, SettingUp], act: Callable[[SettingUp], object]) -> None:
         """Do it for each variant in random order; one that fails leaves the block."""
@@ -198,6 +212,9 @@ class Harness:
 
     def _fail(self, case: Case, worker: WorkerHandle, failure: WorkerFailedError) -> None:
         self.pool.discard(worker)
+        self._note(case, failure)
+
+    def _note(self, case: Case, failure: WorkerFailedError) -> None:
         self.failures[case.name] = Failure(
             case=case.name, reason=failure.reason, last_lines=failure.last_lines
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -61,16 +62,30 @@ def cpu_model(root: Path = ROOT) -> str:
     return platform.processor() or "unknown"
 
 
-def quota(root: Path = ROOT) -> float | None:
-    """Cores that the cgroup (version 2 or 1) grants; None without a limit."""
-    two = (_text(root / "sys/fs/cgroup/cpu.max") or "").split()
-    one = [_text(root / f"sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period")]
-    limit, period = two if len(two) == 2 else one
+def _cgroups(root: Path) -> list[Path]:
+    """The folders of this process's cgroup (version 2) and of all above it, its own first."""
+    told = re.search(r"^0::/(.*)$", _text(root / "proc/self/cgroup") or "", re.MULTILINE)
+    top = root / "sys/fs/cgroup"
+    own = top / told[1] if told else top
+    return [own, *(parent for parent in own.parents if parent == top or top in parent.parents)]
+
+
+def _cores(limit: str | None, period: str | None) -> float | None:
     try:
         granted = float(limit or "max") / float(period or 0)
     except (ValueError, ZeroDivisionError):
         return None
     return granted if granted > 0 else None
+
+
+def quota(root: Path = ROOT) -> float | None:
+    """Cores that the cgroup (version 2, with those above it, or 1) grants; None without a limit."""
+    told = [(_text(folder / "cpu.max") or "").split() for folder in _cgroups(root)]
+    found = [_cores(*two) for two in told if len(two) == 2]
+    if not found:
+        one = [_text(root / f"sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period")]
+        found = [_cores(one[0], one[1])]
+    return min((cores for cores in found if cores is not None), default=None)
 
 
 def cores_granted(root: Path = ROOT) -> float:
@@ -114,6 +129,16 @@ def revision(folder: Path) -> str | None:
         return git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def changes(folder: Path) -> str:
+    """A digest of what is not committed, equal for equal changes; empty for none and outside git."""
+    command = ["git", "-C", str(folder), "diff", "HEAD", "--binary"]
+    try:
+        told = subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return hashlib.sha256(told).hexdigest()[:12] if told else ""
 
 
 def _mhz() -> float | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FIXTURE = "measured_variant"
 OUTCOME: pytest.StashKey[Run] = pytest.StashKey()
 REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
+BROKEN: pytest.StashKey[Exception] = pytest.StashKey()  # a fault of ours
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -66,11 +67,16 @@ def _outcome(session: pytest.Session) -> Run:
     if OUTCOME not in config.stash:
         items = [item for item in session.items if FIXTURE in getattr(item, "fixturenames", ())]
         groups = {item.callspec.params[FIXTURE][0].name: item.callspec.params[FIXTURE][0] for item in items}  # type: ignore[attr-defined]
+        if BROKEN in config.stash:
+            raise config.stash[BROKEN]  # not measured again for every variant
         try:
             config.stash[OUTCOME] = _session(config).measure(list(groups.values()))
         except UserError as error:
             config.stash[REFUSED] = error
             pytest.exit(f"error: {error}", returncode=2)
+        except Exception as error:
+            config.stash[BROKEN] = error
+            raise
     return config.stash[OUTCOME]
 
 

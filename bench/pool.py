@@ -143,11 +143,16 @@ class WorkerPool:
         """``count`` workers with this environment; missing ones are started side by side."""
         held = self.workers.setdefault(tuple(sorted(environment.items())), [])
         new = [self.start(environment) for _ in range(count - len(held))]
-        for worker in new:
-            held.append(worker)
-            worker.send("hello")
-        for worker in new:
-            worker.receive()
+        try:
+            for worker in new:
+                worker.send("hello")
+            for worker in new:
+                worker.receive()
+        except WorkerFailedError:
+            for worker in new:
+                worker.end()
+            raise
+        held += new
         return held[:count]
 
     def discard(self, worker: WorkerHandle) -> None:

@@ -103,6 +103,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "facts": known.facts,
         "effect": None if effect is None else _effect(effect),
         "verdict": None if effect is None else effect.verdict,
+        "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
     whole: dict[str, Any] = finite(msgspec.to_builtins(told))

@@ -13,6 +13,7 @@ from bench.answers import answer, measured
 from bench.counting import with_operators
 from bench.harness import LEAD_IN, Harness
 from bench.machine import (
+    changes,
     collect,
     counters,
     family_memory,
@@ -21,7 +22,7 @@ from bench.machine import (
     weather_between,
 )
 from bench.questions import AS_DECLARED, Asked, Group
-from bench.records import Block, Run
+from bench.records import Answer, Block, Run
 from bench.schedule import Progress, Schedule
 from bench.store import Identity, Journal, Line, read_journal
 from mtl_core.errors import UserError
@@ -84,30 +85,28 @@ class Session:
             **self.asked.environment,
         }
 
-    def measure(self, groups: list[Group]) -> Run:
+    def measure(self, asked: list[Group]) -> Run:
         """Measure the groups within the budget; each finished block is in the journal at once."""
-        groups = [group for group in groups if group.question.skipped() is None]
+        groups = [group for group in asked if group.question.skipped() is None]
         machine = collect()
         identity = Identity(
-            machine=machine.class_key, revision=str(machine.source), settings=self.settings(groups)
+            machine=machine.class_key,
+            revision=f"{machine.source} {changes(Path(__file__).parent)}".strip(),
+            settings={**self.settings(groups), **machine.environment, "python": machine.python},
         )
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
         before = counters()
-        ceilings = measure_ceilings()
         schedule = self._schedule(groups, done, journal)
         try:
+            ceilings = measure_ceilings()
             blocks = schedule.run()
         finally:
             self.harness.close()
             if journal:
                 journal.close()
-        for group in groups:
-            if group.question.counted and group.part == group.question.headline and blocks[group.name]:
-                blocks[group.name] = with_operators(group, blocks[group.name])
+        uncounted = [line for group in groups for line in self._count(group, blocks)]
         weather = weather_between(before, counters(), self.memory.peak_bytes)
-        questions = {g.question.name: g.question for g in groups}
-        parts = [question.groups(self.asked) for question in questions.values()]  # the unselected too
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -116,12 +115,35 @@ class Session:
             settings=self.settings(groups),
             blocks=blocks,
             measured={g.name: measured(g.cases, g.baseline, blocks[g.name]) for g in groups},
-            answers=[answer(groups_of_one, blocks, self.harness.failures) for groups_of_one in parts],
+            answers=self._answers(asked, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             weather=weather,
-            warnings=warnings_about(machine, weather),
+            warnings=[*warnings_about(machine, weather), *uncounted],
         )
+
+    def _answers(self, asked: list[Group], blocks: dict[str, list[Block]]) -> list[Answer]:
+        """An answer a question; why there is none where nothing can be measured here."""
+        answers = []
+        for question in {group.question.name: group.question for group in asked}.values():
+            reason = question.skipped()
+            if reason is None:  # all parts, the unselected too
+                answers.append(answer(question.groups(self.asked), blocks, self.harness.failures))
+            else:
+                why = f"Not measured here: {reason}."
+                answers.append(Answer(question=question.name, asks=question.asks, sentences=[why]))
+        return answers
+
+    def _count(self, group: Group, blocks: dict[str, list[Block]]) -> list[str]:
+        """Add the operators where the question wants them; what was timed is not lost when that fails."""
+        wanted = group.question.counted and group.part == group.question.headline
+        if not wanted or not blocks[group.name]:
+            return []
+        try:
+            blocks[group.name] = with_operators(group, blocks[group.name])
+        except UserError as error:
+            return [f"{group.name}: operators were not counted ({error})"]
+        return []
 
     def _schedule(self, groups: list[Group], done: list[Line], journal: Journal | None) -> Schedule:
         blocks: dict[str, list[Block]] = {}

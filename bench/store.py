@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from bench.records import Block, Failure
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
+
+try:
+    import fcntl
+except ImportError:  # no Unix
+    fcntl = None  # type: ignore[assignment]
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     write_whole(path, lambda file: file.write(data), "--json")
 
 
+def _locked(file: BinaryIO) -> bool:
+    """Whether the file could be locked for this process; true where files cannot be locked at all."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def in_use(path: Path) -> bool:
+    """Whether a run that is under way writes this journal."""
+    with path.open("ab") as file:
+        return not _locked(file)
+
+
 class Journal:
     """Every finished block on disk at once, a JSON line each, so that nothing finished is lost."""
 
@@ -46,6 +69,11 @@ class Journal:
         if not path.exists():
             write_atomically(path, msgspec.json.encode(Line(identity=identity)) + b"\n")
         self.file = path.open("ab")
+        if not _locked(self.file):
+            self.file.close()
+            raise UserError(
+                f"{path} belongs to a run that is under way; wait for it, or run in another folder"
+            )
 
     def add(self, line: Line) -> None:
         self.file.write(msgspec.json.encode(line) + b"\n")

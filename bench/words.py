@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from bench.records import Estimate, Measured, Ratio
+from bench.questions import Results
+from bench.records import CONTROL, Estimate, Measured, Ratio
 from bench.stats import detectable, fit_line, geometric, inverse, t_interval
 from bench.verdict import judge
 
@@ -156,6 +157,18 @@ def reaching_in_words(size: Estimate) -> str:
     return f"{size.value:.0f} ({size.low:.0f} to {size.high:.0f} over the set-ups)"
 
 
+def overtaking(results: Results, whom: str) -> list[str]:
+    """From which part on each variant is faster than its baseline, and in all parts after it too."""
+    said = []
+    for name in next(iter(results.values())):
+        parts = [(part, known[name].effect) for part, known in results.items() if name in known]
+        slower = [n for n, (_, effect) in enumerate(parts) if effect is None or effect.verdict != "faster"]
+        first = max(slower, default=-1) + 1
+        if name != CONTROL and first < len(parts):
+            said.append(f"{name} overtakes {whom} from {parts[first][0].replace('_', ' ')} on.")
+    return said
+
+
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
     workers = {name: m for name, m in loading.items() if name.startswith("workers_")}
@@ -182,6 +195,7 @@ def first_batch(known: Measured) -> str:
 
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
+LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}
 SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
 
 
@@ -195,8 +209,9 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
         parts = {part: facts[f"{part}_s"] for part in EPOCH_PARTS}
         total = sum(parts.values()) or 1.0
         shares = ", ".join(f"{part} {seconds / total:.0%}" for part, seconds in parts.items())
-        limit = "the loader" if parts["waiting"] > total / 2 else "the step"
-        said.append(f"{subject}: {shares}; {limit} limits it.")
+        part, most = max(parts.items(), key=lambda item: item[1])
+        limit = f"{LIMITED_BY[part]} limits it" if most > total / 2 else "no part takes more than half"
+        said.append(f"{subject}: {shares}; {limit}.")
     effect = epoch["unsplit"].effect if "unsplit" in epoch else None
     if effect is not None:
         said.append(

@@ -13,10 +13,13 @@ from rich.text import Text
 
 from bench.gating.regressions import REGRESSION_SCHEMA, Comparison, Regression
 from bench.records import Estimate
-from reports import terminal
+from reports import markdown, terminal
+from reports.github import Level, annotation
 from reports.tables import Cell, Column, Table, laid_out
+from reports.text import harmless
 
 SYMBOLS = {"slower": "🔴", "faster": "🟢", "same": "⚪", "undecided": "🟡"}
+LONGEST = 1000  # characters of a sentence
 MARKER = "<!-- mtl-bench regress -->"  # by which the comment is found again
 
 
@@ -31,7 +34,8 @@ def verdict_of(comparison: Comparison) -> str:
     """One word for a column: the verdict, or why there is none."""
     if comparison.failure is not None:
         return "failed"
-    return {"head": "vanished", "base": "new", None: str(comparison.verdict)}[comparison.missing]
+    words = {"head": "vanished", "base": "new", "stored": "not in the stored run"}
+    return words[comparison.missing] if comparison.missing else comparison.verdict
 
 
 def sentence(comparison: Comparison) -> str:
@@ -41,6 +45,10 @@ def sentence(comparison: Comparison) -> str:
         return f"{c.benchmark} could not be measured: {c.failure}."
     if c.missing == "head":
         return f"{c.benchmark} vanished: the base measures it and the head does not."
+    if c.missing == "stored":
+        return (
+            f"{c.benchmark} is not in the stored run, not with the gate's settings: nothing is known of it."
+        )
     if c.missing == "base" or c.effect is None:
         return f"{c.benchmark} is new: the base has nothing to compare it with."
     start = f"{c.benchmark}: {c.asks} takes {with_interval(c.effect)}"
@@ -89,18 +97,18 @@ def summary(regression: Regression) -> str:
     by_word: dict[str, list[str]] = {}
     for comparison in regression.comparisons:
         by_word.setdefault(verdict_of(comparison), []).append(comparison.benchmark)
-    order = ("slower", "failed", "vanished", "undecided", "new", "faster", "same")
+    order = ("slower", "failed", "vanished", "not in the stored run", "undecided", "new", "faster", "same")
     return "; ".join(f"{word}: {', '.join(by_word[word])}" for word in order if word in by_word)
 
 
 def in_terminal(regression: Regression) -> RenderableType:
     """Head line, table, a sentence a benchmark, what to mind."""
     lines: list[RenderableType] = [
-        Text(f"{regression.head} against {regression.base}", style="bold"),
+        Text(harmless(f"{regression.head} against {regression.base}", LONGEST), style="bold"),
         terminal.table(table(regression)),
     ]
-    lines += [Text(sentence(c)) for c in regression.comparisons]
-    lines += [Text(f"! {note}", style="yellow") for note in notes(regression)]
+    lines += [Text(harmless(sentence(c), LONGEST)) for c in regression.comparisons]
+    lines += [Text(harmless(f"! {note}", LONGEST), style="yellow") for note in notes(regression)]
     return Group(*lines)
 
 
@@ -112,33 +120,32 @@ def notes(regression: Regression) -> list[str]:
     ]
 
 
-def escaped(text: str) -> str:
-    """Text that Markdown and HTML show as it is."""
-    for sign, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "\\`")):
-        text = text.replace(sign, written)
-    return " ".join(text.split())
-
-
 def as_markdown(regression: Regression) -> str:
     """For a pull request: a summary, a table, the sentences; a hidden marker to find it again."""
     laid = laid_out(table(regression))
-    lines = [MARKER, f"### Benchmarks: {escaped(summary(regression)) or 'nothing compared'}", ""]
-    lines += [f"{escaped(regression.head)} against {escaped(regression.base)}", ""]
-    lines += ["| " + " | ".join(escaped(heading) for heading in laid.headings) + " |"]
+    lines = [MARKER, f"### Benchmarks: {_marked(summary(regression)) or 'nothing compared'}", ""]
+    lines += [f"{_marked(regression.head)} against {_marked(regression.base)}", ""]
+    lines += ["| " + " | ".join(_marked(heading) for heading in laid.headings) + " |"]
     lines += ["|" + "|".join("---" if align == "left" else "---:" for align in laid.aligns) + "|"]
     for row in laid.rows:
         cells = [f"{SYMBOLS.get(cell, '')} {cell}".strip() for cell in row]
-        lines.append("| " + " | ".join(escaped(cell) for cell in cells) + " |")
-    lines += ["", *(f"- {escaped(sentence(c))}" for c in regression.comparisons)]
-    lines += [f"- **Note**: {escaped(note)}" for note in notes(regression)]
-    lines += ["", f"<sub>{escaped(method(regression))}</sub>", ""]
+        lines.append("| " + " | ".join(_marked(cell) for cell in cells) + " |")
+    lines += ["", *(f"- {_marked(sentence(c))}" for c in regression.comparisons)]
+    lines += [f"- **Note**: {_marked(note)}" for note in notes(regression)]
+    lines += ["", f"<sub>{_marked(method(regression))}</sub>", ""]
     return "\n".join(lines)
+
+
+def _marked(words: object) -> str:
+    """Words of any length in which nothing is taken for markup."""
+    return markdown.escaped(harmless(words, LONGEST))
 
 
 def method(regression: Regression) -> str:
     """How it was found out, in a line."""
+    measured = "the head alone" if regression.stored else "both revisions interleaved on one machine"
     return (
-        f"Up to {regression.budget_s:g} s a benchmark, both revisions interleaved on one machine; "
+        f"Up to {regression.budget_s:g} s a benchmark, {measured}; "
         f"all verdicts together hold at {regression.confidence:.0%}."
     )
 
@@ -171,11 +178,8 @@ def github_annotations(regression: Regression, file: str, lines: dict[str, int])
     """GitHub's workflow commands, on the line that declares each benchmark."""
     found = []
     for c in regression.comparisons:
-        level = "error" if not c.passes else "warning" if verdict_of(c) in ("undecided", "new") else "notice"
-        place = f"file={file},line={lines.get(c.benchmark, 1)},title={verdict_of(c)}: {c.benchmark}"
-        found.append(f"::{level} {place}::{_command_text(sentence(c))}")
+        word = verdict_of(c)
+        level: Level = "error" if not c.passes else "warning" if word in ("undecided", "new") else "notice"
+        title = f"{word}: {c.benchmark}"
+        found.append(annotation(level, sentence(c), title, file, lines.get(c.benchmark, 1)))
     return found
-
-
-def _command_text(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bench.gating.regressions import Rate, Trust
+from bench.gating.regressions import Rate, Study, Trust
 from bench.records import Estimate
 from reports import terminal
 from reports.tables import Cell, Column, Table
 
 
-def table(rates: list[Rate]) -> Table:
+def table(study: Study, budget_s: float) -> Table:
     """A row a slow-down at one budget and tolerance."""
+    rates = [rate for rate in study.rates if rate.budget_s == budget_s]
     columns = (
         Column("slow-down"),
         Column("called slower"),
@@ -22,7 +23,7 @@ def table(rates: list[Rate]) -> Table:
         Column("took", "s"),
     )
     first = rates[0]
-    title = f"tolerance {100 * first.tolerance:g} %, at most {first.budget_s:g} s a comparison"
+    title = f"{_of(study)}: tolerance {100 * first.tolerance:g} %, at most {budget_s:g} s a comparison"
     return Table(title, columns, tuple(_row(rate) for rate in rates))
 
 
@@ -58,33 +59,52 @@ def sentences(trust: Trust) -> list[str]:
         f"An invocation of both sides costs {trust.unit_s:.1f} s with {trust.set_ups} set-ups; "
         f"{_best(trust)}.",
     ]
-    for rate in trust.rates:
-        if rate.slow_down == 0 and rate.comparisons:
-            wrong = rate.verdicts["slower"] + rate.verdicts["faster"]
-            said.append(f"False alarms within {rate.budget_s:g} s: {counted(wrong, rate.changed)}.")
     measured = ", ".join(
         f"{100 * rate.slow_down:g} % as {100 * rate.measured:.2f} %"
-        for rate in trust.rates
-        if rate.slow_down and rate.budget_s == trust.rates[0].budget_s
+        for rate in trust.studies[0].rates
+        if rate.slow_down and rate.budget_s == trust.studies[0].rates[0].budget_s
     )
     said.append(f"The slow-downs were measured over the whole recording: {measured}.")
-    if trust.recommended is None:
+    for study in trust.studies:
+        said += _conclusions(study)
+    return said
+
+
+def _conclusions(study: Study) -> list[str]:
+    """False alarms and a recommendation at one error rate."""
+    said = [_begun(study)]
+    for rate in study.rates:
+        if rate.slow_down == 0 and rate.comparisons:
+            wrong = rate.verdicts["slower"] + rate.verdicts["faster"]
+            said.append(f"  False alarms within {rate.budget_s:g} s: {counted(wrong, rate.changed)}.")
+    if study.recommended is None:
         said.append(
-            "No tolerance can be recommended: identical code is called same too seldom, or the recording "
+            "  No tolerance can be recommended: identical code is called same too seldom, or the recording "
             "is too short."
         )
     else:
         said.append(
-            f"Recommended on this machine: --tolerance {100 * trust.recommended:g}% for comparisons of "
-            f"{trust.rates[0].budget_s:g} s."
+            f"  Recommended on this machine: --tolerance {100 * study.recommended:g}% for comparisons of "
+            f"{study.rates[0].budget_s:g} s."
         )
     return said
 
 
+def _of(study: Study) -> str:
+    return "step alone" if study.benchmarks == 1 else f"step, the first of {study.benchmarks}"
+
+
+def _begun(study: Study) -> str:
+    if study.benchmarks == 1:
+        return f"Alone (regress step) the step is judged at {100 * study.alpha:g} %:"
+    return (
+        f"With all {study.benchmarks} benchmarks (regress) the error rate is shared, and the first is "
+        f"judged at {100 * study.alpha:g} %:"
+    )
+
+
 def in_terminal(trust: Trust) -> RenderableType:
-    """A table a budget, then the sentences."""
-    budgets = list(dict.fromkeys(rate.budget_s for rate in trust.rates))
-    tables = [
-        terminal.table(table([rate for rate in trust.rates if rate.budget_s == budget])) for budget in budgets
-    ]
+    """A table an error rate and budget, then the sentences."""
+    budgets = list(dict.fromkeys(rate.budget_s for rate in trust.studies[0].rates))
+    tables = [terminal.table(table(study, budget)) for study in trust.studies for budget in budgets]
     return Group(*tables, *(Text(sentence) for sentence in sentences(trust)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.records import Count, Work, WorkChange
+from reports.github import annotation
 from reports.tables import Cell, Column, Table
 
 # What one of a counter is called, what many are, and what they are counted by.
@@ -22,6 +23,7 @@ WORDS = {
 }
 
 KIB = 1024
+GOLDEN = "bench/work.golden.json"
 
 
 def _short(name: str) -> str:
@@ -67,6 +69,18 @@ def _parts(parts: dict[str, Count], signed: bool) -> str:
     return ", ".join(
         f"{'-' if n < 0 and signed else sign}{number(_tidy(abs(n)))} {p}" for p, n in parts.items()
     )
+
+
+def github_annotations(changes: list[WorkChange]) -> list[str]:
+    """An error on each line of code to look at; on the golden file where none is known."""
+    told = []
+    for change in changes:
+        for place in change.places or [f"{GOLDEN}:1"]:
+            file, _, line = place.rpartition(":")
+            told.append(
+                annotation("error", sentence(change), f"{change.counter} of a step changed", file, int(line))
+            )
+    return told
 
 
 def step_table(work: dict[str, Work]) -> Table:

@@ -10,3 +10,6 @@ from hypothesis import settings
 settings.register_profile("work", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "work")
+
+# What the tests start is no part of xdist, under which pytest-benchmark would measure nothing.
+os.environ.pop("PYTEST_XDIST_WORKER", None)

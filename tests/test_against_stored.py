@@ -14,10 +14,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import benchmarks
-from bench.gating.against_stored import Level, check_machine, effect, levels, stored
+from bench.gating import against_stored
+from bench.gating.against_stored import (
+    Level,
+    against,
+    check_machine,
+    check_work,
+    effect,
+    in_mode,
+    levels,
+    stored,
+)
 from bench.gating.gate import GATE, Benchmark
+from bench.gating.regress import Settings
+from bench.gating.sides import Side, SidePool
+from bench.gating.tolerances import Tolerances
+from bench.pool import WorkerFailedError
 from bench.records import Case, Estimate, Machine, Measured, Run
 from mtl_core.errors import UserError
+from reports.regression import method, sentence
+from tests.revisions import ROOT, commit
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -73,7 +89,7 @@ def test_the_same_work_is_found_under_any_question() -> None:
     assert stored(run("2024-05-01", 0.001), msgspec.structs.replace(STEP, settings={"part": "step"})) is None
 
 
-@pytest.mark.parametrize("guarded", [b for b in GATE if b.name != "first_call"], ids=lambda b: b.name)
+@pytest.mark.parametrize("guarded", [b for b in GATE if b.in_runs], ids=lambda b: b.name)
 def test_a_full_run_has_the_work_of_the_gate(guarded: Benchmark) -> None:
     """Else no stored run could serve as a baseline. The first call of a run is another: that of a set-up."""
     cases = [
@@ -84,6 +100,87 @@ def test_a_full_run_has_the_work_of_the_gate(guarded: Benchmark) -> None:
     ]
     there = [(case.workload, case.settings) for case in cases if not case.environment]
     assert (guarded.workload, guarded.settings) in there
+
+
+def test_what_no_run_measures_is_left_out_unless_it_is_asked_for() -> None:
+    side = Side("head", Path(), "python", {benchmark.name: benchmark for benchmark in GATE})
+    picked, left_out = in_mode([], side)
+    assert [b.name for b in picked] == ["step", "forward", "loader", "epoch"]
+    assert left_out == ["first_call"]
+    assert in_mode(["first_call"], side) == ([side.benchmarks["first_call"]], [])
+
+
+def test_a_run_without_any_work_of_the_gate_is_refused() -> None:
+    """As one stored with another batch size, which would compare nothing and so pass."""
+    other = msgspec.structs.replace(STEP, settings={**STEP.settings, "batch_size": 64})
+    with pytest.raises(UserError, match=r"a\.json: nothing to compare, .* of step was .*--batch-size"):
+        check_work([Path("a.json")], [run("2024-05-01", 0.001)], [other])
+    check_work([Path("a.json")], [run("2024-05-01", 0.001)], [other, STEP])
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A stored run of this machine; the head is this checkout and measures in no time."""
+    side = Side("head", Path(), "python", {benchmark.name: benchmark for benchmark in GATE})
+    monkeypatch.setattr(against_stored, "collect", lambda: MACHINE)
+    monkeypatch.setattr(against_stored, "declared", lambda side_: side)
+    monkeypatch.setattr(against_stored, "read_run", lambda path: run("2024-05-01", 0.001))
+    monkeypatch.setattr(against_stored, "measure", lambda *more: ([math.log(0.001)] * 5, [], None))
+    return tmp_path / "stored.json"
+
+
+def test_what_the_stored_run_lacks_is_told_and_is_no_pass(played: Path) -> None:
+    told = against(["step", "loader"], [played], Settings(60.0, lambda name: 0.02))
+    step, loader = told.comparisons
+    assert (step.missing, step.passes, loader.missing, loader.passes) == (None, True, "stored", False)
+    assert "not in the stored run" in sentence(loader)
+    assert not told.passes
+    assert "the head alone" in method(told)
+
+
+def test_what_is_left_out_is_told(played: Path) -> None:
+    told = against([], [played], Settings(60.0, lambda name: 0.02))
+    assert "first_call" not in [c.benchmark for c in told.comparisons]
+    assert any(note.startswith("first_call is left out") for note in told.notes)
+
+
+def test_what_was_removed_from_the_gate_since_is_no_pass(
+    played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "repo"
+    gate = root / against_stored.GATE_FILE
+    gate.parent.mkdir(parents=True)
+    gate.write_text((ROOT / against_stored.GATE_FILE).read_text().replace('name="epoch"', 'name="gone"'))
+    then = msgspec.structs.replace(MACHINE, source=commit(root, "then"))
+    monkeypatch.setattr(against_stored, "ROOT", root)
+    monkeypatch.setattr(against_stored, "read_run", lambda path: run("2024-05-01", 0.001, then))
+    told = against([], [played], Settings(60.0, lambda name: 0.02))
+    assert [c.benchmark for c in told.comparisons if c.missing == "head"] == ["gone"]
+    assert against_stored.REVISION_UNKNOWN not in told.notes
+    assert not told.passes
+
+
+@pytest.mark.parametrize("source", [None, "0123456789abcdef", "--output=evil", "HEAD"])
+def test_a_revision_that_is_not_here_is_told(played: Path, source: str | None) -> None:
+    known = run("2024-05-01", 0.001, msgspec.structs.replace(MACHINE, source=source))
+    assert against_stored.gate_then(known) is None
+    assert against_stored.REVISION_UNKNOWN in against([], [played], Settings(60.0, lambda name: 0.02)).notes
+
+
+def test_a_tolerance_for_no_benchmark_is_refused_here_too(played: Path) -> None:
+    edges = Tolerances(own={"stpe": 0.03})
+    with pytest.raises(UserError, match="'stpe'"):
+        against([], [played], Settings(60.0, edges, check=edges.check))
+
+
+def test_a_worker_that_does_not_start_costs_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WorkerFailedError("ended with exit code 1", ["ImportError: libmxnet.so"])
+
+    monkeypatch.setattr(SidePool, "workers_for", refuse)
+    side = Side("head", Path(), "python", {STEP.name: STEP})
+    with pytest.raises(UserError, match=r"no worker could be started: ended .*libmxnet\.so"):
+        against_stored.measure(STEP, side, Settings(60.0, lambda name: 0.02))
 
 
 def test_runs_of_one_day_are_one_level() -> None:

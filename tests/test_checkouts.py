@@ -43,6 +43,17 @@ def test_a_worktree_has_the_files_of_its_commit_and_goes_away(repo: Path) -> Non
     assert git(repo, "status", "--porcelain") == ""
 
 
+def test_a_hook_s_index_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git hands its hooks the index of the commit in the making."""
+    index = repo / ".git" / "index"
+    before = index.read_bytes()
+    monkeypatch.setenv("GIT_INDEX_FILE", str(index))
+    monkeypatch.setenv("GIT_PREFIX", "")
+    with worktree(repo, resolve(repo, "HEAD~1", "--base")) as found:
+        assert (found.root / "file").read_text() == "old"
+        assert index.read_bytes() == before
+
+
 def test_an_interrupt_leaves_nothing(repo: Path) -> None:
     with pytest.raises(KeyboardInterrupt), worktree(repo, resolve(repo, "HEAD", "--base")) as found:
         raise KeyboardInterrupt

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench.answers import measured
-from bench.comparing.compare import compare, flop_per_image, got_slower, label, per_ceiling
+from bench.comparing.compare import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
 from bench.comparing.compared import Benchmark, Change, Comparison
-from bench.records import Block, Case, Ceilings, Machine, Round, Run, Setting, SetUp
+from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.runs import read_run
 from bench.stats import combined, mean_of
 from mtl_core.config import NetworkConfig
@@ -179,6 +179,19 @@ def test_one_machine_is_faster_or_slower() -> None:
     )
     assert got_slower(found) == ["hybridize/step/static"]
     assert got_slower(compare([after, before])) == []
+
+
+def test_what_is_gone_or_failed_later_on_one_machine_is_lost() -> None:
+    both = run_of({"imperative": 1.0e-3, "static": 1.0e-3})
+    one = run_of({"imperative": 1.0e-3}, seed=1)
+    broken = msgspec.structs.replace(
+        both, failures=[Failure(case="hybridize/step/static", reason="crashed", last_lines=[])]
+    )
+    assert got_lost(compare([both, one])) == got_lost(compare([both, broken])) == ["hybridize/step/static"]
+    assert got_lost(compare([one, both])) == got_lost(compare([broken, broken])) == []
+    machine, ceilings = faster_machine()
+    elsewhere = run_of({"imperative": 1.0e-3}, machine=machine, ceilings=ceilings)
+    assert got_lost(compare([both, elsewhere])) == []
 
 
 def test_a_time_inside_what_a_machine_drifts_is_neither_slower_nor_the_same() -> None:

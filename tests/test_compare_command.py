@@ -56,6 +56,16 @@ def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def without(folder: Path, path: str, variant: str) -> str:
+    """The same run with a variant gone."""
+    document = json.loads(Path(path).read_text())
+    entries = document["benchmarks"]
+    ours = [e for e in entries if e["extra_info"]["mtl_bench"]["case"]["variant"] != variant]
+    assert len(ours) < len(entries)
+    (folder / "without.json").write_text(json.dumps({**document, "benchmarks": ours}))
+    return str(folder / "without.json")
+
+
 def slowed(folder: Path, factor: float, cpu: str | None = None) -> str:
     """The newest old run with another time for its step with both heads, in a file of its own."""
     document = json.loads((OLD / "schema2.json").read_text())
@@ -105,6 +115,16 @@ def test_slower_fails_where_it_is_asked_to(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == "slower: second_head/forward/both, second_head/step/both\n"
     assert bench("compare", after, before, "--fail-on", "slower").returncode == 0
+
+
+def test_a_benchmark_that_is_gone_is_no_pass(tmp_path: Path) -> None:
+    before = slowed(tmp_path, 1.0)
+    after = without(tmp_path, before, "both")
+    assert bench("compare", before, after).returncode == 0
+    done = bench("compare", before, after, "--fail-on", "slower")
+    assert done.returncode == 1
+    assert done.stderr.startswith("missing or failed in the later run: second_head/")
+    assert bench("compare", before, after, "--fail-on", "slower", "--only", "digits").returncode == 0
 
 
 @pytest.mark.parametrize(

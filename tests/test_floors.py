@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("bench", "mtl_core", "reports")
 
 # Lower floors know nothing of higher ones. A package's floor is that of all it contains, unless a
-# longer name says otherwise; only ``bench`` itself lends its floor to nobody.
+# longer name says otherwise; ``bench`` and its folders lend theirs to nobody.
 FLOORS = {
     "mtl_core": 0,
     "bench": 0,
@@ -34,7 +34,6 @@ FLOORS = {
     "bench.gating.checkouts": 1,
     "bench.gating.environments": 1,
     "bench.harness": 1,
-    "bench.journal": 1,
     "bench.machine": 1,
     "bench.profiling.memory": 1,
     "bench.profiling.places": 1,
@@ -75,11 +74,12 @@ FLOORS = {
     "bench.gating.tolerances": 5,
     "bench.gating.trusting": 5,
 }
+LENDS_NOTHING = ("bench", "bench.comparing", "bench.gating", "bench.profiling")
 # The floor whose modules never import each other, and the exceptions; the package whose modules never do.
 APART = 1
 INDEPENDENT = "bench.benchmarks"
 MAY_USE = {
-    "bench.harness": ("bench.pool", "bench.journal"),  # rounds are run by workers
+    "bench.harness": ("bench.pool",),  # rounds are run by workers
     "bench.comparing.levels": ("bench.stats",),  # means and their differences
     "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.profiling.places": ("bench.stats",),  # shares have an interval
@@ -162,8 +162,8 @@ def within(name: str, *rooms: str) -> bool:
 
 def room(name: str) -> str | None:
     """The longest entry of FLOORS that the name falls under."""
-    fitting = [entry for entry in FLOORS if name == entry or (entry != "bench" and within(name, entry))]
-    return max(fitting, key=len, default=None)
+    lending = [entry for entry in FLOORS if entry not in LENDS_NOTHING and within(name, entry)]
+    return max([*lending, *(entry for entry in FLOORS if entry == name)], key=len, default=None)
 
 
 def apart(name: str, imported: str) -> bool:
@@ -252,7 +252,9 @@ def test_what_is_said_to_load_no_mxnet_loads_none(name: str) -> None:
         ("bench.answers", "from rich.table import Table", "only reports, bench.progress"),
         ("bench.plugin", "import plotly.graph_objects", "only reports may"),
         ("bench.unheard_of", "", "give it one in FLOORS"),
+        ("bench.gating.unheard_of", "", "give it one in FLOORS"),
         ("bench.stats", "from bench.unheard_of import x", "has no floor"),
+        ("bench.gating.regress", "from bench.comparing.unheard_of import x", "has no floor"),
     ],
 )
 def test_a_violation_is_found(name: str, source: str, said: str) -> None:
@@ -280,4 +282,4 @@ def test_the_top_level_is_what_it_should_be() -> None:
     folders = {"bench", "docs", "mtl_core", "reports", "tests"}
     files = {"CHANGELOG.md", "LICENSE", "README.md", "noxfile.py", "pyproject.toml"}
     visible = {path.name for path in ROOT.iterdir() if not path.name.startswith((".", "__"))}
-    assert visible - {"build", "dist"} == folders | files
+    assert visible - {"build", "dist", "bench-results"} == folders | files

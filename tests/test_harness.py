@@ -36,7 +36,8 @@ class Played:
         if self.variant == "broken" and do == "round":
             raise WorkerFailedError("crashed: signal SIGSEGV", ["the last thing it said"])
         if do == "set_up":
-            return {"images": 128, "set_up_ns": 1_000_000, "first_call_ns": 5_000_000}
+            first = 5_000_000 if arguments.get("first_call", True) else None
+            return {"images": 128, "set_up_ns": 1_000_000, "first_call_ns": first}
         if do == "round":
             return {"ns": SPEED_NS[self.variant] * arguments["iterations"], "facts": {}}
         return {}
@@ -288,3 +289,33 @@ def test_noisy_rounds_ask_for_more_of_them_and_noisy_set_ups_for_none(
 def test_the_course_of_time_keeps_its_rounds() -> None:
     group = replace(question("slow", "quick"), warm_ups=0).groups()[0]
     assert rounds_for(group, blocks_of_spread(0.1, 0.001)) == group.question.rounds
+
+
+def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call() -> None:
+    pool = PlayedPool()
+    group = replace(question("slow"), warm_ups=0, control=False).groups()[0]
+    block = harness(pool).measure(group)
+    set_up = block.set_ups["slow"]
+    assert [do for do, _ in pool.log[:2]] == ["set_up", "round"]
+    assert set_up.warm_up == []
+    assert set_up.first_call_s == set_up.rounds[0].seconds
+
+
+class Failing(PlayedPool):
+    """Workers of one environment die while they start."""
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        if environment:
+            raise WorkerFailedError("crashed: signal SIGSEGV", ["no such engine"])
+        return super().workers_for(environment, count)
+
+
+def test_a_worker_that_does_not_start_costs_the_variants_of_its_environment_only() -> None:
+    asked = question("slow", "quick")
+    broken = {**asked.variants, "broken": Variant(settings={"speed": "quick"}, environment={"E": "1"})}
+    ours = harness(Failing())
+    block = ours.measure(replace(asked, variants=broken).groups()[0])
+    assert set(block.set_ups) == {"slow", "quick", CONTROL}
+    assert ours.failures["q/p/broken"].told == (
+        "q/p/broken could not be measured: crashed: signal SIGSEGV (no such engine)"
+    )

@@ -151,6 +151,19 @@ def test_a_container_is_told(tmp_path: Path, files: dict[str, str], said: str | 
     assert container(root_with(tmp_path, files)) == said
 
 
+def test_a_quota_of_a_group_above_counts_too(tmp_path: Path) -> None:
+    root = root_with(
+        tmp_path,
+        {
+            "proc/self/cgroup": "0::/system.slice/run.service",
+            "sys/fs/cgroup/system.slice/run.service/cpu.max": "max 100000",
+            "sys/fs/cgroup/system.slice/cpu.max": "150000 100000",
+            "sys/fs/cgroup/cpu.max": "max 100000",
+        },
+    )
+    assert quota(root) == 1.5
+
+
 @pytest.mark.parametrize(
     ("flags", "said"), [("flags : fpu hypervisor sse", True), ("flags : fpu sse", False), ("", None)]
 )

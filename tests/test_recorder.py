@@ -17,6 +17,7 @@ from bench.gating import recorder as recording
 from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
 from bench.gating.replay import Unit
 from bench.gating.sides import SIDE
+from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, environment
 
@@ -144,7 +145,38 @@ def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
     done = trust(tmp_path, "--replay")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "first of 5" in done.stdout and "all 5 benchmarks" in " ".join(done.stdout.split())
     assert "False alarms within 60 s: 0 of" in " ".join(done.stdout.split())
+
+
+def test_a_recording_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("an hour of it")
+    monkeypatch.setattr(sys, "argv", ["bench", "trust", "--file", str(path), "--time", "1s"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--resume, or give another --file" in capfd.readouterr().err
+    assert path.read_text() == "an hour of it"
+
+
+def test_a_worker_that_fails_at_any_time_costs_one_line(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WorkerFailedError("crashed: signal SIGSEGV", ["at last"])
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(UserError, match="no worker could be started: crashed"),
+    ):
+        patch.setattr(PlayedPool, "workers_for", fail)
+        recorder.unit()
+    with pytest.raises(UserError, match="while recording: crashed: signal SIGSEGV: at last"):
+        monkeypatch.setattr(recorder, "_pass", fail)
+        recorder.unit()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
+from bench.commands import regress as command
+from bench.gating.regressions import Regression
 from bench.records import VERDICTS
 from tests.revisions import commit, environment, files_at, git, write_gate, write_speed
 
@@ -84,7 +86,28 @@ def test_files_and_annotations_tell_the_same(compared: Any) -> None:
     assert "slower: spin" in (compared[2] / "r.md").read_text()
     assert max(map(len, (compared[2] / "r.txt").read_text().splitlines())) <= 100
     assert "::error file=bench/gating/gate.py,line=" in compared[0].stderr
-    assert "slower: spin::" in compared[0].stderr
+    assert "title=slower%3A spin::" in compared[0].stderr
+
+
+def test_a_file_has_no_colour_and_is_there_before_anything_is_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A reader that has gone away takes nothing with it."""
+    outcome, file = (
+        Regression(base="a", head="b", budget_s=1.0, confidence=0.95, comparisons=[]),
+        tmp_path / "r.txt",
+    )
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def gone(*_: object, **__: object) -> None:
+        assert file.exists()
+        raise BrokenPipeError
+
+    monkeypatch.setattr(command.typer, "echo", gone)
+    with pytest.raises(BrokenPipeError):
+        command._tell(outcome, command.Format.json, [file])
+    assert "\x1b" not in file.read_text() and "b against a" in file.read_text()
 
 
 @pytest.mark.usefixtures("compared")
@@ -120,6 +143,21 @@ def test_changes_that_are_not_committed_are_told(repo: Path) -> None:
         (repo / "new.txt").unlink()
     assert "not committed" in done.stderr
     assert "+dirty" in done.stdout
+
+
+def test_a_tolerance_holds_from_a_subfolder_and_for_no_unknown_name(repo: Path) -> None:
+    project = repo / "pyproject.toml"
+    before = project.read_text()
+    project.write_text(before + '\n[tool.mtl-bench.tolerance]\nspni = "3%"\n')
+    try:
+        done = regress(
+            repo / "tests", "spin", "--base", "HEAD", PYTHONPATH=str(repo), TMPDIR=str(repo.parent)
+        )
+    finally:
+        project.write_text(before)
+    assert done.returncode == 2, done.stdout
+    assert "'spni' in [tool.mtl-bench.tolerance] of pyproject.toml is no benchmark" in done.stderr
+    assert clean(repo)
 
 
 @pytest.mark.parametrize(

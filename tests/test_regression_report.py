@@ -55,6 +55,7 @@ ALL = Regression(
         comparison("first_call", missing="head"),
         comparison("broken", failure="head crashed: signal SIGSEGV: `rm` | <script>"),
         comparison("added", missing="base"),
+        comparison("other", missing="stored"),
     ],
     notes=["head is the working tree with changes that are not committed"],
 )
@@ -86,7 +87,9 @@ def test_json_has_the_agreed_keys_and_no_endless_number() -> None:
 
 
 def test_the_summary_begins_with_what_is_wrong() -> None:
-    assert report.summary(ALL).startswith("slower: step; failed: broken; vanished: first_call; undecided")
+    assert report.summary(ALL).startswith(
+        "slower: step; failed: broken; vanished: first_call; not in the stored run: other; undecided"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,7 @@ def test_the_summary_begins_with_what_is_wrong() -> None:
         ("first_call", "vanished"),
         ("broken", "could not be measured: head crashed"),
         ("added", "is new"),
+        ("other", "is not in the stored run"),
     ],
 )
 def test_every_outcome_in_words(name: str, said: str) -> None:
@@ -110,15 +114,41 @@ def test_every_outcome_in_words(name: str, said: str) -> None:
 def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:
     text = report.as_markdown(ALL)
     assert "<script>" not in text
-    assert "&lt;script&gt;" in text
+    assert r"\<script\>" in text
+
+
+def test_a_text_from_elsewhere_moves_no_cursor() -> None:
+    evil = comparison("step", failure="head said \x1b[2J\u202e")
+    told = msgspec.structs.replace(ALL, comparisons=[evil], head="\x1b[1A", notes=["\x1b]0;x"])
+    shown = Console(file=io.StringIO(), width=80)
+    shown.print(report.in_terminal(told))
+    for text in (shown.file.getvalue(), report.as_markdown(told)):  # type: ignore[attr-defined]
+        assert "\x1b" not in text and "\u202e" not in text
+        assert r"x1b\[2J" in text or r"x1b[2J" in text
+
+
+def test_a_long_sentence_is_not_cut() -> None:
+    (found,) = [c for c in ALL.comparisons if c.benchmark == "epoch"]
+    long = msgspec.structs.replace(found, asks="a pass " * 30)
+    text = report.as_markdown(msgspec.structs.replace(ALL, comparisons=[long]))
+    assert "times the budget would decide it" in text
 
 
 def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
     lines = report.github_annotations(ALL, "bench/gating/gate.py", {"step": 30})
-    assert lines[0].startswith("::error file=bench/gating/gate.py,line=30,title=slower: step::")
+    assert lines[0].startswith("::error file=bench/gating/gate.py,line=30,title=slower%3A step::")
     assert "%25" in lines[0]
     levels = [line.split(" ", 1)[0] for line in lines]
-    assert levels == ["::error", "::notice", "::notice", "::warning", "::error", "::error", "::warning"]
+    assert levels == [
+        "::error",
+        "::notice",
+        "::notice",
+        "::warning",
+        "::error",
+        "::error",
+        "::warning",
+        "::error",
+    ]
     assert all("\n" not in line for line in lines)
 
 
@@ -132,6 +162,7 @@ def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
         ("first_call", False),
         ("broken", False),
         ("added", True),
+        ("other", False),
     ],
 )
 def test_what_is_slower_gone_or_broken_does_not_pass(name: str, passes: bool) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.gating.gate import GATE
 from bench.gating.recorder import SLOW_DOWNS, Head
 from bench.gating.replay import (
     Unit,
@@ -21,6 +22,7 @@ from bench.gating.replay import (
     recommended,
 )
 from bench.gating.trusting import summary
+from bench.verdict import ALPHA
 
 SET_UPS = 4
 
@@ -118,11 +120,24 @@ def test_effort_goes_to_the_level_that_varies() -> None:
     assert best_set_ups(recording(4000, 0.01, 0.0001)) > 20.0
 
 
+def test_the_whole_gate_is_judged_more_strictly_than_the_step_alone() -> None:
+    """``regress`` without a name shares its 5 % among five, so that less is decided in the same time."""
+    head = Head(machine="m", revision="r", busy_cores=0, rounds=4, set_ups=SET_UPS)
+    alone, together = summary(head, recording(600, 0.03), [60.0], 0.02).studies
+    assert (alone.benchmarks, alone.alpha) == (1, ALPHA)
+    assert (together.benchmarks, together.alpha) == (len(GATE), ALPHA / len(GATE))
+    undecided = [sum(r.verdicts["undecided"] for r in study.rates) for study in (alone, together)]
+    assert undecided[0] < undecided[1]
+    assert alone.recommended is not None and together.recommended is not None
+    assert alone.recommended <= together.recommended
+
+
 def test_the_summary_has_every_slow_down_at_every_budget() -> None:
     head = Head(machine="m", revision="r", busy_cores=1, rounds=4, set_ups=SET_UPS)
     told = summary(head, recording(100), [60.0, 120.0], 0.02)
-    assert [(r.budget_s, r.slow_down) for r in told.rates] == [
-        (budget, float(name)) for budget in (60.0, 120.0) for name in SLOW_DOWNS
-    ]
+    for study in told.studies:
+        assert [(r.budget_s, r.slow_down) for r in study.rates] == [
+            (budget, float(name)) for budget in (60.0, 120.0) for name in SLOW_DOWNS
+        ]
     assert told.conditions == "1 core kept busy"
     assert told.recorded_s == pytest.approx(400.0)

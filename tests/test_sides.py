@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gating.sides import SIDE, Side, SidePool, check_files, declared
+from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, files_at, write_gate
 
@@ -42,6 +43,22 @@ def test_each_side_loads_its_own_files_whatever_is_installed(
         pool.end()
 
 
+def test_a_side_that_does_not_start_is_the_one_that_fails(two: tuple[Side, Side]) -> None:
+    """And the other answers what it is asked."""
+    (two[0].root / "mtl_core" / "_mxnet.py").write_text("raise ImportError('no libmxnet')")
+    pool = SidePool(two)
+    try:
+        with pytest.raises(WorkerFailedError) as failed:
+            pool.workers_for({SIDE: "base"}, 1)
+        assert "no libmxnet" in failed.value.last_lines[-1]
+        (head,) = pool.workers_for({SIDE: "head"}, 1)
+        assert head.ask("gate")["protocol"] == 1
+        with pytest.raises(WorkerFailedError):
+            pool.workers_for({SIDE: "base"}, 1)
+    finally:
+        pool.end()
+
+
 def test_files_from_elsewhere_are_refused(two: tuple[Side, Side]) -> None:
     files = {"bench": str(two[0].root / "bench" / "__init__.py"), "mtl_core": str(ROOT / "mtl_core")}
     with pytest.raises(UserError, match="base loaded mtl_core from"):
@@ -67,6 +84,21 @@ def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
     (two[0].root / "bench" / "worker.py").unlink()
     with pytest.raises(UserError, match="base is too old for regress"):
         declared(two[0])
+
+
+def test_a_module_that_a_checkout_misses_does_not_make_it_old(two: tuple[Side, Side]) -> None:
+    """As after a rename that is half done."""
+    for side in two:
+        worker = side.root / "bench" / "worker.py"
+        worker.write_text("import bench.renamed")
+        with pytest.raises(UserError, match=rf"{side.name} could not be started.*bench\.renamed"):
+            declared(side)
+
+
+def test_a_head_without_a_worker_is_broken_not_old(two: tuple[Side, Side]) -> None:
+    (two[1].root / "bench" / "worker.py").unlink()
+    with pytest.raises(UserError, match=r"head could not be started.*bench\.worker"):
+        declared(two[1])
 
 
 def test_another_protocol_is_refused(two: tuple[Side, Side]) -> None:

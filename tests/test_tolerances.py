@@ -42,6 +42,15 @@ def test_without_a_file_the_default_holds(tmp_path: Path) -> None:
     assert tolerances(tmp_path, None)("step") == TOLERANCE
 
 
+def test_a_name_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
+    found = tolerances(project(tmp_path, '[tool.mtl-bench.tolerance]\nstpe = "3%"\n'), None)
+    with pytest.raises(
+        UserError, match=r"'stpe' in .* is no benchmark of the gate; expected one of step, epoch"
+    ):
+        found.check(["step", "epoch"])
+    found.check(["stpe"])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

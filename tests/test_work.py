@@ -320,6 +320,38 @@ def test_the_check_fails_for_better_and_worse_and_update_settles_it(
     assert "step/separate: no longer there" in run("--check", "--golden", str(path)).output
 
 
+def test_another_release_of_mxnet_is_told_in_a_line(counted_is: dict[str, Work], tmp_path: Path) -> None:
+    path = tmp_path / "golden.json"
+    write_golden(path, "1.8.0", counted_is)
+    done = run("--check", "--golden", str(path))
+    assert done.exit_code == 0
+    assert "counted under MXNet 1.9.1, the golden file under 1.8.0" in done.output
+    write_golden(path, "1.9.1", counted_is)
+    assert "counted under" not in run("--check", "--golden", str(path)).output
+
+
+def test_a_change_stands_beside_its_line_on_github(
+    counted_is: dict[str, Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted_is["step/static"] = msgspec.structs.replace(
+        counted_is["step/static"],
+        synchronisations={"asnumpy": 1},
+        waited_at={"asnumpy": ["mtl_core/step.py:9"]},
+    )
+    counted_is["step/digits"] = msgspec.structs.replace(counted_is["step/digits"], graphs_traced=3)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert "::error" not in run("--check").output
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    said = [line for line in run("--check").output.splitlines() if line.startswith("::error ")]
+    assert [line.partition(",title=")[0] for line in said] == [
+        "::error file=mtl_core/step.py,line=9",
+        "::error file=bench/work.golden.json,line=1",
+    ]
+    assert said[0].endswith(
+        "::step/static: 1 more synchronisation a step: asnumpy, at mtl_core/step.py:9 (0 -> 1)"
+    )
+
+
 def test_json_has_the_counts_the_changes_and_their_words(counted_is: dict[str, Work]) -> None:
     counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
     done = run("--check", "--format", "json")

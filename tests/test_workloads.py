@@ -92,11 +92,16 @@ def test_loading_gives_every_image_and_tells_its_first_batch_and_memory() -> Non
         workload.close()
 
 
-def test_the_parts_of_a_split_epoch_are_its_whole() -> None:
+def test_the_parts_of_a_split_epoch_are_those_of_one_epoch() -> None:
     workload = EpochWorkload(way="fast", images=640)
     workload.prepare()
     workload.run(1)
+    workload.run(3)
+    assert workload.epochs == 4
     parts = workload.round_facts()
+    assert parts == {name: seconds / 4 for name, seconds in workload.spent.items()}
+    workload.prepare()
+    assert workload.step.trainer.optimizer.num_update == 0
     assert set(parts) == {"waiting_s", "computing_s", "synchronising_s"}
     assert all(seconds >= 0 for seconds in parts.values())
     unsplit = EpochWorkload(way="fast", split=False, images=640)

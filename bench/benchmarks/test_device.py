@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.questions import Part, Question, Results, Variant
-from bench.words import as_fast
+from bench.words import as_fast, overtaking
 from mtl_core.gpu_choice import choose, is_gpu_build
 
 SIZES = (32, 128, 512, 2048)
@@ -17,12 +17,7 @@ def answer(results: Results) -> list[str]:
         for name, measured in known.items():
             if measured.effect and name != "control":
                 sentences.append(as_fast(f"{part.replace('_', ' ')}: {name} is", measured))
-    for name in next(iter(results.values())):
-        ahead = [part for part, known in results.items() if name in known and known[name].effect]
-        ahead = [part for part in ahead if results[part][name].effect.verdict == "faster"]  # type: ignore[union-attr]
-        if ahead:
-            sentences.append(f"{name} overtakes the CPU from {ahead[0].replace('_', ' ')} on.")
-    return sentences
+    return sentences + overtaking(results, "the CPU")
 
 
 def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
@@ -47,7 +42,7 @@ def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
 def reason() -> str | None:
     """Why no GPU can be measured here; None when one can."""
     if not CHOICE.devices:
-        return CHOICE.reason
+        return CHOICE.reason.removesuffix(": CPU")
     return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
 
 

@@ -54,7 +54,8 @@ def compare(
     tolerance: Annotated[str, typer.Option(help="Ratios within it are the same.")] = "2%",
     drift: Annotated[str, typer.Option(help="What a machine may drift between runs.")] = "5%",
     fail_on: Annotated[
-        FailOn | None, typer.Option(help="Exit code 1 when a benchmark of one machine became slower.")
+        FailOn | None,
+        typer.Option(help="Exit code 1 when a benchmark of one machine became slower or is gone."),
     ] = None,
 ) -> None:
     """Compare runs with the first: machines, within-machine ratios, times beside the ceilings.
@@ -73,7 +74,7 @@ def compare(
       python -m bench compare before/profile.json after/profile.json
     """
     from bench.comparing.compare import compare as compared
-    from bench.comparing.compare import got_slower
+    from bench.comparing.compare import got_lost, got_slower
     from bench.comparing.shares import is_profile
     from reports.text import harmless
 
@@ -96,8 +97,11 @@ def compare(
         )
     _write(_sorted(comparison, sort), form)
     slower = got_slower(comparison) if fail_on else []
-    if slower:
-        typer.echo(f"slower: {', '.join(map(harmless, slower))}", err=True)
+    lost = got_lost(comparison) if fail_on else []
+    for word, names in (("slower", slower), ("missing or failed in the later run", lost)):
+        if names:
+            typer.echo(f"{word}: {', '.join(map(harmless, names))}", err=True)
+    if slower or lost:
         raise typer.Exit(SLOWER)
 
 
@@ -178,6 +182,7 @@ def chosen(runs: list[Run], only: str) -> list[Run]:
                 group: {v: m for v, m in known.items() if only in f"{group}/{v}"}
                 for group, known in run.measured.items()
             },
+            failures=[failure for failure in run.failures if only in failure.case],
         )
         for run in runs
     ]

@@ -62,7 +62,7 @@ def regress(
     """Compare two revisions and say what got slower, with an interval.
 
     Exit code 0: nothing slower; 1: something slower, vanished or failed;
-    2: bad input; 3: undecided, with --strict only.
+    2: bad input or nothing to compare; 3: undecided, with --strict only.
 
     Examples:
 
@@ -102,14 +102,25 @@ def _compared(
     if baseline and head is not None:
         raise UserError("--head goes with --base; a stored run is compared with the working tree")
     budget_s, here = parse_duration(budget), Path.cwd()
+    edges = tolerances(_root(here), tolerance)
     with trial_shown(budget_s) as shown:
         settings = comparing.Settings(
-            budget_s=budget_s, tolerance=tolerances(here, tolerance), seed=seed, say=shown.say, show=shown
+            budget_s=budget_s, tolerance=edges, check=edges.check, seed=seed, say=shown.say, show=shown
         )
         if baseline:
             return against_stored.against(names, baseline, settings)
         assert base is not None
         return comparing.between(names, base, head, here, settings)
+
+
+def _root(folder: Path) -> Path:
+    """Where pyproject.toml lies: the root of the repository around the folder, or the folder itself."""
+    from bench.gating.checkouts import repository
+
+    try:
+        return repository(folder)
+    except UserError:  # a stored run needs none; --base says so itself
+        return folder
 
 
 def exit_code(outcome: Regression, strict: bool) -> int:
@@ -140,7 +151,7 @@ def _text(outcome: Regression, wanted: Format) -> str:
         return regression.as_json(outcome) + "\n"
     if wanted is Format.markdown:
         return regression.as_markdown(outcome)
-    plain = Console(file=io.StringIO(), width=100)
+    plain = Console(file=io.StringIO(), width=100, color_system=None, force_terminal=False)
     plain.print(regression.in_terminal(outcome))
     return plain.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -151,13 +162,13 @@ def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
     from mtl_core.files import write_whole
     from reports import regression
 
+    for path in files:  # first: a closed pipe must not cost them
+        data = _text(outcome, SUFFIXES[path.suffix]).encode()
+        write_whole(path, lambda file, data=data: file.write(data), "--output")  # type: ignore[misc]
     if wanted is Format.table:
         Console().print(regression.in_terminal(outcome))
     else:
         typer.echo(_text(outcome, wanted), nl=False)
-    for path in files:
-        data = _text(outcome, SUFFIXES[path.suffix]).encode()
-        write_whole(path, lambda file, data=data: file.write(data), "--output")  # type: ignore[misc]
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in regression.github_annotations(outcome, "bench/gating/gate.py", declaration_lines()):
             print(line, file=sys.stderr)  # GitHub reads both streams; standard output is the reader's

@@ -17,6 +17,7 @@ from bench.questions import Asked, Settings
 from bench.records import Run
 from mtl_core.errors import UserError
 from mtl_core.files import check_place
+from mtl_core.mnist import lies_here
 
 RESULTS = Path(".benchmarks") / "mtl-bench"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
@@ -94,6 +95,11 @@ def run(
     if quick and budget:
         raise UserError("--quick and --budget are two ways to say the same: give one")
     modules = _chosen(names or [])
+    reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
+    if all(reasons.values()):
+        for name, reason in reasons.items():
+            typer.echo(f"{name}: not measured here: {reason}")
+        return
     asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
     target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     check_place(target, "--json")
@@ -112,6 +118,11 @@ def _asked(
                 f"--{name.replace('_', '-')} changes nothing in what was chosen; "
                 f"it is for {', '.join(knowing)}"
             )
+    if settings.get("data") == Data.MNIST.value and not lies_here():
+        raise UserError(
+            "--data mnist: MNIST does not lie on this machine; name its folder with $MTL_DATA_DIR, "
+            "or have python -m mtl_core train download it"
+        )
     return Asked(
         quick=quick,
         settings=settings,
@@ -128,7 +139,7 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
     from bench import progress
     from bench.plugin import OUTCOME, REFUSED, SESSION
     from bench.session import Session, parse_duration
-    from bench.store import write_atomically
+    from bench.store import in_use, write_atomically
 
     class Frame:
         """Gives pytest our session, and takes the outcome from it."""
@@ -147,6 +158,10 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
     journal = _journal_of(None)
     with progress.shown() as show:
         session = Session(parse_duration(budget), seed, journal, resume, asked, show)
+        if journal.exists() and in_use(journal):
+            raise UserError(
+                f"a run is under way in this folder ({journal}): wait for it, or run in another one"
+            )
         if not resume and journal.exists():
             kept = journal.replace(journal.with_suffix(".journal.old"))
             typer.echo(f"an interrupted run was not resumed; its journal is kept as {kept}", err=True)
@@ -156,7 +171,7 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
         code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
         partial.unlink(missing_ok=True)
-        raise frame.refused or _why_nothing(modules, code, said, journal)
+        raise frame.refused or _why_nothing(code, said, journal)
     write_atomically(target, partial.read_bytes())
     partial.unlink()
     journal.unlink(missing_ok=True)
@@ -165,11 +180,8 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
         raise typer.Exit(1)
 
 
-def _why_nothing(modules: list[Any], code: int, said: str, journal: Path) -> BaseException:
+def _why_nothing(code: int, said: str, journal: Path) -> BaseException:
     """What to raise when pytest came back without an outcome."""
-    reasons = [f"{m.QUESTION.name}: {m.QUESTION.skipped()}" for m in modules if m.QUESTION.skipped()]
-    if len(reasons) == len(modules):
-        return UserError("nothing was measured: " + "; ".join(reasons))
     if code == INTERRUPTED:
         kept = f"; what was finished is in {journal}, go on with --resume" if journal.exists() else ""
         typer.echo(f"stopped{kept}", err=True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.counting import counted
 from bench.records import Case, Work, WorkChange
 from mtl_core.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.work import Golden
 
 
 class Format(str, Enum):
@@ -61,9 +65,16 @@ def work(
     path = golden or GOLDEN
     if update:
         check_place(path, "--golden")
-    known = read_golden(path).work if check else _replaced(path) if update else None
+    golden_file = read_golden(path) if check else _replaced(path) if update else None
+    known = golden_file.work if golden_file else None
     mxnet, found = _counted_with_progress()
     changed = changes(known, found) if known is not None else []
+    if check and golden_file and golden_file.mxnet != mxnet:
+        typer.echo(
+            f"counted under MXNet {mxnet}, the golden file under {golden_file.mxnet}: what differs may be "
+            "the release's; --update writes it anew",
+            err=True,
+        )
     if update:
         write_golden(path, mxnet, found)
     if format_ is Format.JSON:
@@ -73,15 +84,25 @@ def work(
         if update:
             typer.echo(f"Written: {path}")
     if check and changed:
+        _annotate(changed)
         raise typer.Exit(1)
 
 
-def _replaced(path: Path) -> dict[str, Work] | None:
+def _annotate(changed: list[WorkChange]) -> None:
+    """Beside the lines of a pull request, where GitHub runs it; on standard error, since it reads both."""
+    from reports.work import github_annotations
+
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in github_annotations(changed):
+            typer.echo(line, err=True)
+
+
+def _replaced(path: Path) -> Golden | None:
     """What the golden file said before it is written anew; None where it said nothing readable."""
     from bench.work import read_golden
 
     try:
-        return read_golden(path).work
+        return read_golden(path)
     except UserError:
         return None
 

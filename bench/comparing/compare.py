@@ -70,6 +70,7 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         benchmarks=_benchmarks(names, labelled, pairs, tolerance),
         means=_means(labelled, pairs, tolerance),
         missing={lab: lost for lab, lost in missing.items() if lost},
+        failed={lab: [f.case for f in run.failures] for lab, run in labelled.items() if run.failures},
         tolerance=tolerance,
         warnings=[f"{lab}: {line}" for lab, run in labelled.items() for line in _cautions(run)],
     )
@@ -95,6 +96,24 @@ def got_slower(comparison: Comparison) -> list[str]:
             excused = change.time.high < 1 + comparison.tolerance or baseline == "faster"
             if change.time_verdict == "slower" or (change.ratio_verdict == "slower" and not excused):
                 found.append(benchmark.name)
+    return list(dict.fromkeys(found))
+
+
+def got_lost(comparison: Comparison) -> list[str]:
+    """What the first run has and a later one of its machine class has not, or not without a failure."""
+    first = comparison.sides[0].label
+    found = []
+    for pair in comparison.pairs:
+        if pair.alike:
+            lost = [
+                n
+                for n in comparison.missing.get(pair.label, [])
+                if n not in comparison.missing.get(first, [])
+            ]
+            broke = [
+                n for n in comparison.failed.get(pair.label, []) if n not in comparison.failed.get(first, [])
+            ]
+            found += [*lost, *broke]
     return list(dict.fromkeys(found))
 
 

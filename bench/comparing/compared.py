@@ -101,6 +101,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     benchmarks: list[Benchmark]
     means: list[QuestionMean]
     missing: dict[str, list[str]]  # by label: what other runs have
+    failed: dict[str, list[str]]  # by label: what could not be measured, or not to the end
     tolerance: float
     warnings: list[str] = []
 

@@ -8,6 +8,7 @@ of a new day against the given ones: Student's t with as many degrees of freedom
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
 from bench.gating.regress import HEAD, Settings, chosen, group_of
 from bench.gating.regressions import Comparison, Regression
-from bench.gating.sides import Side, SidePool, declared
+from bench.gating.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness import LEAD_IN, Harness
 from bench.machine import collect
+from bench.pool import WorkerFailedError
 from bench.records import Block, Estimate, Machine, Measured, Run
 from bench.runs import read_run
 from bench.stats import exponential, geometric, log_times, student
@@ -31,6 +34,11 @@ from mtl_core.errors import UserError
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
 ROOT = Path(__file__).parents[2]
+GATE_FILE = "bench/gating/gate.py"
+NAMED = re.compile(r'^\s*name="(\w+)"', re.MULTILINE)  # how a benchmark is declared there
+REVISION_UNKNOWN = (
+    "the gate at the revision of a stored run is not known here: what was removed since goes unnoticed"
+)
 
 
 class Level(NamedTuple):
@@ -43,7 +51,8 @@ class Level(NamedTuple):
 def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regression:
     """Measure the working tree and compare it with stored runs.
 
-    Raises UserError for a run of another machine, naming the fields that differ.
+    Raises UserError for a run of another machine, naming the fields that differ, and where the runs
+    have no work in common with the gate.
     """
     machine = collect()
     given = [read_run(path) for path in files]
@@ -51,15 +60,77 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         check_machine(path, run, machine)
     around = [run for run in neighbours(files) if same_class(run, machine)]
     side = declared(Side(HEAD, ROOT, sys.executable))
-    picked = [side.benchmarks[name] for name in chosen(names, (side,))]
+    settings.check(side.benchmarks)
+    picked, left_out = in_mode(names, side)
+    check_work(files, given, picked)
+    gone, unknown = removed(given, side) if not names else ([], False)
     alpha = ALPHA / len(picked)
     return Regression(
         base=", ".join(path.name for path in files),
         head="working tree",
+        stored=True,
         budget_s=settings.budget_s,
         confidence=1.0 - ALPHA,
-        comparisons=[_one(found, side, given, around, settings, alpha) for found in picked],
-        notes=["a stored run is of another day: the band is as wide as this machine's days differ"],
+        comparisons=[
+            *(_one(found, side, given, around, settings, alpha) for found in picked),
+            *(vanished(name, settings.tolerance(name)) for name in gone),
+        ],
+        notes=[
+            "a stored run is of another day: the band is as wide as this machine's days differ",
+            *([REVISION_UNKNOWN] if unknown else []),
+            *(f"{name} is left out: no stored run measures it; compare it with --base" for name in left_out),
+        ],
+    )
+
+
+def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
+    """The benchmarks asked for, or all that a run can have; and the names of those that no run has."""
+    picked = [side.benchmarks[name] for name in chosen(names, (side,))]
+    if names:
+        return picked, []
+    return [b for b in picked if b.in_runs], [b.name for b in picked if not b.in_runs]
+
+
+def removed(given: Sequence[Run], side: Side) -> tuple[list[str], bool]:
+    """What the gate had at the stored runs' revisions and has no more; whether one is unknown here."""
+    gates = [gate_then(run) for run in given]
+    names = dict.fromkeys(name for gate in gates for name in gate or [] if name not in side.benchmarks)
+    return list(names), None in gates
+
+
+def gate_then(run: Run) -> list[str] | None:
+    """The names in the gate at a run's revision; None where git does not have it."""
+    source = (run.machine.source if run.machine else None) or ""
+    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", source)
+    if revision is None:
+        return None
+    try:
+        return NAMED.findall(git(ROOT, "show", f"{revision[1]}:{GATE_FILE}"))
+    except (GitError, UserError):
+        return None
+
+
+def vanished(name: str, tolerance: float) -> Comparison:
+    """A benchmark that the gate of a stored run had."""
+    return Comparison(
+        benchmark=name,
+        asks="",
+        effect=None,
+        verdict="undecided",
+        tolerance=tolerance,
+        seconds=0.0,
+        missing="head",
+    )
+
+
+def check_work(files: Sequence[Path], given: Sequence[Run], picked: Sequence[Benchmark]) -> None:
+    """Raise UserError where the stored runs have none of these benchmarks: nothing could be compared."""
+    if any(stored(run, benchmark) for run in given for benchmark in picked):
+        return
+    raise UserError(
+        f"{', '.join(map(str, files))}: nothing to compare, since none of the work of "
+        f"{', '.join(b.name for b in picked)} was measured there with the gate's settings; store a full run "
+        "(python -m bench run, without --quick or --batch-size), or use --base"
     )
 
 
@@ -130,7 +201,10 @@ def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level
 def measure(
     benchmark: Benchmark, side: Side, settings: Settings
 ) -> tuple[list[float], list[Block], str | None]:
-    """One log time an invocation of the head alone, within the budget."""
+    """One log time an invocation of the head alone, within the budget.
+
+    Raises UserError when no worker comes up.
+    """
     group = group_of(benchmark.name, (side,))
     harness = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
     blocks: list[Block] = []
@@ -143,10 +217,13 @@ def measure(
                 break
             settings.show(benchmark.name, len(logs), spent)
             harness.next_invocation()
+            harness.pool.workers_for({SIDE: side.name}, 1)  # a worker that does not start is no slow code
             mine = [harness.measure(group) for _ in range(benchmark.set_ups)]
             blocks += mine
             if not harness.failures:
                 logs.append(float(np.mean(log_times(mine, HEAD))))
+    except WorkerFailedError as failure:
+        raise not_started(failure) from None
     finally:
         harness.close()
     reasons = [failure.reason for failure in harness.failures.values()]
@@ -170,11 +247,11 @@ def _one(
         verdict="undecided",
         tolerance=tolerance,
         seconds=0.0,
-        missing="base",
+        missing="stored",
     )
     base, days = levels(given, benchmark), levels(around, benchmark)
     if not base:
-        return msgspec.structs.replace(untold, notes=["no stored run given measured the same work"])
+        return untold
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +34,20 @@ class GitError(Exception):
     """Git said no; carries its last line."""
 
 
+@cache
+def local_variables() -> frozenset[str]:
+    """What ties git to one repository; a hook inherits them, and a worktree would take its index."""
+    told = subprocess.run(
+        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True
+    )
+    return frozenset(told.stdout.split())
+
+
 def git(folder: Path, *arguments: str) -> str:
     """What git says, without hooks. Raises GitError, and UserError where there is no git."""
     command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
-    environment = {n: v for n, v in os.environ.items() if n not in ("GIT_DIR", "GIT_WORK_TREE")}
     try:
+        environment = {n: v for n, v in os.environ.items() if n not in local_variables()}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError:
         raise UserError("git was not found; comparing revisions needs it") from None

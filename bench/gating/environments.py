@@ -42,11 +42,12 @@ def project(root: Path) -> dict[str, Any]:
 def dependencies(root: Path, extra: str) -> dict[str, list[str]]:
     """What a checkout needs to measure, sorted: so that the order of lines makes no difference."""
     told = project(root)
-    needs = told.get("project", {})
+    needs, uv = told.get("project", {}), told.get("tool", {}).get("uv", {})
     return {
         "required": sorted(needs.get("dependencies", [])),
         "mxnet": sorted(needs.get("optional-dependencies", {}).get(extra, [])),
-        "overrides": sorted(told.get("tool", {}).get("uv", {}).get("override-dependencies", [])),
+        "overrides": sorted(uv.get("override-dependencies", [])),
+        "constraints": sorted(uv.get("constraint-dependencies", [])),
     }
 
 
@@ -64,12 +65,11 @@ def python_for(
 ) -> str:
     """The interpreter for the checkout at ``root``: ``otherwise`` where it needs what ``like`` needs.
 
-    One line says which it is. Raises UserError when an environment cannot be made.
+    One line says when it is one of its own. Raises UserError when it cannot be made.
     """
     extra = choose().extra
     wanted = dependencies(root, extra)
     if wanted == dependencies(like, extra):
-        say("environment: one for both revisions, since their dependencies are the same")
         return otherwise
     told = json.dumps([wanted, extra, sys.version, sys.executable])
     folder = cache() / hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -90,10 +90,13 @@ def _make(folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], 
     if uv:
         run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], root)
         install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
-        run([*install, "-r", PROJECT, "--extra", extra], root)  # uv reads the overrides from there
+        run([*install, "-r", PROJECT, "--extra", extra], root)  # uv reads the rest there
     else:
         run([sys.executable, "-m", "venv", str(folder)], root)
-        run([str(python), "-m", "pip", "install", "--quiet", *wanted["required"], *wanted["mxnet"]], root)
+        constraints = folder / "constraints.txt"
+        constraints.write_text("".join(f"{line}\n" for line in wanted["constraints"]), encoding="utf-8")
+        install = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(constraints)]
+        run([*install, *wanted["required"], *wanted["mxnet"]], root)
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -22,8 +22,9 @@ import numpy as np
 from bench.gating.gate import GATE, Benchmark
 from bench.gating.regress import BASE, HEAD, group_of
 from bench.gating.replay import Unit
-from bench.gating.sides import Side, SidePool
+from bench.gating.sides import Side, SidePool, not_started
 from bench.harness import LEAD_IN, Harness, SettingUp, timed_round
+from bench.pool import WorkerFailedError
 from bench.questions import Group
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
@@ -55,6 +56,10 @@ def slowed() -> Benchmark:
     return msgspec.structs.replace(step, workload="bench.workloads.slowed:SlowedStep")
 
 
+def _failed(reason: str, last_lines: list[str]) -> UserError:
+    return UserError(f"a worker failed while recording: {reason}: {(last_lines or ['it said nothing'])[-1]}")
+
+
 class Recorder:
     """Two processes with the same code; one of them is slowed in some of its rounds."""
 
@@ -71,12 +76,18 @@ class Recorder:
         """One invocation. Raises UserError when a worker fails."""
         start = time.monotonic()
         self.harness.next_invocation()
-        self.harness.pool.workers_for(self.group.cases[BASE].environment, 1)  # both sides, so as to time it
+        try:  # both sides, so as to time it
+            self.harness.pool.workers_for(self.group.cases[BASE].environment, 1)
+        except WorkerFailedError as failure:
+            raise not_started(failure) from None
         start_s = time.monotonic() - start
         effects: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
         extra_s = 0.0
         for _ in range(self.benchmark.set_ups):
-            extra_s += self._block(effects)
+            try:
+                extra_s += self._block(effects)
+            except WorkerFailedError as failure:  # between the rounds that the harness guards
+                raise _failed(failure.reason, failure.last_lines) from None
         return Unit(
             seconds=time.monotonic() - start - extra_s,
             start_s=start_s,
@@ -137,8 +148,7 @@ class Recorder:
 
     def _check(self) -> None:
         for failure in self.harness.failures.values():
-            last = failure.last_lines[-1] if failure.last_lines else "it said nothing"
-            raise UserError(f"a worker failed while recording: {failure.reason}: {last}")
+            raise _failed(failure.reason, failure.last_lines)
 
     def close(self) -> None:
         self.harness.close()
@@ -184,7 +194,7 @@ def read(path: Path, head: Head | None) -> list[Unit]:
     differing = [n for n in Head.__struct_fields__ if head and getattr(told, n) != getattr(head, n)]
     if head and differing:
         was = "; ".join(f"{n} was {getattr(told, n)}, is {getattr(head, n)}" for n in differing)
-        raise UserError(f"cannot go on with {path}: {was}; record without --resume to start anew")
+        raise UserError(f"cannot go on with {path}: {was}; record into another --file to start anew")
     try:
         return [msgspec.json.decode(line, type=Unit) for line in _lines(path)[1:]]
     except msgspec.MsgspecError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ class Settings:
 
     budget_s: float
     tolerance: Callable[[str], float]  # by benchmark
+    check: Callable[[Collection[str]], None] = lambda known: None  # raises for settings of unknown benchmarks
     seed: int = 0
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
@@ -201,6 +202,7 @@ def differences(name: str, sides: tuple[Side, ...]) -> list[str]:
 
 def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
     """Every benchmark measured in turn, then the verdicts at one error rate."""
+    settings.check([name for side in reversed(sides) for name in side.benchmarks])
     picked = chosen(names, sides)
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
     known: dict[str, Measured] = {}
@@ -252,8 +254,10 @@ def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[S
     """Base and head with an interpreter and their own declarations."""
     here = Path(__file__).parents[2]
     like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
-    head = Side(HEAD, after.root, python_for(after.root, like, lambda line: None))
+    head = Side(HEAD, after.root, python_for(after.root, like, settings.say))
     base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)
+    if base_python == head.python:
+        settings.say("environment: one for both revisions, since their dependencies are the same")
     return declared(Side(BASE, before.root, base_python)), declared(head)
 
 

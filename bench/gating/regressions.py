@@ -26,14 +26,16 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     head_s: Estimate | None = None
     detectable: float | None = None  # the smallest slow-down that would have been called, with power 0.8
     times_the_budget: float | None = None  # about what it would take to decide; None when it never would
-    missing: Literal["head", "base"] | None = None  # the side that does not have it
+    missing: Literal["head", "base", "stored"] | None = (
+        None  # what does not have it: a side, or the stored run
+    )
     failure: str | None = None  # why it could not be measured
     notes: list[str] = []
 
     @property
     def passes(self) -> bool:
-        """Nothing is wrong with it as far as is known: slower, gone or broken is never a pass."""
-        return self.verdict != "slower" and self.failure is None and self.missing != "head"
+        """Nothing is wrong as far as is known: slower, gone, broken or not in the stored run is no pass."""
+        return self.verdict != "slower" and self.failure is None and self.missing in (None, "base")
 
 
 class Regression(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float  # of all verdicts together
     comparisons: list[Comparison]
     notes: list[str] = []
+    stored: bool = False  # base is stored runs, and only the head was measured
 
     @property
     def passes(self) -> bool:
@@ -71,6 +74,15 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     measured: float  # the slow-down as it was measured over the whole stream, relative
 
 
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recording came out at one error rate."""
+
+    benchmarks: int  # that share the 5 %; 1 is ``regress step``
+    alpha: float  # what the first of them starts with
+    rates: list[Rate]
+    recommended: float | None  # the smallest tolerance that this machine can decide; None when none can
+
+
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """What a study of this machine came to."""
 
@@ -85,5 +97,4 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     best_set_ups: float | None  # that would use the time best; None: as many as there is time for
     unit_s: float  # an invocation of both sides cost, mean
     conditions: str
-    rates: list[Rate]
-    recommended: float | None  # the smallest tolerance that this machine can decide; None when none can
+    studies: list[Study]  # the step alone first

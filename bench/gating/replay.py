@@ -110,10 +110,10 @@ def rate(
     )
 
 
-def recommended(units: Sequence[Unit], budget_s: float) -> float | None:
+def recommended(units: Sequence[Unit], budget_s: float, alpha: float = ALPHA) -> float | None:
     """The smallest tolerance at which identical code is nearly always called same, and hardly ever else."""
     for tolerance in TOLERANCES:
-        found = rate(units, "0", budget_s, tolerance)
+        found = rate(units, "0", budget_s, tolerance, alpha)
         if found.comparisons < LEAST:
             continue
         same = found.verdicts["same"] / found.comparisons

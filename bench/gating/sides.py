@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
 from mtl_core.errors import UserError
 
 SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it
-TOO_OLD = ("has no attribute 'gate'", "No module named", "bench.worker")  # what Python says of such a base
+# What Python says of a base from before the gate: no worker at all, or one that does not know the command.
+TOO_OLD = re.compile(r"No module named '?bench(\.worker)?(?![\w.])|object has no attribute 'gate'$")
 
 
 class Side(NamedTuple):
@@ -65,9 +67,15 @@ def declared(side: Side, start: Callable[[Side, dict[str, str]], WorkerProcess] 
 
 def _why(side: Side, failure: WorkerFailedError) -> str:
     last = failure.last_lines[-1] if failure.last_lines else failure.reason
-    if any(sign in last for sign in TOO_OLD):
+    if side.name == "base" and TOO_OLD.search(last):
         return f"{side.name} is too old for regress: its worker does not know the gate ({last})"
     return f"{side.name} could not be started: {failure.reason}: {last}"
+
+
+def not_started(failure: WorkerFailedError) -> UserError:
+    """What to tell the user of a worker that did not come up, in a line."""
+    last = failure.last_lines[-1] if failure.last_lines else "it said nothing"
+    return UserError(f"no worker could be started: {failure.reason}: {last}")
 
 
 class SidePool(WorkerPool):
@@ -77,20 +85,29 @@ class SidePool(WorkerPool):
         by_name = {side.name: side for side in sides}
         super().__init__(lambda environment: start(by_name[environment[SIDE]], environment))
         self.sides = by_name
+        self.broken: dict[str, WorkerFailedError] = {}  # by side: why its worker did not start
 
     def workers_for(self, environment: dict[str, str], count: int) -> list[WorkerProcess]:
         if not self.workers:
             self._start_all()
+        if environment[SIDE] in self.broken:
+            raise self.broken[environment[SIDE]]
         return super().workers_for(environment, count)
 
     def _start_all(self) -> None:
         new = {name: self.start({SIDE: name}) for name in self.sides}
         for name, worker in new.items():
             self.workers[((SIDE, name),)] = [worker]  # held at once: ended even if the next line fails
-        for worker in new.values():
-            worker.send("hello")
-        for name, worker in new.items():
-            try:
-                check_files(self.sides[name], worker.receive())
-            except WorkerFailedError as failure:
-                raise WorkerFailedError(f"{name} {failure.reason}", failure.last_lines) from None
+        for act in (self._ask, self._hear):
+            for name in [name for name in new if name not in self.broken]:
+                try:
+                    act(name, new[name])
+                except WorkerFailedError as failure:
+                    self.broken[name] = failure
+                    self.discard(new[name])
+
+    def _ask(self, name: str, worker: WorkerProcess) -> None:
+        worker.send("hello")
+
+    def _hear(self, name: str, worker: WorkerProcess) -> None:
+        check_files(self.sides[name], worker.receive())

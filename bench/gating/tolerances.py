@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.gating.environments import PROJECT, project
@@ -22,14 +23,33 @@ def parse_tolerance(text: object, where: str) -> float:
     return value
 
 
-def tolerances(folder: Path, option: str | None) -> Callable[[str], float]:
-    """The tolerance of each benchmark: the option for all, else pyproject.toml's, else 2 %."""
+@dataclass(frozen=True)
+class Tolerances:
+    """The tolerance of each benchmark: one for all, else its own, else 2 %."""
+
+    for_all: float | None = None
+    own: dict[str, float] = field(default_factory=dict)  # by benchmark, as pyproject.toml has it
+
+    def __call__(self, benchmark: str) -> float:
+        return self.own.get(benchmark, TOLERANCE) if self.for_all is None else self.for_all
+
+    def check(self, known: Collection[str]) -> None:
+        """Raise UserError for a name in the table that is no benchmark: it would hold for nothing."""
+        for name in self.own:
+            if name not in known:
+                raise UserError(
+                    f"{name!r} in {TABLE} of {PROJECT} is no benchmark of the gate; "
+                    f"expected one of {', '.join(dict.fromkeys(known))}"
+                )
+
+
+def tolerances(root: Path, option: str | None) -> Tolerances:
+    """From the option, or from the pyproject.toml of a repository's root."""
     if option is not None:
-        given = parse_tolerance(option, "--tolerance")
-        return lambda benchmark: given
-    told = project(folder) if (folder / PROJECT).exists() else {}
+        return Tolerances(for_all=parse_tolerance(option, "--tolerance"))
+    told = project(root) if (root / PROJECT).exists() else {}
     table = told.get("tool", {}).get("mtl-bench", {}).get("tolerance", {})
     if not isinstance(table, dict):
         raise UserError(f'{TABLE} of {PROJECT} holds {table!r}; expected a line such as step = "2%"')
-    own = {name: parse_tolerance(text, f"{name} in {TABLE} of {PROJECT}") for name, text in table.items()}
-    return lambda benchmark: own.get(benchmark, TOLERANCE)
+    places = {name: f"{name} in {TABLE} of {PROJECT}" for name in table}
+    return Tolerances(own={name: parse_tolerance(table[name], place) for name, place in places.items()})

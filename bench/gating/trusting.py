@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.gating.gate import GATE
 from bench.gating.recorder import Head, Recorder, read, read_head, record, slowed
-from bench.gating.regressions import Trust
+from bench.gating.regressions import Study, Trust
 from bench.gating.replay import Unit, best_set_ups, components, rate, recommended
 from bench.machine import collect
+from bench.verdict import ALPHA
 from mtl_core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 def record_here(
     path: Path, seconds: float, *, busy: int, seed: int, resume: bool, show: Callable[[int, float], None]
 ) -> None:
-    """Record on this machine; what is there already stays with ``resume``."""
+    """Record on this machine. Raises UserError for a file that is there already, but to ``resume`` it."""
+    if path.exists() and not resume:
+        raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
     machine, benchmark = collect(), slowed()
     head = Head(
         machine=machine.class_key,
@@ -46,7 +50,11 @@ def study(path: Path, budgets: Sequence[float], tolerance: float) -> Trust:
 
 
 def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], tolerance: float) -> Trust:
-    """Every slow-down at every budget, the spreads, and a recommendation from the first budget."""
+    """Every slow-down at every budget, the spreads, and recommendations from the first budget.
+
+    Once for the step alone, and once for the step as the first of the whole gate, whose benchmarks share
+    the error rate (Holm, as :func:`bench.gating.regress.compare` begins).
+    """
     set_up, invocation = components(units)
     names = sorted(units[0].effects, key=float)
     return Trust(
@@ -61,6 +69,13 @@ def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], toleran
         best_set_ups=best if math.isfinite(best := best_set_ups(units)) else None,
         unit_s=float(np.mean([unit.seconds for unit in units])),
         conditions=f"{head.busy_cores} core kept busy" if head.busy_cores else "quiet",
-        rates=[rate(units, name, budget, tolerance) for budget in budgets for name in names],
-        recommended=recommended(units, budgets[0]),
+        studies=[
+            Study(
+                benchmarks=count,
+                alpha=ALPHA / count,
+                rates=[rate(units, name, b, tolerance, ALPHA / count) for b in budgets for name in names],
+                recommended=recommended(units, budgets[0], ALPHA / count),
+            )
+            for count in (1, len(GATE))
+        ],
     )

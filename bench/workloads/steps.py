@@ -38,7 +38,8 @@ def training_split(images: int, data: str) -> Split:
     if data == "synthetic":
         return draw_digits(images)
     train = load_mnist(download=False).train
-    return Split(images=train.images[:images], labels=train.labels[:images])
+    chosen = np.arange(images) % len(train.labels)  # from the start again where more are asked for
+    return Split(images=train.images[chosen], labels=train.labels[chosen])
 
 
 def batches_for(

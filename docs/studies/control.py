@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from bench.benchmarks.test_second_head import QUESTION
-from bench.harness import Harness
+from bench.harness import LEAD_IN, Harness
 from bench.questions import Group
 from bench.records import CONTROL, Block
 from bench.stats import log_effects, t_interval
@@ -26,7 +26,7 @@ def record(seconds: float) -> list[Block]:
     whole = next(group for group in QUESTION.groups() if group.part == "step")
     cases = {name: whole.cases[name] for name in (whole.baseline, CONTROL)}
     group = Group(question=QUESTION, part=whole.part, baseline=whole.baseline, cases=cases)
-    harness, blocks, end = Harness(0), [], time.monotonic() + seconds
+    harness, blocks, end = Harness(0, lead_in=LEAD_IN), [], time.monotonic() + seconds
     try:
         while time.monotonic() < end:
             blocks.append(harness.measure(group))

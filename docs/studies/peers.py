@@ -2,7 +2,8 @@
 
 ``python docs/studies/peers.py record FOLDER MINUTES`` records, in slices that take turns, what trust and
 the peers need, quiet and with one core kept busy; called again it goes on. ``python docs/studies/peers.py
-judge FOLDER`` prints the tables of docs/trust.md. Needs the extra ``studies`` (pyperf).
+judge FOLDER`` prints the tables of docs/trust.md, with ``--write`` also into it. Needs the extra
+``studies`` (pyperf).
 
 Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a
 second of rounds (its default ``--benchmark-max-time``); more rounds do not change what it decides, since
@@ -23,16 +24,19 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from pyperf._utils import is_significant
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import PercentageRegressionCheck
 
+from bench.gating.gate import GATE
 from bench.gating.recorder import busy, read, slowed
 from bench.gating.replay import clopper_pearson, rate
 from bench.gating.trusting import record_here
 from bench.harness import ROUND_S
-from bench.pool import WorkerProcess
+from bench.pool import WorkerFailedError, WorkerProcess
 from bench.records import Estimate
+from bench.verdict import ALPHA
+from mtl_core.errors import UserError
+from mtl_core.files import write_whole
 
 SHARES = ("0", "0.03", "0.05")
 CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy
@@ -40,6 +44,8 @@ TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.4  # of trust at a time, and what the peer
 RUN_S = 1.0  # of rounds in a run of pytest-benchmark
 THRESHOLD_PERCENT = 5.0
 BUDGET_S = 60.0  # of a comparison
+PAGE = Path(__file__).parents[1] / "trust.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"  # between them stand the tables
 VALUES, ROUNDS_A_VALUE = 3, 5  # of a pyperf process
 DRAWS = 2000  # of groups of processes, for the share over more than disjoint groups
 
@@ -61,6 +67,9 @@ def one_process(seed: int, level_s: float | None) -> Process:
             for share in rng.sample(SHARES, len(SHARES)):
                 worker.ask("change", spin_s=float(share) * (level_s or iteration_s))
                 rounds[share].append(worker.ask("round", iterations=count)["ns"] / 1e9 / count)
+    except WorkerFailedError as failure:
+        last = failure.last_lines[-1] if failure.last_lines else "it said nothing"
+        raise UserError(f"a worker failed: {failure.reason}: {last}") from None
     finally:
         worker.end()
     spent = time.monotonic() - start
@@ -126,6 +135,8 @@ def values(group: Sequence[Process], share: str) -> list[float]:
 
 def pyperf_changed(base: Sequence[Process], head: Sequence[Process], share: str) -> bool:
     """pyperf's own t-test; for identical code any significance is an alarm."""
+    from pyperf._utils import is_significant
+
     before, after = values(base, "0"), values(head, share)
     significant, _ = is_significant(after, before)
     return bool(significant) and (share == "0" or statistics.mean(after) > statistics.mean(before))
@@ -164,49 +175,69 @@ def peer_line(name: str, judge: Judge, found: Sequence[Process], size: int) -> s
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def our_line(path: Path, budget_s: float) -> str:
-    """regress over the recording of trust."""
+def our_line(path: Path, budget_s: float, benchmarks: int = 1) -> str:
+    """regress over the recording of trust: the step alone, or as the first of so many."""
     units = read(path, None)
-    rates = [rate(units, share, budget_s, 0.02) for share in SHARES]
+    rates = [rate(units, share, budget_s, 0.02, ALPHA / benchmarks) for share in SHARES]
     hits = [rates[0].changed] + [r.slower for r in rates[1:]]
     counts = [rates[0].verdicts["slower"] + rates[0].verdicts["faster"]]
     counts += [r.verdicts["slower"] for r in rates[1:]]
     cells = [counted(hit, count) for hit, count in zip(hits, counts, strict=True)]
     typical = statistics.median(r.seconds for r in rates)
-    return f"| regress, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
+    name = "regress step" if benchmarks == 1 else f"regress, step the first of {benchmarks}"
+    return f"| {name}, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
 
 
-def judge(folder: Path, name: str) -> None:
-    """The table of docs/trust.md for one condition."""
+def judge(folder: Path, name: str) -> list[str]:
+    """The lines of docs/trust.md for one condition."""
     trust, found = folder / f"trust_{name}.jsonl", processes(folder / f"peers_{name}.jsonl")
     start_s = statistics.median(process["start_s"][0] for process in found)
     each_s = start_s + (VALUES + 1) * ROUNDS_A_VALUE * ROUND_S
     size = max(2, int(BUDGET_S / 2 / each_s))
-    print(f"\n{name}\n")
-    print("| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |")
-    print("|---|---|---|---|")
-    print(our_line(trust, BUDGET_S))
-    print(our_line(trust, 2 * BUDGET_S))
-    for field in ("mean", "median"):
-        print(peer_line(f"pytest-benchmark, {field} + 5 %", threshold(field), found, 1))
-    print(peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, found, size))
     whole = [statistics.mean(process["0"]) for process in found]
     half = [statistics.mean(process["0"][: len(process["0"]) // 2]) for process in found]
     spread, half_spread = (statistics.stdev(v) / statistics.mean(v) for v in (whole, half))
-    print(
-        f"\n{len(found)} processes, start and set-up {start_s:.1f} s each; means of runs differ by "
-        f"{spread:.2%} (standard deviation), with half the rounds by {half_spread:.2%}."
-    )
+    return [
+        f"**{name.capitalize()}**" + (f", {CONDITIONS[name]} core kept busy" if CONDITIONS[name] else ""),
+        "",
+        "| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |",
+        "|---|---|---|---|",
+        *(our_line(trust, budget, count) for count in (1, len(GATE)) for budget in (BUDGET_S, 2 * BUDGET_S)),
+        *(peer_line(f"pytest-benchmark, {f} + 5 %", threshold(f), found, 1) for f in ("mean", "median")),
+        peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, found, size),
+        "",
+        f"{len(found)} processes, start and set-up {start_s:.1f} s each; means of runs differ by "
+        f"{spread:.2%} (standard deviation), with half the rounds by {half_spread:.2%}.",
+    ]
+
+
+def write_between(path: Path, lines: Sequence[str]) -> None:
+    """Put the lines in place of what stands between the markers of a page."""
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(f"{path} lacks {BEGIN} or {END}: nowhere to write the figures")
+    told = "\n".join([before + BEGIN, *lines, END + after])
+    write_whole(path, lambda file: file.write(told.encode()), "docs/trust.md")
 
 
 def main(arguments: list[str]) -> None:
     """Record or judge."""
-    if arguments[0] == "record":
+    if arguments[:1] == ["record"] and len(arguments) == 3:
         record(Path(arguments[1]), float(arguments[2]))
+    elif arguments[:1] == ["judge"] and arguments[2:] in ([], ["--write"]):
+        lines = [line for name in CONDITIONS for line in ("", *judge(Path(arguments[1]), name))][1:]
+        print("\n".join(lines))
+        if arguments[2:]:
+            write_between(PAGE, lines)
     else:
-        for name in CONDITIONS:
-            judge(Path(arguments[1]), name)
+        raise UserError("expected record FOLDER MINUTES, or judge FOLDER [--write]")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

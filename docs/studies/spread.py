@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.harness import Harness
+from bench.harness import LEAD_IN, Harness
 from bench.questions import Question, Variant
 from bench.records import Block
 
@@ -52,7 +52,7 @@ QUESTION = Question(
 def record(seconds: float) -> list[Block]:
     """Blocks of all pairs until the time is over, in fresh processes now and then."""
     (group,) = QUESTION.groups()
-    harness, blocks, end = Harness(0), [], time.monotonic() + seconds
+    harness, blocks, end = Harness(0, lead_in=LEAD_IN), [], time.monotonic() + seconds
     try:
         while time.monotonic() < end:
             blocks.append(harness.measure(group))
