@@ -195,8 +195,8 @@ def _memory(told: Profile) -> tuple[Lines, ...]:
         return ()
     places = in_time([one.pss_bytes or one.rss_bytes for one in told.memory], MOST_MEMORY)
     kept = [told.memory[place] for place in places]
-    shared = [Point(one.at_s, one.pss_bytes) for one in kept if one.pss_bytes is not None]
-    each = [Point(one.at_s, one.rss_bytes) for one in kept]
+    shared = [Point(round(one.at_s, 2), one.pss_bytes) for one in kept if one.pss_bytes is not None]
+    each = [Point(round(one.at_s, 2), one.rss_bytes) for one in kept]
     lines = (Line("PSS", tuple(shared), "course"), Line("RSS", tuple(each), "course"))
     marks = tuple(Mark(phase.name, phase.at_s, "x") for phase in told.phases)
     most = max(one.pss_bytes or one.rss_bytes for one in told.memory) / 2**20

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from bench.profiling.profiles import MemorySample, Operator, Profile
 from bench.records import Estimate
-from reports.page import LONGEST_TEXT
 from reports.tables import Cell, Column, Table
 from reports.terminal import fitted, in_ascii
 from reports.text import harmless
 
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
 LONGEST_NAME = 48  # characters of an operator's name in a table
+LONGEST_STACK = 2000  # characters of a sentence; what is innermost stands at its end
 FILE_WORDS = {
     "flame graph": "for a browser; a click zooms",
     "speedscope": "for speedscope.app",
@@ -133,7 +133,7 @@ def show(console: Console, profile: Profile, folder: Path) -> None:
     """A profile in a terminal."""
 
     def shown(words: object) -> str:
-        told = harmless(words, LONGEST_TEXT)
+        told = harmless(words, LONGEST_STACK)
         return in_ascii(told) if console.options.ascii_only else told
 
     for sentence in sentences(profile):
