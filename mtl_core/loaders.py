@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing.util
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -107,6 +109,27 @@ def _transform(image: Any, label: Any) -> tuple[Any, Any, Any]:
     return pixels, np.float32(label), np.float32(label % 2)
 
 
+def _told_unless_hung_up(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """The hook of uncaught errors, but for a connection that was hung up."""
+    if not issubclass(kind, ConnectionError):
+        sys.__excepthook__(kind, error, trace)
+
+
+@contextmanager
+def _inherited_by_workers() -> Iterator[None]:
+    """What worker processes forked in the block take over from this one.
+
+    Their temporary folder, which goes with this process, where their own would stay behind; and their
+    silence when this process hangs up in the middle of taking a batch, as it does on Ctrl-C.
+    """
+    multiprocessing.util.get_temp_dir()
+    before, sys.excepthook = sys.excepthook, _told_unless_hung_up
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+
+
 class TutorialLoader:
     """The original's way: a transform a sample, Gluon's DataLoader, 5 worker processes, shuffle, rollover.
 
@@ -126,18 +149,17 @@ class TutorialLoader:
         last_batch: LastBatch = "rollover",
     ) -> None:
         self.device = device
-        # Made here, the workers inherit it and it goes with this process; their own would stay behind.
-        multiprocessing.util.get_temp_dir()
         images = mx.nd.array(split.images[..., None], dtype="uint8")  # (N, 28, 28, 1)
         dataset = mx.gluon.data.ArrayDataset(images, split.labels.astype(np.int32)).transform(_transform)
-        self.loader = mx.gluon.data.DataLoader(
-            dataset,
-            batch_size,
-            shuffle=shuffle,
-            last_batch=last_batch,
-            num_workers=workers,
-            thread_pool=thread_pool,
-        )
+        with _inherited_by_workers():
+            self.loader = mx.gluon.data.DataLoader(
+                dataset,
+                batch_size,
+                shuffle=shuffle,
+                last_batch=last_batch,
+                num_workers=workers,
+                thread_pool=thread_pool,
+            )
 
     def __len__(self) -> int:
         return len(self.loader)
