@@ -125,7 +125,7 @@ def intervals(chart: Intervals) -> Figure:
         xaxis=_axis(
             "◄ faster | slower ►",
             type="log",
-            range=[log10(low), log10(high)],
+            range=[_short(log10(low)), _short(log10(high))],
             **_ticks(low, high),
         ),
         yaxis=_axis(

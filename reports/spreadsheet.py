@@ -53,4 +53,4 @@ def _values(cell: Cell, wide: bool) -> list[str | int | float | None]:
 
 def _number(value: float) -> str:
     """With all digits that mean something; an endless end is empty."""
-    return f"{value:.9g}" if isfinite(value) else ""
+    return f"{value:.7g}" if isfinite(value) else ""
