@@ -83,11 +83,6 @@ class Journal:
     def close(self) -> None:
         self.file.close()
 
-    def remove(self) -> None:
-        """The result file has it all now."""
-        self.close()
-        self.path.unlink(missing_ok=True)
-
 
 def read_journal(path: Path, identity: Identity) -> list[Line]:
     """What an interrupted run had finished; a last line cut off in the middle is left out.
