@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 
 from mtl_core import denormals
-from mtl_core.command_line import run
+from mtl_core.command_line import interrupted_between, run
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.dataset import Bytes, Dataset
 from mtl_core.errors import UserError
@@ -205,11 +205,12 @@ def _train(
     reached: list[EpochResult] = []  # those told, and kept where there is a checkpoint
     test = None
     try:
-        if files.resume:
-            reached += _go_on(training, settings, files)
-        _run_epochs(training, settings, files.checkpoint, reached)
-        test = evaluate(training.step, dataset.test)
-        typer.echo(_test_line(test))
+        with interrupted_between() as check:
+            if files.resume:
+                reached += _go_on(training, settings, files)
+            _run_epochs(training, settings, files.checkpoint, reached, check)
+            test = evaluate(training.step, dataset.test)
+            typer.echo(_test_line(test))
     except KeyboardInterrupt:
         typer.echo(_stopped_line(config, files, len(reached)), err=True)
         raise
@@ -220,14 +221,23 @@ def _train(
 
 
 def _run_epochs(
-    training: Training, settings: dict[str, Any], file: Path | None, reached: list[EpochResult]
+    training: Training,
+    settings: dict[str, Any],
+    file: Path | None,
+    reached: list[EpochResult],
+    check: Callable[[], None],
 ) -> None:
-    """Train what is missing of the epochs; each is kept, then told."""
+    """Train what is missing of the epochs; each is kept, then told. ``check`` may stop between batches."""
     images = len(training.loader) * training.config.batch_size
     with _epoch_bar(training.config.epochs, images) as show:
         while len(training.history) < training.config.epochs:
             before = len(training.history) * images
-            result = training.epoch(lambda done, before=before: show(before + done))  # type: ignore[misc]
+
+            def after_a_batch(done: int, before: int = before) -> None:
+                check()
+                show(before + done)
+
+            result = training.epoch(after_a_batch)
             if file:
                 _keep(training, settings, file)
             reached.append(result)

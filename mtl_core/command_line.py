@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -43,3 +47,33 @@ def run(app: typer.Typer, prog: str) -> NoReturn:
     except Exception as error:
         _fail_usage(error)
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def interrupted_between() -> Iterator[Callable[[], None]]:
+    """Ctrl-C in the block is heard where the function it yields is called, and at the block's end.
+
+    An exception in the middle of one of MXNet's calls leaves half an array behind, which complains when
+    it is collected. A second Ctrl-C does not wait. Nothing changes where SIGINT is ignored or handled by
+    another than Python.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: None
+        return
+    heard = False
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        heard = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def check() -> None:
+        if heard:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield check
+        check()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -284,6 +284,30 @@ def test_ctrl_c_ends_the_loaders_workers() -> None:
     assert not left
 
 
+IN_A_CALL = """
+import os, signal
+from mtl_core import synthetic, training
+from mtl_core.__main__ import main
+few, sums = synthetic.load_synthetic, training.Sums
+synthetic.load_synthetic = lambda: few(3000, 10)
+class Interrupted(sums):
+    def add(self, batch, forward):
+        os.kill(os.getpid(), signal.SIGINT)
+        print("the call is over", flush=True)
+        super().add(batch, forward)
+training.Sums = Interrupted
+main()
+"""
+
+
+def test_ctrl_c_waits_for_the_end_of_a_batch() -> None:
+    """An exception within one of MXNet's calls would leave half an array, which complains."""
+    with in_terminal(sys.executable, "-c", IN_A_CALL, "train", "--data", "synthetic") as running:
+        told, said = running.communicate(timeout=60)
+    assert (running.returncode, told) == (130, "the call is over\n")
+    assert said == "stopped after 0 of 5 epochs\n"
+
+
 def test_an_image_of_the_test_set_is_answered(command: Any, trained: Path) -> None:
     done = command("predict", "--checkpoint", trained, "--data", "synthetic", "--index", "129")
     assert (done.code, done.err) == (0, "")
