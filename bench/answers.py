@@ -16,6 +16,7 @@ from bench.stats import (
     log_times,
     sign_flip_p,
     t_interval,
+    weights,
 )
 from bench.verdict import verdicts
 
@@ -47,8 +48,8 @@ def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]
 def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict[str, Measured]:
     """What is known of each case of a group that was measured at all, against its baseline."""
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
-    effects = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
-    effects = {name: values for name, values in effects.items() if len(values)}
+    found = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
+    effects = {name: effect.mean() for name, effect in found.items() if len(effect.values)}
     decided = verdicts(effects)
     known = {}
     for name in present:
@@ -60,7 +61,7 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
             ratio = Ratio(
                 case=cases[name].name,
                 baseline=cases[baseline].name,
-                estimate=geometric(effects[name]),
+                estimate=exponential(effects[name].interval()),
                 verdict=decided[name],
                 detectable=detectable(effects[name]),
             )
@@ -84,22 +85,22 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
 
 def ratio_between(blocks: list[Block], variant: str, baseline: str) -> Estimate:
     """Time of one variant over time of another, whichever is the declared baseline."""
-    return exponential(t_interval(log_effects(blocks, variant, baseline)))
+    return exponential(log_effects(blocks, variant, baseline).mean().interval())
 
 
 def control_warning(group: Group, blocks: list[Block]) -> str | None:
     """One line when the baseline differs from itself: this run's intervals cannot be trusted."""
     effects = log_effects(blocks, CONTROL, group.baseline)
-    if len(effects) < 2:
+    if len(effects.values) < 2:
         return None
-    if len(effects) >= ENOUGH_FOR_SIGNS:
-        off = sign_flip_p(effects) < CONTROL_ALPHA
+    if len(effects.values) >= ENOUGH_FOR_SIGNS:
+        off = sign_flip_p(effects.values * weights(effects.errors)) < CONTROL_ALPHA
     else:  # so few have no sign-flip p that small
-        interval = t_interval(effects, 1.0 - CONTROL_ALPHA)
+        interval = effects.mean().interval(1.0 - CONTROL_ALPHA)
         off = not interval.low <= 0.0 <= interval.high
     if not off:
         return None
-    estimate = geometric(effects)
+    estimate = exponential(effects.mean().interval())
     return (
         f"control off: {group.baseline} against itself in {group.part} is {estimate.value:.3f}x "
         f"({estimate.low:.3f} to {estimate.high:.3f}); repeat the run on a quieter machine"

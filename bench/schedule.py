@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.questions import Group
 from bench.records import Block, Failure
-from bench.stats import best_rounds, levels, log_effects, t_interval
+from bench.stats import best_rounds, levels, log_effects
 
 RENEW_AT = (1 / 3, 2 / 3)  # of the budget spent: the processes are started anew, an invocation each
 MOST_ROUNDS = 4  # times the question's own, when rounds are noisy and set-ups alike
@@ -33,8 +33,9 @@ def uncertainty(group: Group, blocks: list[Block]) -> float:
     widths = []
     for variant in group.cases:
         effects = log_effects(blocks, variant, baseline)
-        if variant != baseline and len(effects):
-            widths.append((t_interval(effects).high - t_interval(effects).low) / 2)
+        if variant != baseline and len(effects.values):
+            interval = effects.mean().interval()
+            widths.append((interval.high - interval.low) / 2)
     return max(widths, default=0.0) / group.target
 
 

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.records import Block, Estimate
+from bench.records import Block, Estimate, Round
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
+ERROR_FROM = 6  # rounds a set-up; the median absolute deviation of fewer says little
+WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
+LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,59 @@ def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
     return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n)
 
 
+class Effects(NamedTuple):
+    """Log ratios, one a set-up, each with the standard error that its own rounds give it."""
+
+    values: Floats  # (units,), or (units, set-ups) where the set-ups of a unit may share something
+    errors: Floats  # alike; NaN where there were too few rounds to tell
+
+    def mean(self) -> Mean:
+        """The weighted mean over units and its standard error, whatever the set-ups of a unit share.
+
+        Each set-up counts by :func:`weights`, a unit as its set-ups together. The error is that of a
+        weighted mean of independent units that need not vary alike (White, Econometrica 48, 1980); its
+        degrees of freedom are Kish's effective number of units (Survey Sampling, 1965) less one. With
+        equal weights that is the mean and Student's t.
+        """
+        shape = len(self.values), -1
+        values, errors = self.values.reshape(shape), self.errors.reshape(shape)
+        each = weights(errors)
+        of_units = each.sum(axis=1)
+        units = (each * values).sum(axis=1) / of_units
+        shares = of_units / of_units.sum()
+        value = float(shares @ units)
+        effective = 1.0 / float(shares @ shares)
+        if len(units) < 2:
+            return Mean(value, math.inf, 1, len(units))
+        variance = float(shares**2 @ (units - value) ** 2) * effective / (effective - 1.0)
+        return Mean(value, math.sqrt(variance), effective - 1.0, len(units))
+
+
+def weights(errors: Floats) -> Floats:
+    """How much each set-up counts: the inverse square of its own error, but no more than the median one's.
+
+    A set-up during which the machine was restless tells less. What the rounds scatter says nothing of
+    which side was slower, so that weighing by it favours neither. The bound keeps half of the set-ups at
+    full weight, whatever the others are; of fewer than five, or where an error is not known, all are equal.
+    ``errors`` is (units, set-ups).
+    """
+    if len(errors) < WEIGHED_FROM or not np.isfinite(errors).all():
+        return np.ones_like(errors)
+    return 1.0 / np.maximum(np.maximum(errors, np.median(errors)), LEAST_ERROR) ** 2
+
+
+def own_error(ratios: Sequence[float]) -> float:
+    """Standard error of the median of a set-up's log ratios; NaN of too few.
+
+    From the median absolute deviation, as of a normal distribution, so that single bursts count little.
+    """
+    if len(ratios) < ERROR_FROM:
+        return math.nan
+    middle = median(ratios)
+    deviation = median([abs(ratio - middle) for ratio in ratios]) / float(stats.norm.ppf(0.75))
+    return deviation * math.sqrt(math.pi / 2 / len(ratios))
+
+
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     """Mean of independent values and Student's t interval; without two values the interval is endless."""
     return mean_of(values).interval(confidence)
@@ -84,7 +140,7 @@ def student(confidence: float, degrees: int) -> float:
 
 
 def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
-    """The geometric mean and its interval, from logarithms: for ratios and for durations."""
+    """The geometric mean and its interval, from logarithms."""
     return exponential(t_interval(log_values, confidence))
 
 
@@ -103,14 +159,26 @@ def inverse(estimate: Estimate, scale: float = 1.0) -> Estimate:
     )
 
 
-def log_effects(blocks: list[Block], variant: str, baseline: str) -> Floats:
+def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
     """One log(time of variant / time of baseline) a block: the median over its interleaved rounds."""
-    effects = []
-    for block in blocks:
-        if variant in block.set_ups and baseline in block.set_ups:
-            pairs = zip(block.set_ups[variant].rounds, block.set_ups[baseline].rounds, strict=True)
-            effects.append(median([math.log(one.iteration_s / other.iteration_s) for one, other in pairs]))
-    return np.array(effects, dtype=np.float64)
+    ratios = [
+        log_ratios(block.set_ups[variant].rounds, block.set_ups[baseline].rounds)
+        for block in blocks
+        if variant in block.set_ups and baseline in block.set_ups
+    ]
+    return effects_of(ratios)
+
+
+def log_ratios(rounds: Sequence[Round], of_baseline: Sequence[Round]) -> list[float]:
+    """log(time of variant / time of baseline), one a pair of rounds."""
+    pairs = zip(rounds, of_baseline, strict=True)
+    return [math.log(one.iteration_s / other.iteration_s) for one, other in pairs]
+
+
+def effects_of(ratios: Sequence[Sequence[float]]) -> Effects:
+    """The medians of the set-ups' log ratios, each with its own error."""
+    values = np.array([median(values) for values in ratios], dtype=np.float64)
+    return Effects(values, np.array([own_error(values) for values in ratios], dtype=np.float64))
 
 
 def log_times(blocks: list[Block], variant: str) -> Floats:
@@ -178,14 +246,13 @@ def sign_flip_p(effects: Floats) -> float:
     return float(np.mean(sums >= abs(effects.sum()) * (1 - 1e-12)))
 
 
-def detectable(log_values: Floats, confidence: float = CONFIDENCE, power: float = 0.8) -> float:
-    """The smallest relative effect that so many values of such spread tell from none with this power."""
-    n = len(log_values)
-    if n < 2:
-        return float("inf")
-    error = float(np.std(log_values, ddof=1)) / math.sqrt(n)
-    reach = stats.t.ppf(0.5 + confidence / 2, n - 1) + stats.t.ppf(power, n - 1)
-    return float(np.expm1(reach * error))
+def detectable(mean: Mean, confidence: float = CONFIDENCE, power: float = 0.8) -> float:
+    """The smallest relative effect that a log ratio so well known tells from none with this power."""
+    if not math.isfinite(mean.error):
+        return math.inf
+    reach = float(stats.t.ppf(0.5 + confidence / 2, mean.freedom) + stats.t.ppf(power, mean.freedom))
+    with np.errstate(over="ignore"):
+        return float(np.expm1(reach * mean.error))
 
 
 def fit_line(x: Floats, times: Floats) -> tuple[Floats, float]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 from bench.records import Verdict
-from bench.stats import Floats, Mean, exponential, mean_of
+from bench.stats import Mean, exponential
 
 ALPHA = 0.05
 TOLERANCE = 0.02
@@ -30,14 +30,13 @@ def judge(low: float, high: float, tolerance: float = TOLERANCE) -> Verdict:
     return "undecided"
 
 
-def least_alpha(effect: Floats | Mean, tolerance: float = TOLERANCE) -> float:
+def least_alpha(effect: Mean, tolerance: float = TOLERANCE) -> float:
     """The smallest error rate at which this log ratio is decided: a p-value of the verdict."""
-    mean = effect if isinstance(effect, Mean) else mean_of(effect)
-    return mean.p_beyond(abs(abs(mean.value) - math.log1p(tolerance)))  # to the nearer edge of the band
+    return effect.p_beyond(abs(abs(effect.value) - math.log1p(tolerance)))  # to the nearer edge of the band
 
 
 def verdicts(
-    effects: Mapping[str, Floats | Mean], tolerance: float | Mapping[str, float] = TOLERANCE
+    effects: Mapping[str, Mean], tolerance: float | Mapping[str, float] = TOLERANCE
 ) -> dict[str, Verdict]:
     """The verdict on each log ratio, one error rate for all of them (Holm), whatever their tolerances."""
     bands = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(effects, tolerance)
@@ -47,9 +46,6 @@ def verdicts(
         share = ALPHA / (len(clarity) - rank)
         if clarity[name] > share:
             break
-        effect = effects[name]
-        mean = effect if isinstance(effect, Mean) else mean_of(effect)
-        interval = mean.interval(1.0 - share)
-        ends = exponential(interval)
+        ends = exponential(effects[name].interval(1.0 - share))
         decided[name] = judge(ends.low, ends.high, bands[name])
     return {name: decided.get(name, "undecided") for name in effects}

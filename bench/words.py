@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.questions import Results
 from bench.records import CONTROL, Estimate, Measured, Ratio
-from bench.stats import detectable, fit_line, geometric, inverse, t_interval
+from bench.stats import detectable, fit_line, geometric, inverse, mean_of, t_interval
 from bench.verdict import judge
 
 # Facts of a workload that tell its work, and what they are called.
@@ -47,7 +47,7 @@ def ratio_of(one: Measured, other: Measured) -> Ratio:
         baseline=other.case.name,
         estimate=estimate,
         verdict=judge(estimate.low, estimate.high),
-        detectable=detectable(logs),
+        detectable=detectable(mean_of(logs)),
     )
 
 

@@ -105,6 +105,13 @@ def test_what_is_no_recording_costs_one_line(tmp_path: Path, text: str) -> None:
         read(path, None)
 
 
+def test_a_recording_of_another_version_is_not_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "trust.jsonl"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(HEAD, trust=1)) + b"\n")
+    with pytest.raises(UserError, match="recording of schema 1; this version reads 2"):
+        read(path, None)
+
+
 def test_the_busy_processes_end() -> None:
     with busy(1):
         spinning = [c for c in psutil.Process().children() if "os.getppid" in " ".join(c.cmdline())]
@@ -127,7 +134,7 @@ def test_a_real_unit_is_recorded_and_too_little_to_say_anything(tmp_path: Path) 
     (unit,) = read(tmp_path / "trust.jsonl", None)
     assert 0 < unit.step_s < 1
     ten = [ten - none for ten, none in zip(unit.effects["0.1"], unit.effects["0"], strict=True)]
-    assert sum(ten) > 0  # four set-ups: the spin of a tenth shows in any noise short of that
+    assert sum(ten) > 0  # three set-ups: the spin of a tenth shows in any noise short of that
 
 
 def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
@@ -136,6 +143,7 @@ def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
             seconds=4.0,
             start_s=2.0,
             effects={name: [float(name)] * 4 for name in SLOW_DOWNS},
+            errors={name: [0.01] * 4 for name in SLOW_DOWNS},
             step_s=0.0013 + i / 1e6,
         )
         for i in range(40)

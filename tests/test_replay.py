@@ -36,7 +36,9 @@ def recording(
     for _ in range(units):
         noise = rng.normal(0.0, invocation) + rng.normal(0.0, set_up, size=SET_UPS)
         effects = {name: list(math.log1p(float(name)) + noise) for name in SLOW_DOWNS}
-        made.append(Unit(seconds=seconds, start_s=seconds / 2, effects=effects, step_s=0.0013))
+        errors: dict[str, list[float | None]] = {name: [None] * SET_UPS for name in SLOW_DOWNS}
+        unit = Unit(seconds=seconds, start_s=seconds / 2, effects=effects, errors=errors, step_s=0.0013)
+        made.append(unit)
     return made
 
 

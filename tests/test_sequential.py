@@ -25,8 +25,9 @@ from bench.gating.sequential import (
     spent,
     times_the_budget,
 )
-from bench.stats import Floats, t_interval
+from bench.stats import Effects, Floats, mean_of
 from bench.verdict import judge
+from tests.made_up import alike, from_rounds
 
 ALPHA, TOLERANCE = 0.05, 0.02
 EDGE = math.log1p(TOLERANCE)
@@ -49,7 +50,7 @@ NOISES: dict[str, Noise] = {
 
 def streams(noise: str, effect: float) -> list[Stream]:
     rng = np.random.default_rng(7)
-    return [Stream(effect + SPREAD * NOISES[noise](rng), LOOKS, TOLERANCE) for _ in range(EXPERIMENTS)]
+    return [Stream(alike(effect + SPREAD * NOISES[noise](rng)), LOOKS, TOLERANCE) for _ in range(EXPERIMENTS)]
 
 
 shares = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12).map(sorted)
@@ -89,11 +90,36 @@ def test_on_the_edge_of_the_tolerance_any_verdict_is_rare(noise: str, side: floa
     assert sum(verdict != "undecided" for verdict in made) <= MOST
 
 
+def restless(effect: float, rng: np.random.Generator) -> Effects:
+    """Units of two set-ups of eight rounds on a machine that is restless now and then, in bursts."""
+    units = COUNTS[-1]
+    scale = 0.03 * rng.choice([1.0, 6.0], p=[0.7, 0.3], size=(units, 2, 1))
+    rounds = scale * rng.standard_t(3, size=(units, 2, 8))
+    return from_rounds(effect + 0.004 * rng.normal(size=(units, 2, 1)) + rounds)
+
+
+def test_weighing_by_how_restless_the_machine_was_errs_no_more() -> None:
+    rng = np.random.default_rng(11)
+    made = [decide(Stream(restless(EDGE, rng), LOOKS, TOLERANCE), ALPHA).verdict for _ in range(400)]
+    wrong = sum(verdict != "undecided" for verdict in made)
+    assert wrong <= ALPHA * 400 + 3.1 * math.sqrt(ALPHA * (1 - ALPHA) * 400)
+
+
+def test_weighing_decides_what_equal_weights_leave_undecided() -> None:
+    rng = np.random.default_rng(12)
+    streams = [restless(math.log(1.03), rng) for _ in range(100)]
+    weighed, equal = (
+        sum(decide(Stream(effects, LOOKS, TOLERANCE), ALPHA).verdict == "slower" for effects in told)
+        for told in (streams, [alike(effects.values) for effects in streams])
+    )
+    assert weighed > 1.3 * equal
+
+
 def test_looking_as_often_without_spending_would_err_too_often() -> None:
     """The same looks with 95 % intervals: what the spending is for, and that these tests can fail."""
 
     def naive(stream: Stream) -> bool:
-        found = [t_interval(stream.values[: look.n], 1 - ALPHA) for look in stream.looks]
+        found = [stream.up_to(look.n).mean().interval(1 - ALPHA) for look in stream.looks]
         return any(judge(math.exp(f.low), math.exp(f.high), TOLERANCE) != "undecided" for f in found)
 
     assert sum(map(naive, streams("normal", EDGE))) > 2 * MOST
@@ -110,9 +136,9 @@ def test_the_interval_of_a_decision_is_that_of_its_look() -> None:
     decision = decide(stream, ALPHA)
     position = COUNTS.index(decision.estimate.n)
     level = levels(LOOKS, ALPHA)[position]
-    assert decision == at_look(stream.values[: COUNTS[position]], level, TOLERANCE)
+    assert decision == at_look(stream.up_to(COUNTS[position]), level, TOLERANCE)
     earlier = [
-        at_look(stream.values[:n], part, TOLERANCE).verdict
+        at_look(stream.up_to(n), part, TOLERANCE).verdict
         for n, part in zip(COUNTS[:position], levels(LOOKS, ALPHA), strict=False)
     ]
     assert set(earlier) <= {"undecided"}
@@ -124,7 +150,8 @@ def test_several_benchmarks_share_one_error_rate() -> None:
     wrong = 0
     for _ in range(400):
         five = {
-            str(number): Stream(EDGE + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE) for number in range(5)
+            str(number): Stream(alike(EDGE + SPREAD * rng.normal(size=36)), LOOKS, TOLERANCE)
+            for number in range(5)
         }
         wrong += any(decision.verdict != "undecided" for decision in holm(five, ALPHA).values())
     assert wrong <= ALPHA * 400 + 3.1 * math.sqrt(ALPHA * (1 - ALPHA) * 400)
@@ -132,13 +159,13 @@ def test_several_benchmarks_share_one_error_rate() -> None:
 
 def test_what_is_decided_leaves_the_others_more() -> None:
     rng = np.random.default_rng(1)
-    candidates = [Stream(0.028 + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE) for _ in range(200)]
+    candidates = [Stream(alike(0.028 + SPREAD * rng.normal(size=36)), LOOKS, TOLERANCE) for _ in range(200)]
     border = next(
         s
         for s in candidates
         if decide(s, ALPHA / 2).verdict == "undecided" and decide(s, ALPHA).verdict == "slower"
     )
-    clear = Stream(0.3 + SPREAD * rng.normal(size=36), LOOKS, TOLERANCE)
+    clear = Stream(alike(0.3 + SPREAD * rng.normal(size=36)), LOOKS, TOLERANCE)
     assert holm({"clear": clear, "border": border}, ALPHA)["border"].verdict == "slower"
     assert holm({"other": border, "border": border}, ALPHA)["border"].verdict == "undecided"
 
@@ -146,7 +173,7 @@ def test_what_is_decided_leaves_the_others_more() -> None:
 @given(st.lists(st.floats(-0.2, 0.2), min_size=1, max_size=40), st.floats(0.001, 0.1))
 def test_holm_never_decides_more_than_the_whole_alpha_would(values: list[float], tolerance: float) -> None:
     looks = tuple(look for look in LOOKS if look.n <= len(values)) or (Look(len(values), 1.0),)
-    stream = Stream(np.array(values), looks, tolerance)
+    stream = Stream(alike(values), looks, tolerance)
     together = holm({"a": stream, "b": stream}, ALPHA)
     assert together["a"] == together["b"]
     if together["a"].verdict != "undecided":
@@ -154,7 +181,7 @@ def test_holm_never_decides_more_than_the_whole_alpha_would(values: list[float],
 
 
 def test_one_unit_decides_nothing() -> None:
-    decision = decide(Stream(np.array([0.5]), (Look(1, 1.0),), TOLERANCE), ALPHA)
+    decision = decide(Stream(alike([0.5]), (Look(1, 1.0),), TOLERANCE), ALPHA)
     assert decision.verdict == "undecided"
     assert seen(decision, TOLERANCE) == math.inf
     assert times_the_budget(decision, TOLERANCE) == math.inf
@@ -163,19 +190,19 @@ def test_one_unit_decides_nothing() -> None:
 def test_what_could_have_been_seen_shrinks_with_the_data() -> None:
     rng = np.random.default_rng(0)
     values = EDGE + SPREAD * rng.normal(size=400)
-    few, many = (at_look(values[:n], 0.01, TOLERANCE) for n in (10, 400))
+    few, many = (at_look(alike(values[:n]), 0.01, TOLERANCE) for n in (10, 400))
     assert seen(few, TOLERANCE) > seen(many, TOLERANCE) > TOLERANCE
 
 
 def test_the_budget_that_would_decide_follows_from_the_distance_to_the_edge() -> None:
     """So many units of the same spread and mean reach just less far than the edge."""
     values = np.array([0.0, 0.02, 0.01, 0.01, 0.02, 0.0])
-    decision = Decision("undecided", t_interval(values, 0.95), 0.05)
+    decision = Decision("undecided", mean_of(values), 0.05)
     count = round(times_the_budget(decision, TOLERANCE) * len(values))
     reaches = [stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n) for n in (count - 1, count)]
     assert reaches[1] < EDGE - np.mean(values) <= reaches[0]
 
 
 def test_on_the_edge_itself_no_budget_decides() -> None:
-    decision = Decision("undecided", t_interval(EDGE + np.array([-0.01, 0.0, 0.01]), 0.95), 0.05)
+    decision = Decision("undecided", mean_of(EDGE + np.array([-0.01, 0.0, 0.01])), 0.05)
     assert times_the_budget(decision, TOLERANCE) == math.inf

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from bench.gating.sequential import decide
 from bench.gating.trial import Trial
+from bench.stats import Effects
+from tests.made_up import alike
 
 
 class Played:
@@ -22,10 +24,11 @@ class Played:
     def clock(self) -> float:
         return self.now
 
-    def unit(self) -> float | None:
+    def unit(self) -> Effects | None:
         self.now += self.cost_s(self.taken)
         self.taken += 1
-        return next(self.values)
+        value = next(self.values)
+        return None if value is None else alike([value, value])
 
 
 def trial(played: Played, budget_s: float) -> Trial:
@@ -44,7 +47,7 @@ def test_it_keeps_to_the_budget_but_for_the_first_unit(budget_s: float, cost_s: 
     ours = trial(played, budget_s)
     ours.run()
     assert ours.spent_s <= max(budget_s, cost_s) * (1 + 1e-9)
-    assert ours.looks[-1].n == len(ours.values)
+    assert ours.looks[-1].n == len(ours.units)
 
 
 def test_it_stops_when_it_is_decided() -> None:
@@ -77,7 +80,7 @@ def test_a_side_that_fails_ends_it(bad: float | None) -> None:
     ours = trial(played, 60.0)
     stream = ours.run()
     assert ours.failed
-    assert len(stream.values) == 2
+    assert len(stream.effects.values) == 2
 
 
 def test_the_reader_is_told_before_each_unit() -> None:

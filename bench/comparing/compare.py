@@ -31,7 +31,7 @@ from bench.comparing.compared import (
     Side,
 )
 from bench.records import CONTROL, Case, Ceilings, Measured, Run, Verdict
-from bench.stats import Floats, Mean, combined, exponential, log_effects, mean_of
+from bench.stats import Effects, Mean, combined, exponential, log_effects, mean_of
 from bench.verdict import TOLERANCE, verdicts
 from mtl_core.config import HEADS, NetworkConfig
 from mtl_core.cost import cost
@@ -306,17 +306,12 @@ def _log_time(run: Run, key: Key) -> Mean | None:
 
 
 def _log_ratio(run: Run, key: Key) -> Mean | None:
-    effects = _effects(run, key)
-    return None if effects is None else mean_of(effects)
-
-
-def _effects(run: Run, key: Key) -> Floats | None:
-    """The log ratios of the set-ups against the baseline; None where there are none."""
+    """Against the baseline; None where there is none."""
     group, variant = key
     known = run.measured.get(group, {}).get(variant)
     if known is None or known.effect is None:
         return None
-    return log_effects(run.blocks[group], variant, known.effect.baseline.removeprefix(group + "/"))
+    return log_effects(run.blocks[group], variant, known.effect.baseline.removeprefix(group + "/")).mean()
 
 
 def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchmark:
@@ -405,7 +400,7 @@ def _shared(runs: list[Run]) -> dict[str, list[Key]]:
     """By question: the benchmarks that have a ratio in every run; the control is none."""
     found: dict[str, list[Key]] = {}
     for group, variant in _keys(runs[0]):
-        if variant != CONTROL and all(_effects(run, (group, variant)) is not None for run in runs):
+        if variant != CONTROL and all(_log_ratio(run, (group, variant)) is not None for run in runs):
             question = runs[0].measured[group][variant].case.question
             found.setdefault(question, []).append((group, variant))
     return found
@@ -428,6 +423,7 @@ def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
     assert baseline is not None
     name = baseline.baseline.removeprefix(group + "/")
     effects = [log_effects(complete, variant, name) for variant in variants]
-    if not complete or len(effects[0]) == 0:
+    if not complete or len(effects[0].values) == 0:
         return None
-    return mean_of(np.mean(effects, axis=0))
+    errors = np.sqrt(np.mean([effect.errors**2 for effect in effects], axis=0))
+    return Effects(np.mean([effect.values for effect in effects], axis=0), errors).mean()

@@ -20,8 +20,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     asks: str  # what an iteration is, for the reader
     workload: str  # "module:factory", imported by the worker
     settings: dict[str, Setting] = {}
-    rounds: int = 6  # a set-up
-    set_ups: int = 4  # an invocation
+    rounds: int = 16  # a set-up
+    set_ups: int = 3  # an invocation
     warm_ups: int = 8  # rounds at most, until two agree
     in_runs: bool = True  # whether a full ``bench run`` measures the same work
 
@@ -29,8 +29,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 # As the questions have it, so that a stored run has the same cases (bench/gating/against_stored.py).
 _BATCHES: dict[str, Setting] = {"batch_size": 128, "data": "synthetic"}
 _STEP: dict[str, Setting] = {**_BATCHES, "mode": "hybridized"}
-# The last two take tenths of a second, not milliseconds: an invocation of two set-ups costs 8 to 12 s on
-# a busy machine, and a minute would hardly hold the five of a first look.
+# The last two take a tenth of a second, not milliseconds: with more set-ups a minute would hardly hold the
+# five invocations of a first look.
 GATE = (
     Benchmark(
         name="step",
@@ -56,7 +56,7 @@ GATE = (
         asks="one pass of the tutorial's DataLoader over 1,280 images",
         workload="bench.workloads.loading:LoadingWorkload",
         settings={**_BATCHES, "images": 1280, "workers": 2},
-        rounds=3,
+        rounds=12,
         set_ups=1,
         warm_ups=2,
     ),
@@ -65,7 +65,7 @@ GATE = (
         asks="one epoch of the tutorial over 1,280 images",
         workload="bench.workloads.loading:EpochWorkload",
         settings={**_BATCHES, "images": 1280, "way": "tutorial", "workers": 5, "split": False},
-        rounds=3,
+        rounds=12,
         set_ups=1,
         warm_ups=2,
     ),

@@ -26,10 +26,13 @@ from bench.gating.sides import Side, SidePool, not_started
 from bench.harness import LEAD_IN, Harness, SettingUp, timed_round
 from bench.pool import WorkerFailedError
 from bench.questions import Group
+from bench.stats import effects_of
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 
-SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
+Ratios = dict[str, list[list[float]]]  # by slow-down: a list a set-up, a log ratio a round
+SCHEMA = 2  # of a recording
+SLOW_DOWNS = ("0", "0.01", "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
 # Spins until its parent is gone, so that a killed recording leaves no busy core behind.
 SPIN = """
@@ -42,7 +45,7 @@ while os.getppid() == int(sys.argv[1]):
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The first line of a journal: what must be equal for a recording to go on."""
 
-    trust: int = 1  # schema
+    trust: int = SCHEMA
     machine: str
     revision: str
     busy_cores: int
@@ -81,22 +84,27 @@ class Recorder:
         except WorkerFailedError as failure:
             raise not_started(failure) from None
         start_s = time.monotonic() - start
-        effects: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
+        ratios: Ratios = {name: [] for name in SLOW_DOWNS}
         extra_s = 0.0
         for _ in range(self.benchmark.set_ups):
             try:
-                extra_s += self._block(effects)
+                extra_s += self._block(ratios)
             except WorkerFailedError as failure:  # between the rounds that the harness guards
                 raise _failed(failure.reason, failure.last_lines) from None
+        effects = {name: effects_of(set_ups) for name, set_ups in ratios.items()}
         return Unit(
             seconds=time.monotonic() - start - extra_s,
             start_s=start_s,
-            effects=effects,
+            effects={name: found.values.tolist() for name, found in effects.items()},
+            errors={
+                name: [e if math.isfinite(e) else None for e in f.errors.tolist()]
+                for name, f in effects.items()
+            },
             step_s=float(np.median(self.step_s[-self.benchmark.set_ups :])),
         )
 
-    def _block(self, effects: dict[str, list[float]]) -> float:
-        """Add one log ratio a slow-down; returns the seconds that a comparison would not have spent."""
+    def _block(self, ratios: Ratios) -> float:
+        """Add one set-up's log ratios; returns the seconds that a comparison would not have spent."""
         start = self.harness.clock()
         running, counts = self.harness.ready(self.group)
         self._check()
@@ -110,7 +118,7 @@ class Recorder:
         self.harness.finish(self.group, running, start)
         self._check()
         for name, values in logs.items():
-            effects[name].append(float(np.median(values)))
+            ratios[name].append(values)
         return extra_s
 
     def _pass(
@@ -180,9 +188,14 @@ def read_head(path: Path) -> Head:
     """What a recording is of. Raises UserError when it is none."""
     lines = _lines(path)
     try:
-        return msgspec.json.decode(lines[0] if lines else b"", type=Head)
+        head = msgspec.json.decode(lines[0] if lines else b"", type=Head)
     except msgspec.MsgspecError as error:
         raise UserError(f"{path} is no recording of trust ({error}); remove it and record again") from None
+    if head.trust != SCHEMA:
+        raise UserError(
+            f"{path} is a recording of schema {head.trust}; this version reads {SCHEMA}: record into another"
+        )
+    return head
 
 
 def read(path: Path, head: Head | None) -> list[Unit]:

@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from bench.gating.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
 from bench.gating.environments import PROJECT, python_for
 from bench.gating.gate import Benchmark
@@ -22,7 +20,7 @@ from bench.harness import LEAD_IN, Harness
 from bench.pool import WorkerFailedError
 from bench.questions import Group, Question
 from bench.records import Block, Case
-from bench.stats import exponential, geometric, log_effects, log_times
+from bench.stats import Effects, exponential, geometric, log_effects, log_times
 from bench.verdict import ALPHA
 from mtl_core.errors import UserError
 
@@ -94,8 +92,8 @@ def chosen(names: list[str], sides: tuple[Side, ...]) -> list[str]:
     return list(dict.fromkeys(names)) or there
 
 
-def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> float | None:
-    """One invocation: its mean log ratio; None when a side failed."""
+def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> Effects | None:
+    """One invocation: a log ratio a set-up; None when a side failed."""
     harness.next_invocation()
     blocks = []
     for _ in range(set_ups):
@@ -103,7 +101,7 @@ def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> flo
         if harness.failures:
             return None
     kept += blocks
-    return float(np.mean(log_effects(blocks, HEAD, BASE)))
+    return log_effects(blocks, HEAD, BASE)
 
 
 def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> Measured:
@@ -178,7 +176,7 @@ def comparison(known: Measured, decision: Decision, notes: list[str]) -> Compari
         tolerance=tolerance,
         seconds=known.seconds,
         set_ups=len(known.blocks),
-        spread=relative_spread(known.stream.values),
+        spread=relative_spread(decision.mean),
         base_s=geometric(log_times(known.blocks, BASE)),
         head_s=geometric(log_times(known.blocks, HEAD)),
         detectable=seen(decision, tolerance),

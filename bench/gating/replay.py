@@ -19,7 +19,7 @@ from bench.gating.regressions import Rate
 from bench.gating.sequential import decide
 from bench.gating.trial import Trial
 from bench.records import VERDICTS, Estimate
-from bench.stats import CONFIDENCE
+from bench.stats import CONFIDENCE, Effects
 from bench.verdict import ALPHA
 
 TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended
@@ -34,6 +34,9 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     start_s: float  # of them for starting the processes
     effects: dict[str, list[float]]  # by slow-down as text ("0.03"), since JSON has no other keys
+    errors: dict[
+        str, list[float | None]
+    ]  # of each of them, from its own rounds; null where there are too few
     step_s: float
 
 
@@ -54,6 +57,12 @@ def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> E
     return Estimate(value=value, low=low, high=high, confidence=confidence, n=trials)
 
 
+def effects(unit: Unit, slow_down: str) -> Effects:
+    """What a unit says of a slow-down."""
+    values, errors = unit.effects[slow_down], unit.errors[slow_down]
+    return Effects(np.array(values, dtype=np.float64), np.array(errors, dtype=np.float64))
+
+
 class _Stream:
     """Units one after the other, with a clock that shows what they cost."""
 
@@ -64,14 +73,14 @@ class _Stream:
     def clock(self) -> float:
         return self.now
 
-    def next(self) -> float | None:
-        """The next unit's log ratio; None at the end of the stream."""
+    def next(self) -> Effects | None:
+        """The next unit's log ratios; None at the end of the stream."""
         if self.taken == len(self.units):
             return None
         unit = self.units[self.taken]
         self.taken += 1
         self.now += unit.seconds
-        return float(np.mean(unit.effects[self.slow_down]))
+        return effects(unit, self.slow_down)
 
 
 def comparisons(

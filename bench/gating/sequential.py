@@ -25,7 +25,7 @@ import numpy as np
 from scipy import stats
 
 from bench.records import Estimate, Verdict
-from bench.stats import Floats, t_interval
+from bench.stats import Effects, Mean
 from bench.verdict import judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
@@ -42,19 +42,28 @@ class Look(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """What one benchmark gave: a log ratio a unit, in order, and the looks at them."""
+    """What one benchmark gave: log ratios of shape (units, set-ups), in order, and the looks at them."""
 
-    values: Floats
+    effects: Effects
     looks: tuple[Look, ...]
     tolerance: float
 
+    def up_to(self, units: int) -> Effects:
+        """What a look after so many units has seen."""
+        return Effects(self.effects.values[:units], self.effects.errors[:units])
+
 
 class Decision(NamedTuple):
-    """The verdict at the look that made it, or at the last; the estimate is of the log ratio."""
+    """The verdict at the look that made it, or at the last, on what was known of the log ratio then."""
 
     verdict: Verdict
-    estimate: Estimate
+    mean: Mean
     level: float  # of the look's interval
+
+    @property
+    def estimate(self) -> Estimate:
+        """The repeated interval of the look."""
+        return self.mean.interval(1.0 - self.level)
 
 
 def grid() -> Iterator[int]:
@@ -76,18 +85,19 @@ def levels(looks: Sequence[Look], alpha: float) -> list[float]:
     return [max(0.0, after - before) for before, after in pairwise(totals)]
 
 
-def at_look(values: Floats, level: float, tolerance: float) -> Decision:
+def at_look(effects: Effects, level: float, tolerance: float) -> Decision:
     """The repeated interval of one look, and the verdict on it."""
-    estimate = t_interval(values, 1.0 - level)
+    mean = effects.mean()
+    estimate = mean.interval(1.0 - level)
     low, high = math.exp(estimate.low), math.exp(min(estimate.high, 700.0))  # exp stays finite
-    return Decision(judge(low, high, tolerance), estimate, level)
+    return Decision(judge(low, high, tolerance), mean, level)
 
 
 def decide(stream: Stream, alpha: float) -> Decision:
     """The decision of the first look that makes one; undecided with the last look's interval."""
-    decision = Decision("undecided", t_interval(stream.values, 1.0 - alpha), alpha)
+    decision = Decision("undecided", stream.effects.mean(), alpha)
     for look, level in zip(stream.looks, levels(stream.looks, alpha), strict=True):
-        decision = at_look(stream.values[: look.n], level, stream.tolerance)
+        decision = at_look(stream.up_to(look.n), level, stream.tolerance)
         if decision.verdict != "undecided":
             return decision
     return decision
@@ -108,28 +118,26 @@ def holm(streams: Mapping[str, Stream], alpha: float) -> dict[str, Decision]:
 
 def seen(decision: Decision, tolerance: float, power: float = 0.8) -> float:
     """The smallest slow-down that so many units of such spread would call slower with this power."""
-    n = decision.estimate.n
-    if n < 2:
+    mean = decision.mean
+    if not math.isfinite(mean.error):
         return math.inf
-    ends = float(stats.t.ppf(1.0 - decision.level / 2, n - 1))
-    error = (decision.estimate.high - decision.estimate.value) / ends
-    reach = math.log1p(tolerance) + (ends + float(stats.t.ppf(power, n - 1))) * error
+    both = stats.t.ppf(1.0 - decision.level / 2, mean.freedom) + stats.t.ppf(power, mean.freedom)
+    reach = math.log1p(tolerance) + float(both) * mean.error
     return math.expm1(reach) if reach < 700.0 else math.inf
 
 
 def times_the_budget(decision: Decision, tolerance: float) -> float:
     """How many times as many units would decide, were the estimate right; endless beyond a hundred times."""
-    n, level = decision.estimate.n, decision.level
-    if n < 2:
+    mean, n = decision.mean, decision.mean.n
+    if not math.isfinite(mean.error):
         return math.inf
-    reach = decision.estimate.high - decision.estimate.value
-    spread = reach / float(stats.t.ppf(1.0 - level / 2, n - 1)) * math.sqrt(n)
-    distance = abs(abs(decision.estimate.value) - math.log1p(tolerance))  # to the nearer edge
-    counts = np.arange(n, MOST_TIMES * n + 1)
-    enough = stats.t.ppf(1.0 - level / 2, counts - 1) * spread / np.sqrt(counts) < distance
-    return float(counts[enough][0]) / n if enough.any() else math.inf
+    distance = abs(abs(mean.value) - math.log1p(tolerance))  # to the nearer edge
+    times = np.arange(n, MOST_TIMES * n + 1) / n
+    freedom = (mean.freedom + 1.0) * times - 1.0
+    enough = stats.t.ppf(1.0 - decision.level / 2, freedom) * mean.error / np.sqrt(times) < distance
+    return float(times[enough][0]) if enough.any() else math.inf
 
 
-def relative_spread(values: Floats) -> float:
-    """Standard deviation of a unit; log ratios are relative differences."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else math.inf
+def relative_spread(mean: Mean) -> float:
+    """Standard deviation of a unit of full weight; log ratios are relative differences."""
+    return mean.error * math.sqrt(mean.freedom + 1.0)

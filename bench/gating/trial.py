@@ -1,12 +1,11 @@
 """One benchmark's trial: unit after unit until it is decided or its budget is spent.
 
-A unit is an invocation: fresh processes for both sides, a few set-ups in them, one number. Processes
+A unit is an invocation: fresh processes for both sides, a few set-ups in them, a number each. Processes
 are what is independent; the set-ups of one process share whatever is particular to it.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,22 +13,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.gating.sequential import Look, Stream, decide, grid
+from bench.stats import Effects
 
 
 @dataclass
 class Trial:
     """Takes units while they fit the budget and looks at them on the grid; knows nothing of workers.
 
-    ``measure`` gives one log ratio, or None when a side failed: then the trial is over.
+    ``measure`` gives the log ratios of a unit's set-ups, or None when a side failed: then the trial is over.
     """
 
-    measure: Callable[[], float | None]
+    measure: Callable[[], Effects | None]
     budget_s: float
     alpha: float
     tolerance: float
     show: Callable[[int, float], None] = lambda units, spent_s: None
     clock: Callable[[], float] = time.monotonic
-    values: list[float] = field(default_factory=list)
+    units: list[Effects] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     failed: bool = False
     spent_s: float = 0.0
@@ -39,28 +39,30 @@ class Trial:
         start, points = self.clock(), grid()
         point = next(points)
         while not self.failed:
-            self.show(len(self.values), self.spent_s)
+            self.show(len(self.units), self.spent_s)
             self._unit()
             self.spent_s = self.clock() - start
             last = not self._another_fits()
-            if last or len(self.values) >= point:
-                self.looks.append(Look(len(self.values), 1.0 if last else self.spent_s / self.budget_s))
-                point = next(p for p in points if p > len(self.values))
+            if last or len(self.units) >= point:
+                self.looks.append(Look(len(self.units), 1.0 if last else self.spent_s / self.budget_s))
+                point = next(p for p in points if p > len(self.units))
                 if last or decide(self.stream(), self.alpha).verdict != "undecided":
                     break
         return self.stream()
 
     def stream(self) -> Stream:
-        return Stream(np.array(self.values, dtype=np.float64), tuple(self.looks), self.tolerance)
+        values = np.array([unit.values for unit in self.units], dtype=np.float64)
+        errors = np.array([unit.errors for unit in self.units], dtype=np.float64)
+        return Stream(Effects(values, errors), tuple(self.looks), self.tolerance)
 
     def _unit(self) -> None:
-        value = self.measure()
-        if value is None or not math.isfinite(value):
+        unit = self.measure()
+        if unit is None or not np.isfinite(unit.values).all():
             self.failed = True
         else:
-            self.values.append(value)
+            self.units.append(unit)
 
     def _another_fits(self) -> bool:
         """Judged by the mean cost of those taken, whatever they said of the effect."""
-        each = self.spent_s / max(1, len(self.values))
+        each = self.spent_s / max(1, len(self.units))
         return not self.failed and self.spent_s + each <= self.budget_s

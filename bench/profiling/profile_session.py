@@ -27,7 +27,7 @@ from bench.profiling.places import Recording, places, read_speedscope, working
 from bench.profiling.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.questions import Group, Question, Variant
 from bench.records import Block, Case, Estimate
-from bench.stats import geometric, log_effects, log_times, t_interval
+from bench.stats import exponential, geometric, log_effects, log_times, t_interval
 from mtl_core.errors import UserError
 
 RECORDINGS = 3  # of a set-up each, so that the shares have an interval
@@ -412,7 +412,7 @@ def profile(
         sampling=seen,
         places=found,
         operators=operators(blocks, steps),
-        slowdown=geometric(log_effects(blocks, PROFILED, PLAIN)),
+        slowdown=exponential(log_effects(blocks, PROFILED, PLAIN).mean().interval()),
         memory=watched.memory,
         phases=watched.phases,
         files={**watched.files, "timeline": drawn} if drawn else watched.files,

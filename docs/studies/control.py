@@ -15,7 +15,7 @@ from bench.benchmarks.test_second_head import QUESTION
 from bench.harness import LEAD_IN, Harness
 from bench.questions import Group
 from bench.records import CONTROL, Block
-from bench.stats import log_effects, t_interval
+from bench.stats import Effects, log_effects
 from bench.verdict import verdicts
 
 BLOCKS_AN_INVOCATION = 60
@@ -41,17 +41,21 @@ def main(seconds: float, size: int) -> None:
     """Record, cut, count."""
     blocks = record(seconds)
     effects = log_effects(blocks, CONTROL, QUESTION.baseline)
-    pieces = [effects[i : i + size] for i in range(0, len(effects) - size + 1, size)]
-    intervals = [t_interval(piece) for piece in pieces]
+    count = len(effects.values)
+    cuts = [slice(start, start + size) for start in range(0, count - size + 1, size)]
+    pieces = [Effects(effects.values[cut], effects.errors[cut]).mean() for cut in cuts]
+    intervals = [piece.interval() for piece in pieces]
     held = sum(i.low <= 0 <= i.high for i in intervals)
     widths = sorted((i.high - i.low) / 2 for i in intervals)
     said = [verdicts({"control": piece})["control"] for piece in pieces]
     print(f"{len(blocks)} blocks in {seconds:.0f} s, {np.median([b.seconds for b in blocks]):.2f} s each")
-    print(f"from set-up to set-up {np.std(effects, ddof=1):.2%} (s.d.), mean {np.mean(effects):+.2%}")
+    print(
+        f"from set-up to set-up {np.std(effects.values, ddof=1):.2%} (s.d.), mean {effects.mean().value:+.2%}"
+    )
     print(f"{held} of {len(pieces)} runs of {size} blocks hold 1; median half-width {np.median(widths):.2%}")
     print("verdicts:", {verdict: said.count(verdict) for verdict in sorted(set(said))})
-    starts = range(0, len(effects), BLOCKS_AN_INVOCATION)
-    between = [float(np.mean(effects[i : i + BLOCKS_AN_INVOCATION])) for i in starts]
+    starts = range(0, count, BLOCKS_AN_INVOCATION)
+    between = [float(np.mean(effects.values[i : i + BLOCKS_AN_INVOCATION])) for i in starts]
     print("means of the invocations:", ", ".join(f"{mean:+.2%}" for mean in between))
 
 
