@@ -134,7 +134,7 @@ def test_a_real_unit_is_recorded_and_too_little_to_say_anything(tmp_path: Path) 
     (unit,) = read(tmp_path / "trust.jsonl", None)
     assert 0 < unit.step_s < 1
     ten = [ten - none for ten, none in zip(unit.effects["0.1"], unit.effects["0"], strict=True)]
-    assert sum(ten) > 0  # three set-ups: the spin of a tenth shows in any noise short of that
+    assert sum(ten) > 0  # two set-ups: the spin of a tenth shows in any noise short of that
 
 
 def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     workload: str  # "module:factory", imported by the worker
     settings: dict[str, Setting] = {}
     rounds: int = 16  # a set-up
-    set_ups: int = 3  # an invocation
+    set_ups: int = 2  # an invocation
     warm_ups: int = 8  # rounds at most, until two agree
     in_runs: bool = True  # whether a full ``bench run`` measures the same work
 
