@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bench.questions import Group, Question, Results
-from bench.records import CONTROL, Answer, Block, Case, Estimate, Failure, Measured, Ratio, SetUp
+from bench.records import (
+    CONTROL,
+    EPOCH,
+    Answer,
+    Block,
+    Case,
+    Estimate,
+    Failure,
+    Measured,
+    Ratio,
+    Round,
+    SetUp,
+    Verdict,
+)
 from bench.stats import (
+    Floats,
+    Mean,
     detectable,
     exponential,
     first_call_differences,
@@ -32,21 +49,79 @@ def _facts(set_ups: list[SetUp]) -> dict[str, float]:
     return {name: float(np.median([s.facts[name] for s in set_ups if name in s.facts])) for name in names}
 
 
-def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
-    """Round by round: time relative to the set-up's first round, the medians of its facts, the time."""
-    shortest = min(len(s.rounds) for s in set_ups)
-    times = np.log([[r.iteration_s for r in s.rounds[:shortest]] for s in set_ups])
-    levels = times - times[:, :1]
+def _log_rounds(set_ups: list[SetUp], count: int) -> Floats:
+    """log(seconds an iteration) of the first so many rounds: (set-ups, rounds)."""
+    return np.log([[r.iteration_s for r in s.rounds[:count]] for s in set_ups])
+
+
+def _stages(rounds: list[Round]) -> list[list[int]]:
+    """The rounds of each epoch where they tell theirs, else each by itself."""
+    stages: dict[float, list[int]] = {}
+    for number, told in enumerate(rounds):
+        stages.setdefault(told.facts.get(EPOCH, number), []).append(number)
+    return list(stages.values())
+
+
+def _course(
+    blocks: list[Block], name: str, baseline: str
+) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
+    """Stage by stage: time relative to the first stage, the medians of its facts, the time.
+
+    Where a stage is an epoch of several rounds, each round is held against the baseline's beside it, so
+    that the machine's own moods cancel.
+    """
+    set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
+    beside = [block.set_ups[baseline] for block in blocks if {name, baseline} <= block.set_ups.keys()]
+    count = min(len(s.rounds) for s in [*set_ups, *beside])
+    stages = _stages(set_ups[0].rounds[:count])
+    times = _log_rounds(set_ups, count)
+    levels = times
+    if len(stages) < count and name != baseline and len(beside) == len(set_ups):
+        levels = times - _log_rounds(beside, count)
+    levels, times = (
+        np.stack([np.median(rows[:, stage], axis=1) for stage in stages], axis=1) for rows in (levels, times)
+    )
+    levels = levels - levels[:, :1]
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [
-        {name: float(np.median([s.rounds[number].facts[name] for s in set_ups])) for name in names}
-        for number in range(levels.shape[1])
+        {name: float(np.median([s.rounds[stage[-1]].facts[name] for s in set_ups])) for name in names}
+        for stage in stages
     ]
     return [geometric(column) for column in levels.T], facts, [geometric(column) for column in times.T]
 
 
-def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict[str, Measured]:
-    """What is known of each case of a group that was measured at all, against its baseline."""
+def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict) -> Ratio:
+    return Ratio(
+        case=case.name,
+        baseline=baseline.name,
+        estimate=exponential(mean.interval()),
+        verdict=verdict,
+        detectable=detectable(mean),
+    )
+
+
+def _beside(
+    cases: dict[str, Case], name: str, blocks: list[Block], also: Sequence[tuple[str, str]]
+) -> dict[str, Ratio]:
+    """Ratios to other variants than the baseline, each judged by itself."""
+    means = {
+        other: log_effects(blocks, name, other).mean()
+        for variant, other in also
+        if variant == name and any({name, other} <= block.set_ups.keys() for block in blocks)
+    }
+    return {
+        other: _ratio(cases[name], cases[other], mean, verdicts({other: mean})[other])
+        for other, mean in means.items()
+    }
+
+
+def measured(
+    cases: dict[str, Case], baseline: str, blocks: list[Block], also: Sequence[tuple[str, str]] = ()
+) -> dict[str, Measured]:
+    """What is known of each case of a group that was measured at all, against its baseline.
+
+    ``also`` names pairs whose ratio is asked for as well: (variant, against which).
+    """
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
     found = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
     effects = {name: effect.mean() for name, effect in found.items() if len(effect.values)}
@@ -58,14 +133,8 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
         ratio = extra = None
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
-            ratio = Ratio(
-                case=cases[name].name,
-                baseline=cases[baseline].name,
-                estimate=exponential(effects[name].interval()),
-                verdict=decided[name],
-                detectable=detectable(effects[name]),
-            )
-        course, course_facts, course_s = _course(set_ups)
+            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name])
+        course, course_facts, course_s = _course(blocks, name, baseline)
         known[name] = Measured(
             case=cases[name],
             images=set_ups[0].images,
@@ -79,13 +148,9 @@ def measured(cases: dict[str, Case], baseline: str, blocks: list[Block]) -> dict
             times_s=[float(t) for t in np.exp(log_times(blocks, name))],
             course_facts=course_facts,
             course_s=course_s,
+            beside=_beside(cases, name, blocks, also),
         )
     return known
-
-
-def ratio_between(blocks: list[Block], variant: str, baseline: str) -> Estimate:
-    """Time of one variant over time of another, whichever is the declared baseline."""
-    return exponential(log_effects(blocks, variant, baseline).mean().interval())
 
 
 def control_warning(group: Group, blocks: list[Block]) -> str | None:
@@ -135,7 +200,9 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
 def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
     """The sentences and warnings of one question, from the blocks of all its groups."""
     question = groups[0].question
-    results: Results = {g.part: measured(g.cases, g.baseline, blocks.get(g.name, [])) for g in groups}
+    results: Results = {
+        g.part: measured(g.cases, g.baseline, blocks.get(g.name, []), question.also) for g in groups
+    }
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
     if any(group.name not in blocks for group in groups):

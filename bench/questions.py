@@ -86,6 +86,7 @@ class Question:
     warm_ups: int = 8  # rounds at most, until two agree; none where the course of time is what is measured
     steady_within: float = 0.05  # two warm-up rounds this alike are steady
     least_blocks: int = 4
+    also: tuple[tuple[str, str], ...] = ()  # ratios beside those to the baseline: (variant, against which)
     counted: bool = False  # count the operators of the headline's steps too, beside what is timed
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     quick: Quick = Quick()

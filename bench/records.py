@@ -19,6 +19,7 @@ Count = int | float
 Verdict = Literal["faster", "slower", "same", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("faster", "slower", "same", "undecided")
 CONTROL = "control"  # the name of the variant that is the baseline once more
+EPOCH = "epoch"  # the fact of a round that tells which epoch it belongs to, from 1
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,10 +151,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float]  # medians over the set-ups
     effect: Ratio | None  # None for the baseline
     extra_first_call_s: Estimate | None  # what its first call costs more than the baseline's
-    course: list[Estimate]  # time of each round of a set-up over that of its first, over the set-ups
+    course: list[Estimate]  # time of each stage (round or epoch) over that of its first, over the set-ups
     times_s: list[float]  # an iteration's, one number a set-up
-    course_facts: list[dict[str, float]]  # medians over the set-ups, by round
-    course_s: list[Estimate] = []  # an iteration's time in each round, over the set-ups
+    course_facts: list[dict[str, float]]  # medians over the set-ups, by stage
+    course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups
+    beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,11 +29,11 @@ class Progress:
 
 def uncertainty(group: Group, blocks: list[Block]) -> float:
     """The widest half-width of the group's ratios over what the question needs; at most 1 is enough."""
-    baseline = group.baseline
+    pairs = [(variant, group.baseline) for variant in group.cases if variant != group.baseline]
     widths = []
-    for variant in group.cases:
-        effects = log_effects(blocks, variant, baseline)
-        if variant != baseline and len(effects.values):
+    for variant, against in [*pairs, *group.question.also]:
+        effects = log_effects(blocks, variant, against)
+        if len(effects.values):
             interval = effects.mean().interval()
             widths.append((interval.high - interval.low) / 2)
     return max(widths, default=0.0) / group.target

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from bench.questions import Results
 from bench.records import CONTROL, Estimate, Measured, Ratio
-from bench.stats import detectable, fit_line, geometric, inverse, mean_of, t_interval
-from bench.verdict import judge
+from bench.stats import fit_line, inverse, t_interval
 
 # Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
@@ -35,20 +35,14 @@ def as_fast(subject: str, known: Measured) -> str:
     return f"{subject} {interval(inverse(known.effect.estimate))} as fast: {verdict_of(known.effect)}."
 
 
-def ratio_of(one: Measured, other: Measured) -> Ratio:
-    """Time of one variant over time of another: the declared effect, or from their interleaved set-ups."""
+def ratio_of(one: Measured, other: Measured) -> Ratio | None:
+    """Time of one variant over time of another: the declared effect, or what the question asked for also.
+
+    None where the two never were in one set-up, since one of them failed.
+    """
     if one.effect is not None and one.effect.baseline == other.case.name:
         return one.effect
-    pairs = zip(one.times_s, other.times_s, strict=False)  # a variant that failed has fewer, its last missing
-    logs = np.log([mine / others for mine, others in pairs])
-    estimate = geometric(logs)
-    return Ratio(
-        case=one.case.name,
-        baseline=other.case.name,
-        estimate=estimate,
-        verdict=judge(estimate.low, estimate.high),
-        detectable=detectable(mean_of(logs)),
-    )
+    return one.beside.get(other.case.variant)
 
 
 def verdict_of(ratio: Ratio) -> str:
@@ -81,7 +75,7 @@ def milliseconds(estimate: Estimate) -> str:
 
 
 def level_change(known: Measured, tolerance: float = 0.05) -> str:
-    """From which round on the time has left its first level for good, with the interval of the change."""
+    """From which epoch on the time has left its first level for good, with the interval of the change."""
     if len(known.course) < 2 or known.course[-1].n < 2:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = known.course_facts[-1].get("denormal_share", 0.0)
@@ -137,6 +131,31 @@ def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     )
 
 
+def growth(known: dict[str, Measured]) -> list[str]:
+    """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
+    sizes = _without_control(known)
+    best = max(sizes, key=lambda m: m.images_per_s.value)
+    near = reaching(sizes, 0.9)
+    return [
+        line_in_words(*line(sizes)),
+        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}.",
+        f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
+        f"{reaching_in_words(near)}: {near.value:.0f} is recommended for speed; larger batches need more "
+        "memory and make fewer steps an epoch.",
+    ]
+
+
+def growth_fits(known: dict[str, Measured]) -> dict[str, Estimate]:
+    """The numbers of these sentences, for the plot."""
+    sizes = _without_control(known)
+    fixed, each, _ = line(sizes)
+    return {"fixed_s": fixed, "image_s": each, "recommended": reaching(sizes, 0.9)}
+
+
+def _without_control(known: dict[str, Measured]) -> list[Measured]:
+    return [measured for name, measured in known.items() if name != CONTROL]
+
+
 def reaching(known: list[Measured], share: float) -> Estimate:
     """The smallest size with this share of the best throughput, and its range over the set-ups.
 
@@ -169,6 +188,12 @@ def overtaking(results: Results, whom: str) -> list[str]:
     return said
 
 
+def beyond_the_cores(counts: Sequence[int], cores: int) -> list[str]:
+    """Which numbers of workers were not tried."""
+    left_out = ", ".join(str(count) for count in counts if count > cores)
+    return [f"Not tried on {cores} cores: {left_out} workers, more than there are cores."] if left_out else []
+
+
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
     workers = {name: m for name, m in loading.items() if name.startswith("workers_")}
@@ -180,6 +205,13 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     ]
     if none is not None and none is not best:
         said.append(f"Without workers it gives {ranged(none.images_per_s)} images/s, {first_batch(none)}.")
+    threads = [m for name, m in loading.items() if name.startswith("threads_")]
+    if threads:
+        quickest = max(threads, key=lambda m: m.images_per_s.value)
+        said.append(
+            f"With threads in place of processes it gives at best {ranged(quickest.images_per_s)} images/s, "
+            f"with {quickest.case.settings['workers']}."
+        )
     fast = loading.get("fast")
     if fast is not None:
         times = fast.images_per_s.value / rate.value
@@ -198,6 +230,7 @@ def first_batch(known: Measured) -> str:
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
 LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}
+UNSPLIT = {"tutorial": "unsplit", "fast": "fast_unsplit"}  # the control of each
 SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
 
 
@@ -214,11 +247,10 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
         part, most = max(parts.items(), key=lambda item: item[1])
         limit = f"{LIMITED_BY[part]} limits it" if most > total / 2 else "no part takes more than half"
         said.append(f"{subject}: {shares}; {limit}.")
-    effect = epoch["unsplit"].effect if "unsplit" in epoch else None
-    if effect is not None:
-        said.append(
-            f"Unsplit the tutorial's epoch takes {interval(effect.estimate)} the time: {_belief(effect)}."
-        )
+        unsplit = epoch.get(UNSPLIT[name])
+        ratio = unsplit and ratio_of(unsplit, epoch[name])
+        if ratio:
+            said.append(f"Unsplit it takes {interval(ratio.estimate)} the time: {_belief(ratio)}.")
     return said
 
 

@@ -22,7 +22,8 @@ import jinja2
 from bench.records import VERDICTS
 from reports.charts import Chart
 from reports.page import Page, Section, shown_harmlessly
-from reports.plots import Figure, figures
+from reports.plot_parts import Figure
+from reports.plots import figures
 from reports.tables import Laid, laid_out
 
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed

@@ -15,7 +15,7 @@ from reports.tables import Table
 from reports.text import harmless
 
 T = TypeVar("T")
-LONGEST_TEXT = 600  # characters of a sentence
+LONGEST_TEXT = 2000  # characters of a sentence
 AS_IT_IS = ("flame_graph",)  # fields of markup
 
 

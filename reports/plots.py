@@ -8,15 +8,29 @@ every text is escaped here.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable
-from math import ceil, floor, log10
+from collections.abc import Iterable
+from math import log10
 from typing import Any
 
 from bench.records import VERDICTS, Estimate
-from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
-from reports.units import UNITS, bounded, number, ranged, scale_for, scaled
+from reports.charts import Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
+from reports.plot_parts import (
+    Figure,
+    axis_of,
+    errors_of,
+    label,
+    layout_of,
+    log_ticks,
+    no_template,
+    note,
+    ratio_ticks,
+    short,
+    shortened,
+    unit_of,
+    value_of,
+)
+from reports.units import bounded, number, ranged, scale_for, scaled
 
-Figure = dict[str, Any]
 SERIES = 6
 # Seven signs and six colours, so that 42 variants differ in one or the other.
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down")
@@ -30,35 +44,8 @@ VERDICT_SYMBOLS = {
     "undecided": "circle-open",
 }
 MODES = {"both": "lines+markers", "points": "markers", "course": "lines", "line": "lines"}
-MARGIN = 1.1  # times, that the ticks of a logarithmic axis go beyond its values
 ROW = 30  # pixels
 FEW_ROUNDS = 60  # up to which a thin line joins them
-LONGEST_LABEL = 28  # characters
-# Round ratios that an axis may be marked at, below 1 and above.
-TICKS = (
-    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
-    *(
-        1.0,
-        1.01,
-        1.02,
-        1.05,
-        1.1,
-        1.15,
-        1.2,
-        1.3,
-        1.5,
-        1.75,
-        2.0,
-        3.0,
-        5.0,
-        10.0,
-        20.0,
-        50.0,
-        100.0,
-        200.0,
-        500.0,
-    ),
-)
 
 
 def figures(chart: Chart) -> list[tuple[str, Figure]]:
@@ -72,47 +59,6 @@ def figures(chart: Chart) -> list[tuple[str, Figure]]:
     return [(chart.title, rounds(chart)), (f"{chart.title}: distribution", distribution(chart))]
 
 
-def label(text: str, longest: int = LONGEST_LABEL) -> str:
-    """A text that Plotly shows as it is."""
-    shown = html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
-    return shown.replace("@", "&#64;")  # never taken for a colour's role
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 12, "t": 12, "b": 44},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "@ink"},
-        "hovermode": "closest",
-        "hoverlabel": {
-            "bgcolor": "@paper",
-            "bordercolor": "@muted",
-            "font": {"color": "@ink"},
-            "namelength": -1,
-        },
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": "@ink"}},
-        **more,
-    }
-
-
-def _axis(title: str = "", **more: Any) -> dict[str, Any]:
-    return {
-        "title": {"text": title, "standoff": 8},
-        "automargin": True,
-        "gridcolor": "@grid",
-        "linecolor": "@muted",
-        "tickcolor": "@muted",
-        "zeroline": False,
-        **more,
-    }
-
-
-def _text(x: float | str, y: float | str, text: str, **more: Any) -> dict[str, Any]:
-    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": "@muted", "size": 12}, **more}
-
-
 def intervals(chart: Intervals) -> Figure:
     """Ratios with their intervals, a row each, the tolerance as a band around 1."""
     rows, headings = _rows(chart.rows)
@@ -120,15 +66,15 @@ def intervals(chart: Intervals) -> Figure:
     low, high = _reach(chart.rows, edge)
     found = dict.fromkeys((*VERDICTS, *(row.verdict for _, row in rows)))
     traces = [_verdict_trace(verdict, rows) for verdict in found]
-    layout = _layout(
+    layout = layout_of(
         80 + ROW * (len(rows) + len(headings)),
-        xaxis=_axis(
+        xaxis=axis_of(
             "◄ faster | slower ►",
             type="log",
-            range=[_short(log10(low)), _short(log10(high))],
-            **_ticks(low, high),
+            range=[short(log10(low)), short(log10(high))],
+            **ratio_ticks(low, high),
         ),
-        yaxis=_axis(
+        yaxis=axis_of(
             tickvals=[place for place, _ in rows],
             ticktext=[label(row.name) for _, row in rows],
             range=[len(rows) + len(headings) - 0.4, -0.6],
@@ -149,7 +95,7 @@ def intervals(chart: Intervals) -> Figure:
             },
         ],
         annotations=[
-            _text(0, place, f"<b>{label(name)}</b>", xref="paper", xanchor="left") for place, name in headings
+            note(0, place, f"<b>{label(name)}</b>", xref="paper", xanchor="left") for place, name in headings
         ],
     )
     return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
@@ -175,18 +121,6 @@ def _reach(rows: Iterable[Interval], edge: float) -> tuple[float, float]:
     return low / margin, high * margin
 
 
-def _ticks(low: float, high: float) -> dict[str, Any]:
-    """Round ratios, 1 first, not more than fit on a phone."""
-    places = [tick for tick in TICKS if low <= tick <= high]
-    apart = log10(high / low) / 7
-    kept: list[float] = []
-    for place in sorted(places, key=lambda tick: abs(log10(tick))):
-        if all(abs(log10(place / other)) >= apart for other in kept):
-            kept.append(place)
-    kept.sort()
-    return {"tickvals": kept, "ticktext": [f"{tick:g}" for tick in kept]}
-
-
 def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dict[str, Any]:
     mine = [(place, row) for place, row in rows if row.verdict == verdict]
     role = f"@{verdict}" if verdict in VERDICTS else "@muted"
@@ -194,9 +128,9 @@ def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dic
         "type": "scatter",
         "mode": "markers",
         "name": label(verdict or "not judged"),
-        "x": [_short(row.ratio.value) for _, row in mine],
+        "x": [short(row.ratio.value) for _, row in mine],
         "y": [place for place, _ in mine],
-        "error_x": _errors([row.ratio for _, row in mine], 1.0, role),
+        "error_x": errors_of([row.ratio for _, row in mine], 1.0, role),
         "marker": {"color": role, "symbol": VERDICT_SYMBOLS.get(verdict or "", "circle"), "size": 11},
         "text": [
             f"{label(f'{row.part}: {row.name}', 80)}<br>{ranged(row.ratio)} of the baseline's time"
@@ -207,62 +141,26 @@ def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dic
     }
 
 
-def _errors(found: list[Estimate], scale: float, role: str) -> dict[str, Any]:
-    """The ends of the intervals as Plotly wants them; none where they are endless."""
-
-    def reach(estimate: Estimate, end: float) -> float:
-        return _short(abs(end - estimate.value) / scale) if bounded(estimate) else 0.0
-
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [reach(e, e.high) for e in found],
-        "arrayminus": [reach(e, e.low) for e in found],
-        "color": role,
-        "thickness": 1.6,
-        "width": 4,
-    }
-
-
-def _short(value: float) -> float:
-    """As many digits as a plot can show."""
-    return float(f"{value:.5g}")
-
-
-def _scale(axis: Axis, values: Iterable[float]) -> tuple[float, str]:
-    """The unit of an axis and its title; logarithmic axes keep the base unit and get SI ticks."""
-    if axis.unit not in UNITS:
-        return 1.0, ", ".join(part for part in (axis.title, axis.unit) if part)
-    size, name = scale_for(axis.unit, [v for v in values if v > 0])
-    if axis.log and axis.unit != "s":
-        size, name = 1.0, axis.unit
-    return size, f"{axis.title}, {name}"
-
-
-def _value(y: Estimate | float) -> float:
-    return y.value if isinstance(y, Estimate) else y
-
-
 def lines(chart: Lines) -> Figure:
     """Lines over an axis, with marks across and, where there are any, more lines below."""
-    size, title = _scale(chart.y, [_value(p.y) for line in chart.lines for p in line.points])
+    size, title = unit_of(chart.y, [value_of(p.y) for line in chart.lines for p in line.points])
     traces = [_line_trace(n, line, size, title, "y") for n, line in enumerate(chart.lines)]
-    layout = _layout(
+    layout = layout_of(
         400,
-        xaxis=_axis(html.escape(chart.x.name), **_places(chart)),
-        yaxis=_axis(html.escape(title), **(_log_axis(chart, size) if chart.y.log else {})),
+        xaxis=axis_of(html.escape(chart.x.name), **_places(chart)),
+        yaxis=axis_of(html.escape(title), **(_log_axis(chart, size) if chart.y.log else {})),
     )
     if not chart.y.log:
         layout["yaxis"]["rangemode"] = "tozero"
     if chart.below:
-        below_size, below_title = _scale(chart.below_y, [])
+        below_size, below_title = unit_of(chart.below_y, [])
         traces += [
             {**_line_trace(n, line, below_size, below_title, "y2"), "showlegend": False}
             for n, line in enumerate(chart.below)
         ]
         layout["height"] = 480
         layout["yaxis"]["domain"] = [0.4, 1]
-        layout["yaxis2"] = _axis(html.escape(below_title), domain=[0, 0.28], rangemode="tozero")
+        layout["yaxis2"] = axis_of(html.escape(below_title), domain=[0, 0.28], rangemode="tozero")
         layout["xaxis"]["anchor"] = "y2"
     layout["shapes"], layout["annotations"] = _marks(chart, size)
     return {"data": traces, "layout": layout}
@@ -272,44 +170,11 @@ def _log_axis(chart: Lines, size: float) -> dict[str, Any]:
     """A logarithmic axis of values, ``20k`` for 20,000."""
     found = [end for line in chart.lines for point in line.points for end in _ends(point.y)]
     found += [mark.at for mark in chart.marks if mark.axis == "y"]
-    return {"type": "log", **log_ticks([value / size for value in found], _shortened)}
+    return {"type": "log", **log_ticks([value / size for value in found], shortened)}
 
 
 def _ends(y: Estimate | float) -> tuple[float, ...]:
-    return (y.low, y.high) if isinstance(y, Estimate) and bounded(y) else (_value(y),)
-
-
-def _shortened(tick: float) -> str:
-    """``500``, ``20k``, ``1M``."""
-    for size, sign in ((1e6, "M"), (1e3, "k")):
-        if tick >= size:
-            return f"{tick / size:.4g}{sign}"
-    return f"{tick:.4g}"
-
-
-def log_ticks(values: Iterable[float], name: Callable[[float], str]) -> dict[str, Any]:
-    """Round numbers over the range of these values, each with its whole name.
-
-    Plotly names the ticks between decades by their first digit alone, so that 20 reads as 2.
-    """
-    found = [value for value in values if value > 0] or [1.0]
-    low, high = min(found) / MARGIN, max(found) * MARGIN
-    if high / low < 10:
-        step = _round_step((high - low) / 5)
-        ticks = [n * step for n in range(ceil(low / step), floor(high / step) + 1)]
-    else:
-        parts = (1, 2, 5) if high / low < 1e3 else (1,)
-        decades = range(floor(log10(low)), ceil(log10(high)) + 1)
-        ticks = [part * 10.0**decade for decade in decades for part in parts]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-    ticks = [_short(tick) for tick in ticks]
-    return {"tickvals": ticks, "ticktext": [name(tick) for tick in ticks]}
-
-
-def _round_step(step: float) -> float:
-    """The least of 1, 2 or 5 times a power of ten that is no smaller."""
-    size = 10.0 ** floor(log10(step))
-    return next(part * size for part in (1, 2, 5, 10) if part * size >= step * 0.999)
+    return (y.low, y.high) if isinstance(y, Estimate) and bounded(y) else (value_of(y),)
 
 
 def _places(chart: Lines) -> dict[str, Any]:
@@ -335,8 +200,8 @@ def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) ->
         "type": "scatter",
         "mode": MODES[line.drawn],
         "name": label(line.name, 60),
-        "x": [_short(p.x) for p in line.points],
-        "y": [_short(_value(p.y) / size) for p in line.points],
+        "x": [short(p.x) for p in line.points],
+        "y": [short(value_of(p.y) / size) for p in line.points],
         "yaxis": axis,
         "line": {"color": role, "width": 2, "dash": DASHES[number_ % SERIES]},
         "marker": {"color": role, "symbol": SYMBOLS[number_ % len(SYMBOLS)], "size": 9},
@@ -347,7 +212,7 @@ def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) ->
         "hovertemplate": "%{text}<extra></extra>",
     }
     if len(found) == len(line.points) and not curve:
-        trace["error_y"] = _errors(found, size, role)
+        trace["error_y"] = errors_of(found, size, role)
     return trace
 
 
@@ -375,20 +240,20 @@ def _marks(chart: Lines, size: float) -> tuple[list[dict[str, Any]], list[dict[s
                 {**line, "y0": mark.at / size, "y1": mark.at / size, "xref": "paper", "x0": 0, "x1": 1}
             )
             place = {"y": at, "x": 0.99, "xref": "paper", "xanchor": "right", "yanchor": "bottom"}
-        texts.append({**_text(0, 0, label(mark.name, 40)), **place, "font": {"color": "@ink", "size": 12}})
+        texts.append({**note(0, 0, label(mark.name, 40)), **place, "font": {"color": "@ink", "size": 12}})
     return shapes, texts
 
 
 def bars(chart: Bars) -> Figure:
     """One bar a row, its parts end to end, told apart by pattern and colour."""
     totals = [sum(values) for values in zip(*chart.parts.values(), strict=True)]
-    size, title = _scale(chart.y, totals)
+    size, title = unit_of(chart.y, totals)
     traces = [
         {
             "type": "bar",
             "orientation": "h",
             "name": label(name),
-            "x": [_short(value / size) for value in values],
+            "x": [short(value / size) for value in values],
             "y": list(range(len(chart.rows))),
             "marker": {
                 "color": f"@{n % SERIES + 1}",
@@ -404,12 +269,12 @@ def bars(chart: Bars) -> Figure:
         }
         for n, (name, values) in enumerate(chart.parts.items())
     ]
-    layout = _layout(
+    layout = layout_of(
         110 + 46 * len(chart.rows),
         barmode="stack",
         bargap=0.35,
-        xaxis=_axis(html.escape(title)),
-        yaxis=_axis(
+        xaxis=axis_of(html.escape(title)),
+        yaxis=axis_of(
             tickvals=list(range(len(chart.rows))),
             ticktext=[label(row) for row in chart.rows],
             autorange="reversed",
@@ -427,7 +292,7 @@ def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
     size, name = scale_for("s", [min(values)])
     apart = max(values) > 5 * min(values)
     log = {"type": "log", **log_ticks([t / size for t in values], lambda t: f"{t:,.10g}")} if apart else {}
-    return size, _axis(f"time an iteration, {name}", **log)
+    return size, axis_of(f"time an iteration, {name}", **log)
 
 
 def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
@@ -437,7 +302,7 @@ def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
         "mode": "lines+markers" if few else "markers",
         "name": label(told.name),
         "x": list(told.order),
-        "y": [_short(seconds / size) for seconds in told.times_s],
+        "y": [short(seconds / size) for seconds in told.times_s],
         "customdata": list(told.set_ups),
         "marker": {
             "color": f"@{n % SERIES + 1}",
@@ -446,14 +311,9 @@ def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
             "opacity": 0.8,
         },
         "line": {"color": f"@{n % SERIES + 1}", "width": 0.7},
-        "hovertemplate": f"{_no_template(label(told.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
+        "hovertemplate": f"{no_template(label(told.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
         "%{y:.4g}<extra></extra>",
     }
-
-
-def _no_template(text: str) -> str:
-    """Without what a hover template would fill in."""
-    return text.replace("%", "&#37;")
 
 
 def rounds(chart: Rounds) -> Figure:
@@ -480,8 +340,8 @@ def rounds(chart: Rounds) -> Figure:
         for place in starts
         if len(starts) <= 40
     ]
-    axes = {"xaxis": _axis("round, in order of time", showgrid=False), "yaxis": axis}
-    return {"data": traces, "layout": _layout(360, shapes=seams, **axes)}
+    axes = {"xaxis": axis_of("round, in order of time", showgrid=False), "yaxis": axis}
+    return {"data": traces, "layout": layout_of(360, shapes=seams, **axes)}
 
 
 def distribution(chart: Rounds) -> Figure:
@@ -492,7 +352,7 @@ def distribution(chart: Rounds) -> Figure:
             "type": "box",
             "orientation": "h",
             "name": label(told.name),
-            "x": [_short(seconds / size) for seconds in told.by_size_s],
+            "x": [short(seconds / size) for seconds in told.by_size_s],
             "boxpoints": "all",
             "jitter": 0.7,
             "pointpos": 0,
@@ -508,10 +368,10 @@ def distribution(chart: Rounds) -> Figure:
         }
         for n, told in enumerate(chart.series)
     ]
-    layout = _layout(
+    layout = layout_of(
         80 + 46 * len(chart.series),
         showlegend=False,
         xaxis=axis,
-        yaxis=_axis(type="category", autorange="reversed", showgrid=False, fixedrange=True),
+        yaxis=axis_of(type="category", autorange="reversed", showgrid=False, fixedrange=True),
     )
     return {"data": traces, "layout": layout}

@@ -170,9 +170,10 @@ def _course(part: str, known: Known) -> Lines | None:
         f"{line.name}: {_plain(line.points[0].y)} ms at first, {_plain(line.points[-1].y)} ms at last"
         for line in lines
     )
+    count = len(lines[0].points)
     return Lines(
         title=f"Time {'a step' if step else f'of each {part}'} over a long training",
-        said=f"The course over {len(lines[0].points)} rounds; below it the share of denormal values. {ends}.",
+        said=f"The course over {count} {part}s; below it the share of denormal values. {ends}.",
         x=Axis(part),
         y=Axis("time a step" if step else "time", "s"),
         lines=lines,

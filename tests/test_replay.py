@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.gating.gate import GATE
-from bench.gating.recorder import SLOW_DOWNS, Head
+from bench.gating.recorder import Head
 from bench.gating.replay import (
     Unit,
     best_set_ups,
@@ -25,6 +25,7 @@ from bench.gating.trusting import summary
 from bench.verdict import ALPHA
 
 SET_UPS = 4
+SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
 
 
 def recording(

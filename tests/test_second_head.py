@@ -39,7 +39,7 @@ def known(blocks: int = len(SPREAD), without: tuple[str, int] = ("", 0)) -> dict
         there = {v: t for v, t in times.items() if v != without[0] or number < without[1]}
         set_ups = {v: set_up(v, number, t) for v, t in there.items()}
         made.append(Block(group=group.name, invocation=0, index=number, seconds=1.0, set_ups=set_ups))
-    return measured(group.cases, group.baseline, made)
+    return measured(group.cases, group.baseline, made, QUESTION.also)
 
 
 def test_the_answer_tells_time_operators_parameters_flop_and_what_sharing_saves() -> None:
@@ -59,6 +59,7 @@ def test_the_answer_tells_time_operators_parameters_flop_and_what_sharing_saves(
 def test_what_is_shared_by_all_in_a_set_up_is_no_uncertainty_of_the_ratio() -> None:
     step = known()
     ratio = ratio_of(step["both"], step["separate"])
+    assert ratio is not None
     assert ratio.estimate.n == len(SPREAD)
     assert ratio.estimate.low < 0.6 < ratio.estimate.high
     assert ratio.estimate.half_width < 0.02  # DRIFT alone would be 20 %
@@ -73,6 +74,7 @@ def test_against_the_baseline_the_ratio_is_the_declared_effect() -> None:
 def test_set_ups_are_paired_up_to_where_a_variant_failed() -> None:
     step = known(without=("separate", 3))
     ratio = ratio_of(step["both"], step["separate"])
+    assert ratio is not None
     assert ratio.estimate.n == 3
     assert ratio.estimate.value == pytest.approx(0.6, rel=1e-3)
 

@@ -33,12 +33,13 @@ def known(
     course: list[Estimate] | None = None,
     facts: list[dict[str, float]] | None = None,
     times_s: list[float] | None = None,
+    variant: str = "v",
 ) -> Measured:
     ratio = effect and Ratio(
         case="q/p/v", baseline="q/p/b", estimate=effect, verdict="undecided", detectable=0.05
     )
     return Measured(
-        case=Case(question="q", part="p", variant="v", workload="m:W", settings={}),
+        case=Case(question="q", part="p", variant=variant, workload="m:W", settings={}),
         images=images,
         iteration_s=estimate(iteration_s),
         images_per_s=estimate(images / iteration_s),
@@ -136,7 +137,8 @@ def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
     unsplit: Estimate, said: str
 ) -> None:
     facts = [{"waiting_s": 3.0, "computing_s": 1.0, "synchronising_s": 0.0}]
-    told = parts_of_epoch({"tutorial": known(4.0, facts=facts), "unsplit": known(4.0, effect=unsplit)})
+    tutorial = known(4.0, facts=facts, variant="b")
+    told = parts_of_epoch({"tutorial": tutorial, "unsplit": known(4.0, effect=unsplit)})
     assert (
         told[0] == "The tutorial's epoch: waiting 75%, computing 25%, synchronising 0%; the loader limits it."
     )

@@ -109,11 +109,33 @@ def test_the_parts_of_a_split_epoch_are_those_of_one_epoch() -> None:
     assert unsplit.round_facts() == {}
 
 
+def rounds(run: TrainingRun, count: int) -> list[int]:
+    """The optimizer's updates after each of so many rounds, as the worker runs them."""
+    seen = []
+    for _ in range(count):
+        run.prepare()
+        run.run(1)
+        run.synchronise()
+        seen.append(run.step.trainer.optimizer.num_update)
+    return seen
+
+
 def test_a_training_run_goes_on_from_epoch_to_epoch() -> None:
-    run = TrainingRun(images=640, data="synthetic")
-    run.run(1)
-    run.synchronise()
-    once = run.step.trainer.optimizer.num_update
-    run.run(1)
-    run.synchronise()
-    assert run.step.trainer.optimizer.num_update == 2 * once == 10
+    run = TrainingRun(images=640, data="synthetic", pieces=2)
+    assert rounds(run, 4) == [2, 5, 7, 10]  # five batches an epoch, in two pieces
+    assert run.round_facts()["epoch"] == 2.0
+    assert run.images == 320
+
+
+def test_the_first_epoch_again_has_the_same_numbers() -> None:
+    """What the pieces of a training run are held against: nothing in it may depend on how long it ran."""
+    run = TrainingRun(images=640, data="synthetic", pieces=2, again=True)
+    ends = []
+    for _ in range(3):
+        assert rounds(run, 2) == [2, 5]
+        ends.append([array.asnumpy() for array in run.step.parameter_arrays()])
+    assert all(np.array_equal(a, b) for a, b in zip(ends[0], ends[2], strict=True))
+    once = TrainingRun(images=640, data="synthetic", pieces=1)
+    rounds(once, 1)
+    whole = [array.asnumpy() for array in once.step.parameter_arrays()]
+    assert all(np.array_equal(a, b) for a, b in zip(ends[0], whole, strict=True))

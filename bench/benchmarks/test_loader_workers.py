@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.machine import cores_granted
 from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import fastest_loader, parts_of_epoch
+from bench.words import beyond_the_cores, fastest_loader, parts_of_epoch
 
 COUNTS = (0, 1, 2, 4)
 TUTORIAL = 5  # what the tutorial uses, measured on any machine
@@ -14,11 +14,8 @@ WORKERS = (*(count for count in COUNTS if count <= CORES), TUTORIAL)
 
 def answer(results: Results) -> list[str]:
     """The best number of workers, the fast loader beside it, and what limits an epoch."""
-    left_out = ", ".join(str(count) for count in COUNTS if count not in WORKERS)
-    skipped = (
-        [f"Not tried on {CORES} cores: {left_out} workers, more than there are cores."] if left_out else []
-    )
-    return [*fastest_loader(results["loading"]), *skipped, *parts_of_epoch(results["epoch"])]
+    loading, epoch = results["loading"], results["epoch"]
+    return [*fastest_loader(loading), *beyond_the_cores(COUNTS, CORES), *parts_of_epoch(epoch)]
 
 
 EPOCHS = {
@@ -37,11 +34,12 @@ QUESTION = Question(
         "epoch": Part(workload="bench.workloads.loading:EpochWorkload", variants=EPOCHS, baseline="tutorial"),
     },
     variants={
-        **{f"workers_{count}": Variant(settings={"workers": count}) for count in WORKERS},
-        "threads_2": Variant(settings={"workers": 2, "thread_pool": True}),
+        **{f"workers_{n}": Variant(settings={"workers": n}) for n in WORKERS},
+        **{f"threads_{n}": Variant(settings={"workers": n, "thread_pool": True}) for n in WORKERS if n},
         "fast": Variant(settings={"way": "fast"}),
     },
     baseline="workers_0",
+    also=(("fast_unsplit", "fast"),),
     fixed={"batch_size": 128, "data": "synthetic", "images": 1280},
     answer=answer,
     rounds=2,

@@ -14,8 +14,9 @@ def answer(results: Results) -> list[str]:
         ("digits", "digits alone", "The second head adds"),
         ("separate", "two separate networks", "Sharing the trunk saves"),
     ):
-        if "both" in step and other in step:
-            ratio = ratio_of(step["both"], step[other])
+        both = "both" in step and other in step
+        ratio = ratio_of(step["both"], step[other]) if both else None
+        if ratio:
             sentences += [
                 f"Both heads take {interval(ratio.estimate)} the time of {against}: {verdict_of(ratio)}.",
                 f"{effect} {difference(step[other], step['both'])}.",
@@ -36,6 +37,7 @@ QUESTION = Question(
         "separate": Variant(workload="bench.workloads.steps:SeparateNetworks"),
     },
     baseline="digits",
+    also=(("both", "separate"),),
     fixed={"batch_size": 128, "mode": "hybridized", "data": "synthetic"},
     answer=answer,
     counted=True,

@@ -1,8 +1,8 @@
 """Records what a comparison of identical and of slowed code would meet: unit after unit, kept at once.
 
-In a block the step is set up once in each of two processes, as ``regress`` does it. Rounds of the one
-and rounds of the other with each slow-down, none included, take turns in random order. So every
-slow-down is measured at the price of a few rounds, under the noise of real set-ups and processes.
+In a block the step is set up once in each of two processes, as ``regress`` does it. Pairs of a round of
+either side follow each other, the head slowed by another share in each, none included, in random order.
+So every slow-down is measured at the price of a few rounds, under the noise of real set-ups and processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench.gating.gate import GATE, Benchmark
 from bench.gating.regress import BASE, HEAD, group_of
 from bench.gating.replay import Unit
 from bench.gating.sides import Side, SidePool, not_started
-from bench.harness import LEAD_IN, Harness, SettingUp, timed_round
+from bench.harness import LEAD_IN, Harness, SettingUp
 from bench.pool import WorkerFailedError
 from bench.questions import Group
 from bench.stats import effects_of
@@ -73,7 +73,6 @@ class Recorder:
         self.group: Group = group_of(self.benchmark.name, sides)
         self.harness = Harness(seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
         self.step_s: list[float] = []
-        self.before = ""  # what ran last
 
     def unit(self) -> Unit:
         """One invocation. Raises UserError when a worker fails."""
@@ -129,29 +128,20 @@ class Recorder:
         level: float,
         logs: dict[str, list[float]],
     ) -> float:
-        """A round of the base and one of each slow-down, in random order.
-
-        Where two rounds of the head would follow each other, the base runs untimed between them: as in
-        a comparison, every round finds the caches as the other side left them.
-        """
-        rng, extra_s, rounds = self.harness.rng, 0.0, {}
-        order = rng.sample(SLOW_DOWNS, len(SLOW_DOWNS))
-        order.insert(rng.randint(1, len(order)), BASE)  # never first, and so never after itself
-        for name in order:
+        """For each slow-down a round of either side, in random order, just as a comparison has them."""
+        rng, extra_s = self.harness.rng, 0.0
+        for name in rng.sample(SLOW_DOWNS, len(SLOW_DOWNS)):
             begun = time.monotonic()
-            if self.before != BASE and name != BASE:
-                timed_round(base.worker, max(1, math.floor(LEAD_IN * counts[BASE])))
-            if name == BASE:
-                rounds[name] = self.harness.round(base, counts)
+            head.worker.ask("change", spin_s=float(name) * level)
+            pair = {
+                side.case.variant: self.harness.round(side, counts) for side in rng.sample((base, head), 2)
+            }
+            logs[name].append(math.log(pair[HEAD].iteration_s / pair[BASE].iteration_s))
+            if name == "0":
+                base.rounds.append(pair[BASE])
+                head.rounds.append(pair[HEAD])
             else:
-                head.worker.ask("change", spin_s=float(name) * level)
-                rounds[name] = self.harness.round(head, counts)
-            self.before = name
-            extra_s += time.monotonic() - begun if name not in (BASE, "0") else 0.0
-        for name in SLOW_DOWNS:
-            logs[name].append(float(np.log(rounds[name].iteration_s / rounds[BASE].iteration_s)))
-        base.rounds.append(rounds[BASE])
-        head.rounds.append(rounds["0"])
+                extra_s += time.monotonic() - begun
         return extra_s
 
     def _check(self) -> None:

@@ -29,12 +29,12 @@ from pytest_benchmark.utils import PercentageRegressionCheck
 
 from bench.gating.gate import GATE
 from bench.gating.recorder import busy, read, slowed
-from bench.gating.replay import clopper_pearson, rate
+from bench.gating.replay import Unit, clopper_pearson, comparisons, rate
 from bench.gating.trusting import record_here
 from bench.harness import ROUND_S
 from bench.pool import WorkerFailedError, WorkerProcess
 from bench.records import Estimate
-from bench.verdict import ALPHA
+from bench.verdict import ALPHA, TOLERANCE
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 
@@ -177,15 +177,28 @@ def peer_line(name: str, judge: Judge, found: Sequence[Process], size: int) -> s
 
 def our_line(path: Path, budget_s: float, benchmarks: int = 1) -> str:
     """regress over the recording of trust: the step alone, or as the first of so many."""
-    units = read(path, None)
-    rates = [rate(units, share, budget_s, 0.02, ALPHA / benchmarks) for share in SHARES]
+    units, alpha = read(path, None), ALPHA / benchmarks
+    rates = [rate(units, share, budget_s, TOLERANCE, alpha) for share in SHARES]
     hits = [rates[0].changed] + [r.slower for r in rates[1:]]
     counts = [rates[0].verdicts["slower"] + rates[0].verdicts["faster"]]
     counts += [r.verdicts["slower"] for r in rates[1:]]
-    cells = [counted(hit, count) for hit, count in zip(hits, counts, strict=True)]
+    more = [called(units, share, budget_s, alpha) for share in SHARES]
+    cells = [
+        f"{counted(*both)}; {share:.1%} of {DRAWS}" for *both, share in zip(hits, counts, more, strict=True)
+    ]
     typical = statistics.median(r.seconds for r in rates)
     name = "regress step" if benchmarks == 1 else f"regress, step the first of {benchmarks}"
     return f"| {name}, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
+
+
+def called(units: Sequence[Unit], share: str, budget_s: float, alpha: float) -> float:
+    """How often regress calls it (identical code: either way) when it meets the units in drawn orders."""
+    rng, hits = random.Random(0), 0
+    for _ in range(DRAWS):
+        met = comparisons(rng.sample(list(units), len(units)), share, budget_s, TOLERANCE, alpha)
+        verdict = next((made.verdict for made in met), "undecided")
+        hits += verdict == "slower" or (share == "0" and verdict == "faster")
+    return hits / DRAWS
 
 
 def judge(folder: Path, name: str) -> list[str]:

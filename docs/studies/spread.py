@@ -2,9 +2,10 @@
 
 Run ``python docs/studies/spread.py SECONDS RESULT.json``. Each condition is an environment given to a pair
 of workers that do the same; all pairs are set up and interleaved in one block, so that the machine's
-moods reach all alike. Printed are, for each condition, the time of a step, the standard deviation of
-the pair's log ratio from set-up to set-up by the number of rounds kept, and what remains of it when the
-noise of the rounds is taken away (the between-set-up component of a one-way analysis of variance).
+moods reach all alike. Printed are, for each condition, the time of a step; the standard deviation of a
+round's log ratio, and of a set-up's by the number of rounds kept; what remains of it when the noise of
+the rounds is taken away (the between-set-up component of a one-way analysis of variance); and how the first
+half of a set-up's rounds correlates with the second, which is 0 when a set-up has nothing of its own.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ def main(seconds: float, target: Path) -> None:
     """Record, then one line a condition."""
     blocks = record(seconds)
     print(f"{len(blocks)} blocks in {seconds:.0f} s; s.d. of the log ratio over set-ups by rounds kept")
-    print(f"{'condition':20} {'step':>8} {'of round':>9} {'2':>6} {'4':>6} {'8':>6} {'16':>6} {'set-up':>7}")
+    print(
+        f"{'condition':20} {'step':>8} {'of round':>9} {'2':>6} {'4':>6} {'8':>6} {'16':>6} {'own':>7} "
+        f"{'halves':>7}"
+    )
     kept = {}
     for name in CONDITIONS:
         values = logs(blocks, name)
@@ -83,7 +87,9 @@ def main(seconds: float, target: Path) -> None:
         within = float(np.mean(np.var(values, axis=1, ddof=1)))
         between = max(0.0, float(np.var(values.mean(axis=1), ddof=1)) - within / values.shape[1])
         cells = [np.sqrt(within), *spreads, np.sqrt(between)]
-        print(f"{name:20} {step_ms:5.2f} ms " + " ".join(f"{cell:7.2%}" for cell in cells))
+        halves = [np.median(half, axis=1) for half in np.split(values, 2, axis=1)]
+        told = " ".join(f"{cell:7.2%}" for cell in cells)
+        print(f"{name:20} {step_ms:5.2f} ms {told} {np.corrcoef(*halves)[0, 1]:+7.2f}")
     target.write_text(json.dumps(kept))
 
 
