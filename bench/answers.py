@@ -15,6 +15,7 @@ from bench.records import (
     Case,
     Estimate,
     Failure,
+    Level,
     Measured,
     Ratio,
     Round,
@@ -29,6 +30,7 @@ from bench.stats import (
     first_call_differences,
     geometric,
     inverse,
+    level_of,
     log_effects,
     log_times,
     sign_flip_p,
@@ -62,26 +64,34 @@ def _stages(rounds: list[Round]) -> list[list[int]]:
     return list(stages.values())
 
 
-def _course(
-    blocks: list[Block], name: str, baseline: str
-) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
-    """Stage by stage: time relative to the first stage, the medians of its facts, the time.
+def _by_stage(rows: Floats, stages: list[list[int]]) -> Floats:
+    """The medians over the rounds of each stage: (set-ups, stages)."""
+    return np.stack([np.median(rows[:, stage], axis=1) for stage in stages], axis=1)
 
-    Where a stage is an epoch of several rounds, each round is held against the baseline's beside it, so
-    that the machine's own moods cancel.
+
+def _level(blocks: list[Block], name: str, baseline: str) -> Level | None:
+    """Where epochs of several rounds end up, each round against the baseline's beside it.
+
+    So the machine's own moods cancel. None where no epoch is told, or for the baseline itself.
     """
-    set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
-    beside = [block.set_ups[baseline] for block in blocks if {name, baseline} <= block.set_ups.keys()]
-    count = min(len(s.rounds) for s in [*set_ups, *beside])
+    both = [block.set_ups for block in blocks if {name, baseline} <= block.set_ups.keys()]
+    if name == baseline or not both:
+        return None
+    rounds = both[0][name].rounds
+    stages = _stages(rounds)
+    if len(stages) == len(rounds):
+        return None
+    times, beside = (_log_rounds([b[which] for b in both], len(rounds)) for which in (name, baseline))
+    since, ratio = level_of(_by_stage(times - beside, stages))
+    return Level(since=since + 1, ratio=ratio)
+
+
+def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
+    """Stage by stage: time relative to the set-up's first stage, the medians of its facts, the time."""
+    count = min(len(s.rounds) for s in set_ups)
     stages = _stages(set_ups[0].rounds[:count])
-    times = _log_rounds(set_ups, count)
-    levels = times
-    if len(stages) < count and name != baseline and len(beside) == len(set_ups):
-        levels = times - _log_rounds(beside, count)
-    levels, times = (
-        np.stack([np.median(rows[:, stage], axis=1) for stage in stages], axis=1) for rows in (levels, times)
-    )
-    levels = levels - levels[:, :1]
+    times = _by_stage(_log_rounds(set_ups, count), stages)
+    levels = times - times[:, :1]
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [
         {name: float(np.median([s.rounds[stage[-1]].facts[name] for s in set_ups])) for name in names}
@@ -134,7 +144,7 @@ def measured(
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
             ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name])
-        course, course_facts, course_s = _course(blocks, name, baseline)
+        course, course_facts, course_s = _course(set_ups)
         known[name] = Measured(
             case=cases[name],
             images=set_ups[0].images,
@@ -148,6 +158,7 @@ def measured(
             times_s=[float(t) for t in np.exp(log_times(blocks, name))],
             course_facts=course_facts,
             course_s=course_s,
+            level=_level(blocks, name, baseline),
             beside=_beside(cases, name, blocks, also),
         )
     return known

@@ -140,6 +140,13 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     detectable: float  # the smallest relative effect this many set-ups could have told from none
 
 
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what goes on in time takes in the end, against its own first epoch beside it."""
+
+    since: int  # the epoch from which on, from 1
+    ratio: Estimate
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """A case and what is known of it."""
 
@@ -155,6 +162,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     times_s: list[float]  # an iteration's, one number a set-up
     course_facts: list[dict[str, float]]  # medians over the set-ups, by stage
     course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups
+    level: Level | None = None  # of a course that was held against its first epoch
     beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
 
 

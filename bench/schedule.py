@@ -12,7 +12,7 @@ from bench.questions import Group
 from bench.records import Block, Failure
 from bench.stats import best_rounds, levels, log_effects
 
-RENEW_AT = (1 / 3, 2 / 3)  # of the budget spent: the processes are started anew, an invocation each
+RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
 MOST_ROUNDS = 4  # times the question's own, when rounds are noisy and set-ups alike
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
@@ -40,7 +40,7 @@ def uncertainty(group: Group, blocks: list[Block]) -> float:
 
 
 def rounds_for(group: Group, blocks: list[Block]) -> int:
-    """Rounds of the next set-up: the question's own at first, then what the variances seen so far ask for.
+    """Rounds of a set-up beyond the least: what the variances seen so far ask for.
 
     Where the course of time is what is measured, the count is the question's and stays.
     """
@@ -73,10 +73,11 @@ class Schedule:
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
-        renews = RENEW_AT if self.budget_s >= LEAST_TO_RENEW_S else ()
-        self.renew_at = [share * self.budget_s for share in renews if share * self.budget_s > self.spent_s()]
         for rounds in range(max((g.question.least_blocks for g in self.groups), default=0)):
             self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.question.least_blocks)
+        if self.budget_s >= LEAST_TO_RENEW_S:  # only now: most groups, and so most workers, are done with
+            spent = self.spent_s()
+            self.renew_at = [spent + share * (self.budget_s - spent) for share in RENEW_AT]
         self._spend_the_rest()
         return self.blocks
 
@@ -87,15 +88,15 @@ class Schedule:
         """One block each; past the budget only groups with nothing at all are still measured."""
         for group in groups:
             if self.spent_s() < self.budget_s or not self.blocks[group.name]:
-                self._one(group)
+                self._one(group, group.question.rounds)
 
-    def _one(self, group: Group) -> None:
-        if self.renew_at and self.spent_s() > self.renew_at[0]:
+    def _one(self, group: Group, rounds: int) -> None:
+        if self.renew_at and self.spent_s() >= self.renew_at[0]:
             self.renew_at.pop(0)
             self.next_invocation()
         blocks = self.blocks[group.name]
         self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
-        block = self.measure(group, rounds_for(group, blocks))
+        block = self.measure(group, rounds)
         blocks.append(block)
         self.finished(block)
 
@@ -105,7 +106,8 @@ class Schedule:
             affordable = [g for g in self._open() if spent + self._cost(g) <= self.budget_s]
             if not affordable:
                 return
-            self._one(max(affordable, key=lambda g: self._need(g)))
+            neediest = max(affordable, key=lambda g: self._need(g))
+            self._one(neediest, rounds_for(neediest, self.blocks[neediest.name]))
 
     def _open(self) -> list[Group]:
         return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]

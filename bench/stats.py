@@ -224,6 +224,21 @@ def best_rounds(found: Levels, fewest: int, most: int) -> int:
     return int(min(most, max(fewest, round(best))))
 
 
+def level_of(course: Floats) -> tuple[int, Estimate]:
+    """From which epoch on a course has left its first level, and its level since: a ratio.
+
+    ``course`` is (set-ups, epochs) of log(time / time of the first epoch, beside it). The epoch is where a
+    level of 0 before and one level after fit the mean course best, by least squares; the level is the
+    mean since then, a number a set-up, with Student's t over them.
+    """
+    means = course.mean(axis=0)
+    fits = [
+        float(np.sum(means[:k] ** 2) + np.sum((means[k:] - means[k:].mean()) ** 2)) for k in range(len(means))
+    ]
+    since = int(np.argmin(fits))
+    return since, geometric(course[:, since:].mean(axis=1))
+
+
 def first_call_differences(blocks: list[Block], variant: str, baseline: str) -> Floats:
     """Seconds that the first call of a set-up takes more than the baseline's, one number a block."""
     both = [block.set_ups for block in blocks if variant in block.set_ups and baseline in block.set_ups]

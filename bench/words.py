@@ -10,6 +10,7 @@ import numpy as np
 from bench.questions import Results
 from bench.records import CONTROL, Estimate, Measured, Ratio
 from bench.stats import fit_line, inverse, t_interval
+from bench.verdict import judge
 
 # Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
@@ -74,25 +75,22 @@ def milliseconds(estimate: Estimate) -> str:
     return f"{value} ms ({low} to {high})" if estimate.n > 1 else f"{value} ms (one set-up: no interval)"
 
 
-def level_change(known: Measured, tolerance: float = 0.05) -> str:
-    """From which epoch on the time has left its first level for good, with the interval of the change."""
-    if len(known.course) < 2 or known.course[-1].n < 2:
+def level_change(known: Measured) -> str:
+    """From which epoch on training has left its first speed, and by how much."""
+    assert known.level is not None and known.effect is not None
+    ratio = known.level.ratio
+    if ratio.n < 2:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = known.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
-    late = [number for number, level in enumerate(known.course) if level.low <= 1.0 + tolerance]
-    start = (late[-1] if late else 0) + 1
-    if start >= len(known.course):
-        last, count = known.course[-1], len(known.course)
-        level = interval(inverse(last))
-        if last.high < 1.0 + tolerance:
-            return f"the last of {count} epochs runs at {level} the speed of the first, no slower; {beside}."
-        return (
-            f"it is undecided whether the last of {count} epochs is slower than the first: "
-            f"it runs at {level} its speed; {beside}."
-        )
-    level = interval(inverse(known.course[-1]))
-    return f"from epoch {start + 1} on training runs at {level} its first speed; {beside}."
+    speed, count, verdict = interval(inverse(ratio)), len(known.course), judge(ratio.low, ratio.high)
+    if verdict == "slower" and known.effect.estimate.low > 1.0:
+        return f"training runs at {speed} its first speed from epoch {known.level.since} on; {beside}."
+    if verdict in ("same", "faster"):
+        return f"training is no slower in {count} epochs: it ends at {speed} its first speed; {beside}."
+    return (
+        f"it is undecided whether training slows down in {count} epochs: {speed} its first speed; {beside}."
+    )
 
 
 def price(subject: str, plain: Measured, graph: Measured) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.answers import measured
 from bench.records import Block, Case, Measured, Round, SetUp
+from bench.stats import level_of
 
 EPOCHS, PIECES = 4, 5
 SLOWER = np.repeat([1.0, 1.0, 1.5, 1.6], PIECES)  # from the third epoch on
@@ -45,9 +46,15 @@ def training(set_ups: int = 4, told: bool = True) -> dict[str, Measured]:
 
 
 def test_a_machine_that_wanders_does_not_hide_that_training_slows_down() -> None:
-    course = training()["keep"].course
-    assert [level.value for level in course] == pytest.approx([1.0, 1.0, 1.5, 1.6], rel=0.01)
-    assert all(level.high - level.low < 0.02 for level in course)
+    level = training()["keep"].level
+    assert level is not None
+    assert level.since == 3
+    assert level.ratio.value == pytest.approx(np.sqrt(1.5 * 1.6), rel=0.01)
+    assert level.ratio.high - level.ratio.low < 0.02
+
+
+def test_what_all_is_held_against_has_no_level_of_its_own() -> None:
+    assert training()["first_epoch"].level is None
 
 
 def test_the_course_has_an_epoch_a_stage_and_the_facts_of_its_end() -> None:
@@ -56,12 +63,22 @@ def test_the_course_has_an_epoch_a_stage_and_the_facts_of_its_end() -> None:
     assert [facts["epoch"] for facts in known.course_facts] == [1.0, 2.0, 3.0, 4.0]
 
 
-def test_what_all_is_held_against_has_the_machines_own_course() -> None:
-    """Its course is unpaired, and wide: nothing is claimed of it."""
-    course = training()["first_epoch"].course
-    assert course[-1].low < 1.0 < course[-1].high
-    assert course[-1].high - course[-1].low > 0.5
-
-
 def test_rounds_that_tell_no_epoch_are_stages_by_themselves() -> None:
-    assert len(training(told=False)["keep"].course) == EPOCHS * PIECES
+    known = training(told=False)["keep"]
+    assert (len(known.course), known.level) == (EPOCHS * PIECES, None)
+
+
+@pytest.mark.parametrize("since", range(4))
+def test_the_epoch_is_found_from_which_on_it_is_slower(since: int) -> None:
+    """From the first on, or from any later one; a training that stays as it is has a level of 1."""
+    course = np.zeros((3, 4))
+    course[:, since:] = 0.2
+    course += np.random.default_rng(since).normal(0.0, 0.005, course.shape)
+    found, ratio = level_of(course)
+    assert found == since
+    assert ratio.value == pytest.approx(np.exp(0.2), rel=0.01)
+
+
+def test_a_training_that_stays_as_it_began_has_its_first_level() -> None:
+    _, ratio = level_of(np.random.default_rng(9).normal(0.0, 0.002, (5, 8)))
+    assert ratio.value == pytest.approx(1.0, abs=0.01)

@@ -251,6 +251,38 @@ def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one
     assert renewed == {300.0: 2, 60.0: 0}
 
 
+def test_processes_are_not_started_anew_before_every_group_had_its_least() -> None:
+    plan, order = schedule(150.0, {"a": 0.2, "b": 0.2})
+    plan.next_invocation = lambda: order.append("new processes")
+    plan.run()
+    least = 2 * plan.groups[0].question.least_blocks
+    assert order.index("new processes") == least
+    assert order[least + 1 :].count("new processes") == 1
+
+
+def test_only_what_comes_after_the_least_of_all_groups_gets_more_rounds() -> None:
+    given: dict[str, list[int]] = {"calm": [], "wild": []}
+    plan, _ = schedule(60.0, {"calm": 0.001, "wild": 0.2})
+    declared, least = plan.groups[0].question.rounds, plan.groups[0].question.least_blocks
+    measure = plan.measure
+
+    def told(group: Group, rounds: int) -> Block:
+        given[group.part].append(rounds)
+        block = measure(group, rounds)
+        rng = np.random.default_rng(len(given[group.part]))
+        noise = {"calm": 0.003, "wild": 0.3}[group.part]
+        for set_up in block.set_ups.values():
+            set_up.rounds[:] = [
+                Round(seconds=float(np.exp(noise * rng.normal())), iterations=1) for _ in range(8)
+            ]
+        return block
+
+    plan.measure = told
+    plan.run()
+    assert set(given["wild"][:least]) == set(given["calm"][:least]) == {declared}
+    assert max(given["wild"]) > declared
+
+
 def blocks_of_spread(within: float, between: float, count: int = 800) -> list[Block]:
     """Blocks of 8 rounds of 20 ms a variant, 0.3 s beside them, whose log ratios spread as told."""
     rng = np.random.default_rng(1)
