@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.records import Block, Estimate, Round
+from bench.records import Block, Estimate
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
-ERROR_FROM = 6  # rounds a set-up; the median absolute deviation of fewer says little
+SCATTER_FROM = 6  # rounds a set-up; the median absolute deviation of fewer says little
+NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
 WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
 LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
@@ -77,10 +78,14 @@ def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
 
 
 class Effects(NamedTuple):
-    """Log ratios, one a set-up, each with the standard error that its own rounds give it."""
+    """Log ratios, one a set-up, and how restless the machine was meanwhile.
 
-    values: Floats  # (units,), or (units, set-ups) where the set-ups of a unit may share something
-    errors: Floats  # alike; NaN where there were too few rounds to tell
+    Each array is (units,), or (units, set-ups) where the set-ups of a unit may share something.
+    """
+
+    values: Floats  # the median over the rounds
+    errors: Floats  # of a median of rounds that scatter as the calmer side's; NaN of too few rounds
+    totals: Floats  # from the sums of the rounds instead: what few slow rounds do shows here alone
 
     def mean(self) -> Mean:
         """The weighted mean over units and its standard error, whatever the set-ups of a unit share.
@@ -90,9 +95,15 @@ class Effects(NamedTuple):
         degrees of freedom are Kish's effective number of units (Survey Sampling, 1965) less one. With
         equal weights that is the mean and Student's t.
         """
-        shape = len(self.values), -1
-        values, errors = self.values.reshape(shape), self.errors.reshape(shape)
-        each = weights(errors)
+        return self._mean_of(self.values)
+
+    def mean_of_totals(self) -> Mean:
+        """The same of the sums of the rounds."""
+        return self._mean_of(self.totals)
+
+    def _mean_of(self, found: Floats) -> Mean:
+        shape = len(found), -1
+        values, each = found.reshape(shape), weights(self.errors.reshape(shape))
         of_units = each.sum(axis=1)
         units = (each * values).sum(axis=1) / of_units
         shares = of_units / of_units.sum()
@@ -103,13 +114,16 @@ class Effects(NamedTuple):
         variance = float(shares**2 @ (units - value) ** 2) * effective / (effective - 1.0)
         return Mean(value, math.sqrt(variance), effective - 1.0, len(units))
 
+    def up_to(self, units: int) -> Effects:
+        """The first so many units."""
+        return Effects(self.values[:units], self.errors[:units], self.totals[:units])
+
 
 def weights(errors: Floats) -> Floats:
-    """How much each set-up counts: the inverse square of its own error, but no more than the median one's.
+    """How much each set-up counts: the inverse square of its error, but no more than the median one's.
 
-    A set-up during which the machine was restless tells less. What the rounds scatter says nothing of
-    which side was slower, so that weighing by it favours neither. The bound keeps half of the set-ups at
-    full weight, whatever the others are; of fewer than five, or where an error is not known, all are equal.
+    A set-up during which the machine was restless tells less. The bound keeps half of the set-ups at full
+    weight, whatever the others are; of fewer than five, or where an error is not known, all are equal.
     ``errors`` is (units, set-ups).
     """
     if len(errors) < WEIGHED_FROM or not np.isfinite(errors).all():
@@ -117,16 +131,15 @@ def weights(errors: Floats) -> Floats:
     return 1.0 / np.maximum(np.maximum(errors, np.median(errors)), LEAST_ERROR) ** 2
 
 
-def own_error(ratios: Sequence[float]) -> float:
-    """Standard error of the median of a set-up's log ratios; NaN of too few.
+def scatter(values: Sequence[float]) -> float:
+    """Standard deviation by the median absolute deviation, so that single bursts count little.
 
-    From the median absolute deviation, as of a normal distribution, so that single bursts count little.
+    NaN of too few.
     """
-    if len(ratios) < ERROR_FROM:
+    if len(values) < SCATTER_FROM:
         return math.nan
-    middle = median(ratios)
-    deviation = median([abs(ratio - middle) for ratio in ratios]) / float(stats.norm.ppf(0.75))
-    return deviation * math.sqrt(math.pi / 2 / len(ratios))
+    middle = median(values)
+    return median([abs(value - middle) for value in values]) / NORMAL_QUARTILE
 
 
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
@@ -161,24 +174,32 @@ def inverse(estimate: Estimate, scale: float = 1.0) -> Estimate:
 
 def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
     """One log(time of variant / time of baseline) a block: the median over its interleaved rounds."""
-    ratios = [
-        log_ratios(block.set_ups[variant].rounds, block.set_ups[baseline].rounds)
-        for block in blocks
-        if variant in block.set_ups and baseline in block.set_ups
-    ]
-    return effects_of(ratios)
+    both = [block.set_ups for block in blocks if {variant, baseline} <= block.set_ups.keys()]
+    return effects_of(
+        [
+            (
+                [r.iteration_s for r in set_ups[variant].rounds],
+                [r.iteration_s for r in set_ups[baseline].rounds],
+            )
+            for set_ups in both
+        ]
+    )
 
 
-def log_ratios(rounds: Sequence[Round], of_baseline: Sequence[Round]) -> list[float]:
-    """log(time of variant / time of baseline), one a pair of rounds."""
-    pairs = zip(rounds, of_baseline, strict=True)
-    return [math.log(one.iteration_s / other.iteration_s) for one, other in pairs]
+def effects_of(set_ups: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Effects:
+    """From the rounds of each set-up, seconds an iteration: the variant's, and the baseline's beside them.
 
-
-def effects_of(ratios: Sequence[Sequence[float]]) -> Effects:
-    """The medians of the set-ups' log ratios, each with its own error."""
-    values = np.array([median(values) for values in ratios], dtype=np.float64)
-    return Effects(values, np.array([own_error(values) for values in ratios], dtype=np.float64))
+    How restless the machine was is read from the calmer of the two, lest a variant be weighed less for
+    being restless itself.
+    """
+    values, errors, totals = [], [], []
+    for variant, baseline in set_ups:
+        one, other = [math.log(s) for s in variant], [math.log(s) for s in baseline]
+        values.append(median([x - y for x, y in zip(one, other, strict=True)]))
+        calmer = min(scatter(one), scatter(other))
+        errors.append(calmer * math.sqrt(math.pi / 2 / len(one)))
+        totals.append(math.log(math.fsum(variant) / math.fsum(baseline)))
+    return Effects(np.array(values, float), np.array(errors, float), np.array(totals, float))
 
 
 def log_times(blocks: list[Block], variant: str) -> Floats:

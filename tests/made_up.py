@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.stats import Effects, Floats, own_error
+from bench.stats import Effects, Floats, effects_of
 
 
 def alike(values: ArrayLike) -> Effects:
-    """Set-ups whose own errors are not known: each counts as much as the others."""
+    """Set-ups of which nobody knows how restless the machine was: each counts as much as the others."""
     told = np.asarray(values, dtype=np.float64)
-    return Effects(told, np.full_like(told, np.nan))
+    return Effects(told, np.full_like(told, np.nan), told)
 
 
-def from_rounds(rounds: Floats) -> Effects:
-    """Set-ups of the shape given, by the rounds along the last axis."""
-    return Effects(np.median(rounds, axis=-1), np.apply_along_axis(lambda r: own_error(list(r)), -1, rounds))
+def from_rounds(variant: Floats, baseline: Floats) -> Effects:
+    """Set-ups of the shape given, by the rounds along the last axis: log times of both sides."""
+    shape = variant.shape[:-1]
+    rows = zip(variant.reshape(-1, variant.shape[-1]), baseline.reshape(-1, baseline.shape[-1]), strict=True)
+    found = effects_of([(list(np.exp(one)), list(np.exp(other))) for one, other in rows])
+    return Effects(*(array.reshape(shape) for array in found))

@@ -144,6 +144,7 @@ def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
             start_s=2.0,
             effects={name: [float(name)] * 4 for name in SLOW_DOWNS},
             errors={name: [0.01] * 4 for name in SLOW_DOWNS},
+            totals={name: [float(name)] * 4 for name in SLOW_DOWNS},
             step_s=0.0013 + i / 1e6,
         )
         for i in range(40)

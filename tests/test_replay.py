@@ -38,7 +38,8 @@ def recording(
         noise = rng.normal(0.0, invocation) + rng.normal(0.0, set_up, size=SET_UPS)
         effects = {name: list(math.log1p(float(name)) + noise) for name in SLOW_DOWNS}
         errors: dict[str, list[float | None]] = {name: [None] * SET_UPS for name in SLOW_DOWNS}
-        unit = Unit(seconds=seconds, start_s=seconds / 2, effects=effects, errors=errors, step_s=0.0013)
+        times = {"seconds": seconds, "start_s": seconds / 2, "step_s": 0.0013}
+        unit = Unit(effects=effects, errors=errors, totals=effects, **times)
         made.append(unit)
     return made
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bench.gating.gate import GATE
+from bench.gating.regress import Settings, compare
 from bench.gating.sides import SIDE, Side, SidePool, check_files, declared
 from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
@@ -111,3 +114,17 @@ def test_a_broken_checkout_is_not_called_old(two: tuple[Side, Side]) -> None:
     (two[1].root / "bench" / "gating" / "gate.py").write_text("raise ValueError('broken on purpose')")
     with pytest.raises(UserError, match=r"head could not be started.*broken on purpose"):
         declared(two[1])
+
+
+def test_benchmarks_declared_differently_are_not_compared() -> None:
+    """Half the batch would pass for a step that became faster; nothing is measured, and it is no pass."""
+    step = GATE[0]
+    halved = msgspec.structs.replace(step, settings={**step.settings, "batch_size": 64})
+    sides = tuple(
+        Side(name, Path(), sys.executable, {step.name: declared})
+        for name, declared in (("base", step), ("head", halved))
+    )
+    (told,) = compare([], sides, Settings(budget_s=1.0, tolerance=lambda _: 0.02))  # type: ignore[arg-type]
+    assert (told.effect, told.verdict, told.seconds) == (None, "undecided", 0.0)
+    assert told.failure is not None
+    assert "batch_size 128 -> 64" in told.failure

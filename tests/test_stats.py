@@ -13,13 +13,14 @@ from scipy import stats as scipy_stats
 from bench.records import Block, Round, SetUp
 from bench.stats import (
     detectable,
+    effects_of,
     fit_line,
     geometric,
     inverse,
     log_effects,
     log_times,
     mean_of,
-    own_error,
+    scatter,
     sign_flip_p,
     t_interval,
     weights,
@@ -150,15 +151,23 @@ def test_at_least_half_of_the_set_ups_keep_their_full_weight(errors: list[float]
     assert np.sum(found == found.max()) >= len(found) / 2
 
 
-def test_the_own_error_is_that_of_a_median() -> None:
+def test_the_scatter_is_the_standard_deviation_without_the_bursts() -> None:
     """Of normal rounds, by experiment; one wild round in sixteen changes little."""
     rng = np.random.default_rng(4)
     rounds = rng.normal(0.0, 0.05, (4000, 16))
-    errors = [own_error(list(row)) for row in rounds]
-    assert np.mean(errors) == pytest.approx(float(np.std(np.median(rounds, axis=1))), rel=0.1)
+    calm = np.mean([scatter(list(row)) for row in rounds])
+    assert calm == pytest.approx(0.05, rel=0.1)
     rounds[:, 0] = 5.0
-    assert np.mean([own_error(list(row)) for row in rounds]) < 1.3 * np.mean(errors)
-    assert math.isnan(own_error([0.1] * 5))
+    assert np.mean([scatter(list(row)) for row in rounds]) < 1.3 * calm
+    assert math.isnan(scatter([0.1] * 5))
+
+
+def test_how_restless_it_was_does_not_depend_on_which_side_was() -> None:
+    rng = np.random.default_rng(6)
+    calm, wild = np.exp(0.01 * rng.normal(size=16)), np.exp(0.2 * rng.normal(size=16))
+    one, other = effects_of([(list(wild), list(calm))]), effects_of([(list(calm), list(wild))])
+    assert one.errors == pytest.approx(other.errors)
+    assert one.errors[0] == pytest.approx(scatter(list(np.log(calm))) * math.sqrt(math.pi / 2 / 16))
 
 
 def test_restless_set_ups_count_less_and_the_interval_still_holds() -> None:
@@ -166,8 +175,9 @@ def test_restless_set_ups_count_less_and_the_interval_still_holds() -> None:
     rng = np.random.default_rng(5)
     held, weighed, equal = 0, [], []
     for _ in range(1500):
-        scale = 0.02 * rng.choice([1.0, 6.0], p=[0.7, 0.3], size=(10, 1))
-        effects = from_rounds(0.1 + 0.003 * rng.normal(size=(10, 1)) + scale * rng.standard_t(3, (10, 12)))
+        scale = 0.015 * rng.choice([1.0, 6.0], p=[0.7, 0.3], size=(10, 1))
+        one, other = (scale * rng.standard_t(3, (10, 12)) for _ in range(2))
+        effects = from_rounds(0.1 + 0.003 * rng.normal(size=(10, 1)) + one, other)
         interval = effects.mean().interval()
         held += interval.low <= 0.1 <= interval.high
         weighed.append(effects.mean().value)

@@ -88,3 +88,10 @@ def test_the_reader_is_told_before_each_unit() -> None:
     played = Played(noise(0.0198, 0.05), lambda taken: 2.0)
     Trial(played.unit, 7.0, 0.05, 0.02, lambda n, s: told.append((n, s)), played.clock).run()
     assert told == [(0, 0.0), (1, 2.0), (2, 4.0)]
+
+
+def test_no_look_is_spent_just_before_the_last() -> None:
+    """13 units fit: a look at 12 would leave the last one hardly any of the error rate."""
+    ours = trial(Played(noise(0.0198, 0.05), lambda taken: 1.0), 13.0)
+    ours.run()
+    assert [look.n for look in ours.looks] == [5, 8, 13]

@@ -33,7 +33,7 @@ def trust(
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
 
-    Identical code and code slowed by 1, 3, 5 and 10 % is measured for
+    Identical code and code slowed by 3, 5 and 10 % is measured for
     the time given; then the rule that regress decides by is replayed over
     disjoint pieces of the recording.
 

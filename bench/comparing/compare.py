@@ -425,5 +425,4 @@ def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
     effects = [log_effects(complete, variant, name) for variant in variants]
     if not complete or len(effects[0].values) == 0:
         return None
-    errors = np.sqrt(np.mean([effect.errors**2 for effect in effects], axis=0))
-    return Effects(np.mean([effect.values for effect in effects], axis=0), errors).mean()
+    return Effects(*(np.mean(arrays, axis=0) for arrays in zip(*effects, strict=True))).mean()

@@ -30,9 +30,9 @@ from bench.stats import effects_of
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 
-Ratios = dict[str, list[list[float]]]  # by slow-down: a list a set-up, a log ratio a round
+Rounds = tuple[list[float], list[float]]  # of a set-up: head's and base's, seconds an iteration
 SCHEMA = 2  # of a recording
-SLOW_DOWNS = ("0", "0.01", "0.03", "0.05", "0.1")
+SLOW_DOWNS = ("0", "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
 # Spins until its parent is gone, so that a killed recording leaves no busy core behind.
 SPIN = """
@@ -83,41 +83,42 @@ class Recorder:
         except WorkerFailedError as failure:
             raise not_started(failure) from None
         start_s = time.monotonic() - start
-        ratios: Ratios = {name: [] for name in SLOW_DOWNS}
+        recorded: dict[str, list[Rounds]] = {name: [] for name in SLOW_DOWNS}
         extra_s = 0.0
         for _ in range(self.benchmark.set_ups):
             try:
-                extra_s += self._block(ratios)
+                extra_s += self._block(recorded)
             except WorkerFailedError as failure:  # between the rounds that the harness guards
                 raise _failed(failure.reason, failure.last_lines) from None
-        effects = {name: effects_of(set_ups) for name, set_ups in ratios.items()}
+        effects = {name: effects_of(set_ups) for name, set_ups in recorded.items()}
         return Unit(
             seconds=time.monotonic() - start - extra_s,
             start_s=start_s,
             effects={name: found.values.tolist() for name, found in effects.items()},
             errors={
-                name: [e if math.isfinite(e) else None for e in f.errors.tolist()]
-                for name, f in effects.items()
+                name: [e if math.isfinite(e) else None for e in found.errors.tolist()]
+                for name, found in effects.items()
             },
+            totals={name: found.totals.tolist() for name, found in effects.items()},
             step_s=float(np.median(self.step_s[-self.benchmark.set_ups :])),
         )
 
-    def _block(self, ratios: Ratios) -> float:
-        """Add one set-up's log ratios; returns the seconds that a comparison would not have spent."""
+    def _block(self, recorded: dict[str, list[Rounds]]) -> float:
+        """Add one set-up's rounds; returns the seconds that a comparison would not have spent."""
         start = self.harness.clock()
         running, counts = self.harness.ready(self.group)
         self._check()
         base, head = running[BASE], running[HEAD]
         self.step_s.append(base.warm_up[-1].iteration_s)
         level = float(np.median(self.step_s[-RECENT:]))
-        logs: dict[str, list[float]] = {name: [] for name in SLOW_DOWNS}
+        pairs: dict[str, Rounds] = {name: ([], []) for name in SLOW_DOWNS}
         extra_s = 0.0
         for _ in range(self.benchmark.rounds):
-            extra_s += self._pass(base, head, counts, level, logs)
+            extra_s += self._pass(base, head, counts, level, pairs)
         self.harness.finish(self.group, running, start)
         self._check()
-        for name, values in logs.items():
-            ratios[name].append(values)
+        for name, rounds in pairs.items():
+            recorded[name].append(rounds)
         return extra_s
 
     def _pass(
@@ -126,7 +127,7 @@ class Recorder:
         head: SettingUp,
         counts: dict[str, int],
         level: float,
-        logs: dict[str, list[float]],
+        pairs: dict[str, Rounds],
     ) -> float:
         """For each slow-down a round of either side, in random order, just as a comparison has them."""
         rng, extra_s = self.harness.rng, 0.0
@@ -136,7 +137,8 @@ class Recorder:
             pair = {
                 side.case.variant: self.harness.round(side, counts) for side in rng.sample((base, head), 2)
             }
-            logs[name].append(math.log(pair[HEAD].iteration_s / pair[BASE].iteration_s))
+            for rounds, side in zip(pairs[name], (HEAD, BASE), strict=True):
+                rounds.append(pair[side].iteration_s)
             if name == "0":
                 base.rounds.append(pair[BASE])
                 head.rounds.append(pair[HEAD])

@@ -151,21 +151,31 @@ def one_sided(name: str, sides: tuple[Side, ...], tolerance: float) -> Compariso
     )
 
 
-def failed(known: Measured, notes: list[str]) -> Comparison:
-    """A benchmark that one side could not run."""
+def failed(benchmark: Benchmark, tolerance: float, seconds: float, reason: str | None) -> Comparison:
+    """A benchmark that one side could not run, or that cannot be compared."""
     return Comparison(
-        benchmark=known.benchmark.name,
-        asks=known.benchmark.asks,
+        benchmark=benchmark.name,
+        asks=benchmark.asks,
         effect=None,
         verdict="undecided",
-        tolerance=known.stream.tolerance,
-        seconds=known.seconds,
-        failure=known.failure,
-        notes=notes,
+        tolerance=tolerance,
+        seconds=seconds,
+        failure=reason,
     )
 
 
-def comparison(known: Measured, decision: Decision, notes: list[str]) -> Comparison:
+def few_slow_rounds(decision: Decision) -> list[str]:
+    """What the medians of rounds do not tell, where there is any of it."""
+    if not decision.few_slow_rounds:
+        return []
+    totals = exponential(decision.totals.interval())
+    return [
+        f"the sums of the rounds say {totals.value:.3f}x ({totals.low:.3f} to {totals.high:.3f}): "
+        "what differs happens in fewer than half of the rounds, which their median does not see"
+    ]
+
+
+def comparison(known: Measured, decision: Decision) -> Comparison:
     """What is known of one benchmark, with its verdict."""
     tolerance, factor = known.stream.tolerance, times_the_budget(decision, known.stream.tolerance)
     return Comparison(
@@ -181,12 +191,12 @@ def comparison(known: Measured, decision: Decision, notes: list[str]) -> Compari
         head_s=geometric(log_times(known.blocks, HEAD)),
         detectable=seen(decision, tolerance),
         times_the_budget=factor if math.isfinite(factor) else None,
-        notes=notes,
+        notes=few_slow_rounds(decision),
     )
 
 
-def differences(name: str, sides: tuple[Side, ...]) -> list[str]:
-    """What to mind when the revisions declare a benchmark differently."""
+def differences(name: str, sides: tuple[Side, ...]) -> str | None:
+    """Why the two revisions' benchmarks of this name cannot be compared; None where they can."""
     base, head = (side.benchmarks[name] for side in sides)
     found = []
     if base.workload != head.workload:
@@ -195,7 +205,10 @@ def differences(name: str, sides: tuple[Side, ...]) -> list[str]:
         before, after = base.settings.get(key, "unset"), head.settings.get(key, "unset")
         if before != after:
             found.append(f"{key} {before} -> {after}")
-    return [f"declared differently, so that unlike work is compared: {', '.join(found)}"] if found else []
+    if not found:
+        return None
+    told = ", ".join(found)
+    return f"declared differently, so that unlike work would be compared: {told}; give it another name"
 
 
 def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
@@ -205,6 +218,8 @@ def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> li
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
     known: dict[str, Measured] = {}
     decided = 0
+    unlike = {name: reason for name in both if (reason := differences(name, sides))}
+    both = [name for name in both if name not in unlike]
     for name in both:
         alpha = ALPHA / (len(both) - decided)  # as Holm's step-down would allow by now
         known[name] = measure(name, sides, settings, alpha)
@@ -213,12 +228,16 @@ def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> li
     made = holm({name: m.stream for name, m in known.items() if not m.failure}, ALPHA)
     told = []
     for name in picked:
-        if name not in both:
+        if name in unlike:
+            benchmark = sides[-1].benchmarks[name]
+            told.append(failed(benchmark, settings.tolerance(name), 0.0, unlike[name]))
+        elif name not in both:
             told.append(one_sided(name, sides, settings.tolerance(name)))
         elif name in made:
-            told.append(comparison(known[name], made[name], differences(name, sides)))
+            told.append(comparison(known[name], made[name]))
         else:
-            told.append(failed(known[name], differences(name, sides)))
+            lost = known[name]
+            told.append(failed(lost.benchmark, lost.stream.tolerance, lost.seconds, lost.failure))
     return told
 
 

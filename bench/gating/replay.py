@@ -1,9 +1,10 @@
 """How far comparisons can be trusted: the decision rule replayed over a recorded stream of invocations.
 
 A stream holds, for every invocation, what code slowed by known shares measured against the same code as
-it is. A comparison takes units from it one after the other, exactly as ``regress`` would have met them,
-and ends where it would have ended; the next one begins where it stopped. The pieces are disjoint, so
-that the comparisons are independent and their counts binomial.
+it is. A comparison takes units from it one after the other, as ``regress`` would have met them but for
+the rounds of the other slow-downs between them, and ends where it would have ended; the next one begins
+where it stopped. The pieces are disjoint, so that their counts are binomial as far as the machine's moods
+do not outlast a comparison.
 """
 
 from __future__ import annotations
@@ -34,9 +35,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     start_s: float  # of them for starting the processes
     effects: dict[str, list[float]]  # by slow-down as text ("0.03"), since JSON has no other keys
-    errors: dict[
-        str, list[float | None]
-    ]  # of each of them, from its own rounds; null where there are too few
+    errors: dict[str, list[float | None]]  # of each, as bench.stats.Effects has them; null: unknown
+    totals: dict[str, list[float]]  # likewise, from the sums of the rounds
     step_s: float
 
 
@@ -59,8 +59,8 @@ def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> E
 
 def effects(unit: Unit, slow_down: str) -> Effects:
     """What a unit says of a slow-down."""
-    values, errors = unit.effects[slow_down], unit.errors[slow_down]
-    return Effects(np.array(values, dtype=np.float64), np.array(errors, dtype=np.float64))
+    told = (unit.effects[slow_down], unit.errors[slow_down], unit.totals[slow_down])
+    return Effects(*(np.array(values, dtype=np.float64) for values in told))
 
 
 class _Stream:

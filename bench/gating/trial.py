@@ -15,6 +15,8 @@ import numpy as np
 from bench.gating.sequential import Look, Stream, decide, grid
 from bench.stats import Effects
 
+NEAR = 1.3  # times as many units as the budget will have held
+
 
 @dataclass
 class Trial:
@@ -43,7 +45,7 @@ class Trial:
             self._unit()
             self.spent_s = self.clock() - start
             last = not self._another_fits()
-            if last or len(self.units) >= point:
+            if last or (len(self.units) >= point and not self._last_is_near()):
                 self.looks.append(Look(len(self.units), 1.0 if last else self.spent_s / self.budget_s))
                 point = next(p for p in points if p > len(self.units))
                 if last or decide(self.stream(), self.alpha).verdict != "undecided":
@@ -51,9 +53,8 @@ class Trial:
         return self.stream()
 
     def stream(self) -> Stream:
-        values = np.array([unit.values for unit in self.units], dtype=np.float64)
-        errors = np.array([unit.errors for unit in self.units], dtype=np.float64)
-        return Stream(Effects(values, errors), tuple(self.looks), self.tolerance)
+        arrays = [np.array([unit[part] for unit in self.units], dtype=np.float64) for part in range(3)]
+        return Stream(Effects(*arrays), tuple(self.looks), self.tolerance)
 
     def _unit(self) -> None:
         unit = self.measure()
@@ -61,6 +62,13 @@ class Trial:
             self.failed = True
         else:
             self.units.append(unit)
+
+    def _last_is_near(self) -> bool:
+        """Whether the budget holds so few more units that a look now would only take from the last look.
+
+        Judged by cost alone, as the next.
+        """
+        return self.budget_s / (self.spent_s / len(self.units)) < NEAR * len(self.units)
 
     def _another_fits(self) -> bool:
         """Judged by the mean cost of those taken, whatever they said of the effect."""

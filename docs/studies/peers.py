@@ -16,12 +16,13 @@ process serves as a run of each; base and head of a comparison are always differ
 from __future__ import annotations
 
 import json
+import math
 import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 from pytest_benchmark.stats import Stats
@@ -192,13 +193,16 @@ def our_line(path: Path, budget_s: float, benchmarks: int = 1) -> str:
 
 
 def called(units: Sequence[Unit], share: str, budget_s: float, alpha: float) -> float:
-    """How often regress calls it (identical code: either way) when it meets the units in drawn orders."""
-    rng, hits = random.Random(0), 0
+    """How often regress calls it (identical code: either way) when it meets the units in drawn orders.
+
+    Not a number where the units do not last for one comparison.
+    """
+    rng, said = random.Random(0), []
     for _ in range(DRAWS):
         met = comparisons(rng.sample(list(units), len(units)), share, budget_s, TOLERANCE, alpha)
-        verdict = next((made.verdict for made in met), "undecided")
-        hits += verdict == "slower" or (share == "0" and verdict == "faster")
-    return hits / DRAWS
+        said += [made.verdict for made in islice(met, 1)]
+    hits = sum(verdict == "slower" or (share == "0" and verdict == "faster") for verdict in said)
+    return hits / len(said) if said else math.nan
 
 
 def judge(folder: Path, name: str) -> list[str]:
