@@ -264,6 +264,14 @@ def test_what_differs_is_told_field_by_field_and_the_rest_in_one_line() -> None:
     assert found.pairs[0].alike
 
 
+def test_what_no_run_tells_is_not_called_equal() -> None:
+    found = compare([run_of({"static": 1e-3})] * 2)
+    assert "load" in found.equal and "source" in found.equal
+    assert not {"governor", "mhz", "steal_share"} & set(found.equal)  # told by neither of them
+    foreign = compare([read_run(OLD / "pytest_benchmark.json")] * 2)
+    assert told.footnotes(foreign)[0] == "Equal: nothing that is known of every run."
+
+
 def test_the_mean_over_a_question_is_of_the_ratios_all_runs_have() -> None:
     here = run_of({"imperative": 1.0e-3, "a": 0.8e-3, "b": 0.5e-3, "only": 0.1e-3}, noise=0.0)
     there = run_of({"imperative": 1.0e-3, "a": 0.4e-3, "b": 0.5e-3}, noise=0.0)

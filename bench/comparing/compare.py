@@ -65,7 +65,7 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         sides=[_side(lab, run) for lab, run in labelled.items()],
         ceilings={lab: run.ceilings for lab, run in labelled.items() if run.ceilings},
         differs=[field for field in fields if len(set(field.values.values())) > 1],
-        equal=[field.name for field in fields if len(set(field.values.values())) == 1],
+        equal=[field.name for field in fields if _told_alike(field)],
         pairs=pairs,
         benchmarks=_benchmarks(names, labelled, pairs, tolerance),
         means=_means(labelled, pairs, tolerance),
@@ -74,6 +74,11 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         tolerance=tolerance,
         warnings=[f"{lab}: {line}" for lab, run in labelled.items() for line in _cautions(run)],
     )
+
+
+def _told_alike(field: Field) -> bool:
+    """Whether every run tells the same; what nobody tells is not known to be equal."""
+    return len(told := set(field.values.values())) == 1 and None not in told
 
 
 def label(number: int) -> str:
