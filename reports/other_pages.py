@@ -91,7 +91,6 @@ def ratios(
 
 def comparison_page(told: Comparison) -> Page:
     """Two or more runs side by side; every change is against the first."""
-    found = comparison.sentences(told)
     changes = [
         (benchmark.group, f"{benchmark.variant}, {change.label}", change.ratio, change.ratio_verdict)
         for benchmark in told.benchmarks
@@ -106,8 +105,8 @@ def comparison_page(told: Comparison) -> Page:
         "Comparison",
         " against ".join(side.name for side in reversed(told.sides[:2]))
         + (" ..." if len(told.sides) > 2 else ""),
-        found[len(told.pairs)] if len(found) > len(told.pairs) else "Nothing was compared.",
-        sentences=found,
+        comparison.verdict(told),
+        sentences=comparison.sentences(told),
         tables=comparison.tables(told),
         charts=[
             *ratios("Within-machine ratios against those of the first run", changes, told.tolerance),

@@ -25,6 +25,7 @@ from mtl_core.errors import UserError
 from reports import comparison as told
 from reports import csv as comma
 from reports import json as as_json
+from reports.other_pages import comparison_page
 from reports.tables import laid_out
 
 OLD = Path(__file__).parent / "old_runs"
@@ -256,6 +257,15 @@ def test_what_one_side_lacks_is_listed() -> None:
     assert "B lacks 1 of the benchmarks: hybridize/step/static" in told.footnotes(found)
 
 
+def test_runs_that_share_nothing_are_said_to_before_all_else() -> None:
+    one, other = (run_of({name: 1e-3, f"{name}2": 1e-3}) for name in ("a", "b"))
+    nothing = compare([one, other])
+    assert told.sentences(nothing)[0] == told.verdict(nothing) == "The runs have no benchmark in common."
+    assert comparison_page(nothing).verdict == "The runs have no benchmark in common."
+    assert told.sentences(compare([one, one, other]))[0] == "A and C have no benchmark in common."
+    assert "in common" not in " ".join(told.sentences(compare([one, one])))
+
+
 def test_what_differs_is_told_field_by_field_and_the_rest_in_one_line() -> None:
     machine = msgspec.structs.replace(MACHINE, python="3.12.1", environment={"OMP_NUM_THREADS": "2"})
     found = compare([run_of({"static": 1e-3}), run_of({"static": 1e-3}, machine=machine)])
@@ -323,6 +333,9 @@ def test_files_without_a_machine_are_compared_by_time_and_nothing_is_decided() -
     assert words == {"undecided"}
     assert found.means == []
     assert "the machine of one is not told" in told.sentences(found)[0]
+    headings = {c.title for t in told.tables(found) if t.title.endswith("together") for c in t.columns}
+    assert "time" in headings and "throughput" not in headings  # how many images is not told
+    assert comma.comparison(found).splitlines()[1].split(",")[8] == ""  # images_per_s
 
 
 def test_many_runs_are_stacked_and_every_label_is_there() -> None:

@@ -227,6 +227,8 @@ def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
     assert page.verdict == "Nothing was compared in this run."
     assert "no interval" in page.method[0]
     assert "t::a" in html.page(page) and "t::a" in in_terminal(page, 80)
+    assert "images" not in in_terminal(page, 80) and "throughput" not in spreadsheet.page(page)
+    assert "baseline" not in in_terminal(page, 80)
 
 
 def test_other_pages_than_a_runs_are_rendered_too() -> None:

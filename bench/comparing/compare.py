@@ -339,7 +339,7 @@ def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchma
 def _figure(known: Measured, flop: int | None, ceilings: Ceilings | None) -> Figure:
     return Figure(
         iteration_s=known.iteration_s,
-        images_per_s=known.images_per_s,
+        images_per_s=known.images_per_s if known.tells_images else None,
         ratio=known.effect.estimate if known.effect else None,
         per_ceiling=per_ceiling(known.images_per_s.value, flop, ceilings) if ceilings else {},
     )
