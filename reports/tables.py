@@ -29,6 +29,7 @@ class Column:
     align: Literal["left", "right"] = "right"
     note: str = ""  # said beside the unit, such as which way is better
     ends: bool = True  # the interval is shown beside an estimate; its digits follow it anyhow
+    whole: bool = False  # text that is never cut, such as a drawing
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,6 @@ def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: 
         console.print(words, markup=False, highlight=False)
     for table in tables:
         console.print()
-        console.print(terminal.table(table))
+        console.print(terminal.fitted(table, console))
     for words in footnotes:
         console.print(words, markup=False, highlight=False)
