@@ -79,7 +79,7 @@ def _counted(comparison: Comparison) -> str:
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
     return (
         f"{len(words)} within-machine ratios compared: {counts}. "
-        f"All share one error rate of {ALPHA:.0%} (Holm); each interval is for itself."
+        f"They and the times share one error rate of {ALPHA:.0%} (Holm); each interval is for itself."
         if words
         else "No within-machine ratio is in two runs."
     )

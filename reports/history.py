@@ -34,8 +34,15 @@ def _tested(machine: MachineHistory) -> str:
     found = sum(bool(series.changes) for series in machine.series)
     return (
         f"{count} runs, {machine.tested} series with {machine.least_runs} or more of them: {found} changed "
-        f"their level. The chance of any false mark among all of them is {machine.alpha:.0%}, where the "
-        "machine itself does not drift."
+        "their level. Where nothing changed and the machine does not drift, the chance of any mark among "
+        f"all of them is {machine.alpha:.0%}{_beside_marks(machine) if found else '.'}"
+    )
+
+
+def _beside_marks(machine: MachineHistory) -> str:
+    return (
+        f"; beside a mark the search goes on, at {machine.alpha:.0%} again. A mark is put where the change "
+        "is largest, so the interval beside it is indicative."
     )
 
 

@@ -18,7 +18,8 @@ from bench.comparing.compare import compare, flop_per_image, got_lost, got_slowe
 from bench.comparing.compared import Benchmark, Change, Comparison
 from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.runs import read_run
-from bench.stats import combined, mean_of
+from bench.stats import combined, log_effects, mean_of
+from bench.verdict import least_alpha, verdicts
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
@@ -220,6 +221,20 @@ def test_a_baseline_that_gained_does_not_make_its_variants_slower() -> None:
     found = compare([before, after])
     assert change(found, "static").ratio_verdict == "slower"
     assert got_slower(found) == []
+
+
+def test_ratios_and_times_share_one_error_rate() -> None:
+    """A ratio decided by itself but not among three verdicts, one of which (a time) nobody can decide."""
+    before = run_of({"imperative": 1.00e-3, "static": 1.000e-3}, noise=0.01)
+    after = run_of({"imperative": 1.02e-3, "static": 1.032 * 1.02e-3}, seed=1, noise=0.01)
+    before_ratio, after_ratio = (
+        log_effects(run.blocks["hybridize/step"], "static", "imperative").mean() for run in (before, after)
+    )
+    alone = combined((after_ratio, before_ratio), (1.0, -1.0))
+    assert 0.025 < least_alpha(alone) < 0.05
+    assert verdicts({"alone": alone}) == {"alone": "slower"}
+    assert change(compare([before, after], drift=0.0), "static").ratio_verdict == "undecided"
+    assert "They and the times share one error rate" in " ".join(told.sentences(compare([before, after])))
 
 
 def test_identical_machines_and_code_are_rarely_called_unlike() -> None:

@@ -66,7 +66,8 @@ def test_a_change_is_told_with_its_revision_and_how_many_runs_stand_for_it() -> 
     assert "hybridize/step/static: throughput +" in said
     assert "revision 000000000" in said
     assert "(7 runs before, 5 after" in said
-    assert "5%" in said
+    assert "Where nothing changed and the machine does not drift, the chance of any mark" in said
+    assert "the search goes on, at 5% again" in said and "the interval beside it is indicative" in said
     assert series(found, "hybridize/step/imperative", "throughput").changes == []
 
 
@@ -89,6 +90,11 @@ def test_few_runs_claim_nothing() -> None:
     assert all(s.changes == [] for s in found.series)
     assert found.tested == 0
     assert "nothing is claimed" in told.sentences(found)[0]
+
+
+def test_where_nothing_is_marked_no_interval_is_spoken_of() -> None:
+    said = told.sentences(history(runs_with([1e-3] * 12)).machines[0])
+    assert len(said) == 1 and said[0].endswith("is 5%.")
 
 
 def test_machines_have_histories_of_their_own() -> None:

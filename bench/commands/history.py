@@ -34,7 +34,9 @@ def history(
         str, typer.Option(help="Only machine classes with this in their name, such as EPYC.")
     ] = "",
     only: Annotated[str, typer.Option(help="Only benchmarks with this in their name.")] = "",
-    alpha: Annotated[str, typer.Option(help="Chance of any false mark on a machine.")] = "5%",
+    alpha: Annotated[
+        str, typer.Option(help="Chance of any mark where nothing changed; again beside a mark.")
+    ] = "5%",
 ) -> None:
     """Draw each benchmark over the revisions and mark where its level changed.
 
