@@ -65,25 +65,25 @@ def _fitted(
     bare = columns
     ranged = [place for place, cells in enumerate(columns) if any(cell.aside for cell in cells)]
     heads = [max(map(len, str(heading).split()), default=0) for heading in headings]
-    for cuts, dropped in _ways(len(ranged)):
+    for kinds, dropped in _ways(len(ranged)):
         bare = [
             [Written(cell.main) for cell in cells] if place in ranged[:dropped] else cells
             for place, cells in enumerate(columns)
         ]
         names = {p: bare[p] for p, c in enumerate(model.columns) if c.align == "left" and not c.whole}
-        widths = shared(_widths(headings, bare), names, heads, room, cuts)
+        widths = shared(_widths(headings, bare), names, heads, room, kinds)
         if widths is not None:
             for place, cells in names.items():
-                bare[place] = [Written(folded(cell, widths[place], cuts)) for cell in cells]
+                bare[place] = [Written(folded(cell, widths[place])) for cell in cells]
             return bare, widths
     return bare, None
 
 
-def _ways(ranged: int) -> Iterator[tuple[str, int]]:
-    """Where names may be cut and of how many columns intervals are left out, in the order to be tried."""
-    for dropped in range(max(1, ranged)):
-        yield from ((cuts, dropped) for cuts in CUTS[:-1])
-    yield CUTS[-1], max(0, ranged - 1)
+def _ways(ranged: int) -> Iterator[tuple[int, int]]:
+    """How many kinds of cuts in names to try, and of how many columns intervals are left out, in order."""
+    most = max(0, ranged - 1)
+    yield from ((len(CUTS) - 1, dropped) for dropped in range(most + 1))
+    yield len(CUTS), most
 
 
 def _headings(

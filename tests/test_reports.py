@@ -274,7 +274,7 @@ def test_numbers_and_intervals_stay_on_one_line_and_names_are_cut_at_a_sign(widt
     assert max(map(len, lines)) <= width
     assert sum("12.3" in line and "1.00 (0.93 to 1.09)" in line for line in lines) == 1
     assert "undecided" in told.getvalue()
-    cut_at = {100: "946ab7741023+dirty", 80: "946ab7741023+", 66: "+dirty"}
+    cut_at = {100: "946ab7741023+dirty", 80: "946ab7741023+dirty", 66: "+dirty"}
     assert any(cut_at[width] in line.split() for line in lines)
 
 
