@@ -151,7 +151,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """A case and what is known of it."""
 
     case: Case
-    images: int
+    images: int  # an iteration's; 0 where a file of pytest-benchmark alone does not tell
     iteration_s: Estimate
     images_per_s: Estimate
     first_call_s: Estimate
@@ -164,6 +164,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups
     level: Level | None = None  # of a course that was held against its first epoch
     beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
+
+    @property
+    def tells_images(self) -> bool:
+        """Whether there is a throughput at all."""
+        return self.images > 0
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from bench.records import (
     Block,
     Case,
     Ceilings,
+    Estimate,
     Failure,
     Machine,
     Measured,
@@ -31,7 +32,7 @@ from bench.records import (
     SetUp,
     Weather,
 )
-from bench.stats import geometric, inverse
+from bench.stats import geometric
 from mtl_core.errors import UserError, visible
 
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
@@ -40,6 +41,7 @@ DEEPEST = 24  # levels of nesting; ours has 9
 LARGEST_INT = 2**53  # beyond it a float could not hold it
 LONGEST_TIME_S = 1e7  # of a round, a set-up; four months
 SHORTEST_TIME_S = 1e-12
+UNTOLD = Estimate(value=math.nan, low=0.0, high=math.inf, confidence=0.95, n=0)  # of images
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +150,8 @@ def run_from(content: bytes, place: str, name: str) -> Run:
     stamp = document.get("datetime")
     stamp = stamp if isinstance(stamp, str) else None
     try:
+        if not document["benchmarks"] and not _failed_in(document):
+            raise UserError(f"{place} holds no benchmark at all: nothing was measured; measure again")
         if BLOCK not in document:
             return Run(name=name, measured_at=stamp, schema=None, measured=_foreign(document["benchmarks"]))
         return _ours(document, name, stamp)
@@ -256,6 +260,12 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
     )
 
 
+def _failed_in(document: dict[str, Any]) -> bool:
+    """Whether a file of ours tells of failures: a run in which everything failed is one all the same."""
+    block = document.get(BLOCK)
+    return isinstance(block, dict) and bool(block.get("failures"))
+
+
 def _entries(benchmarks: list[Any]) -> list[Any]:
     """Our block of each entry that has one."""
     extras = [_part(told, "extra_info") for told in benchmarks]
@@ -355,9 +365,9 @@ def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
         iteration = geometric(np.log([float(seconds)]))
         found.setdefault(group, {})[name] = Measured(
             case=Case(question=group, part="", variant=name, workload="", settings={}),
-            images=1,
+            images=0,
             iteration_s=iteration,
-            images_per_s=inverse(iteration),
+            images_per_s=UNTOLD,
             first_call_s=iteration,
             facts={},
             effect=None,

@@ -31,7 +31,7 @@ VARIANT, RUN = Column("variant", align="left"), Column("run", align="left")
 def sentences(comparison: Comparison) -> list[str]:
     """What was found, in words: how alike the machines are, how many verdicts of each kind, what changed."""
     found = [_likeness(comparison, pair) for pair in comparison.pairs]
-    found.append(_counted(comparison))
+    found = [*_strangers(comparison), *found, _counted(comparison)]
     for benchmark in comparison.benchmarks:
         found += [
             said for change in benchmark.changes if (said := _ratio_changed(benchmark, comparison, change))
@@ -42,6 +42,21 @@ def sentences(comparison: Comparison) -> list[str]:
                 said for change in benchmark.changes if (said := _explained(benchmark, comparison, change))
             ]
     return found
+
+
+def verdict(comparison: Comparison) -> str:
+    """The comparison in one sentence."""
+    return next(iter(_strangers(comparison)), _counted(comparison))
+
+
+def _strangers(comparison: Comparison) -> list[str]:
+    """Said before all else: which runs share nothing with the first, so that nothing of them is compared."""
+    shared = {change.label for benchmark in comparison.benchmarks for change in benchmark.changes}
+    if not shared:
+        return ["The runs have no benchmark in common."]
+    first = comparison.sides[0].label
+    apart = [pair.label for pair in comparison.pairs if pair.label not in shared]
+    return [f"{first} and {label} have no benchmark in common." for label in apart]
 
 
 def _likeness(comparison: Comparison, pair: Pair) -> str:
@@ -64,7 +79,7 @@ def _counted(comparison: Comparison) -> str:
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
     return (
         f"{len(words)} within-machine ratios compared: {counts}. "
-        f"All share one error rate of {ALPHA:.0%} (Holm); each interval is for itself."
+        f"They and the times share one error rate of {ALPHA:.0%} (Holm); each interval is for itself."
         if words
         else "No within-machine ratio is in two runs."
     )
@@ -236,28 +251,23 @@ def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> lis
 
 def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Table:
     first = comparison.sides[0].label
+    of_images = any(figure.images_per_s for member in members for figure in member.figures.values())
     columns = (
         VARIANT,
         RUN,
         Column("time", "s"),
-        Column("throughput", "images/s"),
+        *([Column("throughput", "images/s")] if of_images else []),
         Column(f"time against {first}"),
         Column("verdict", align="left"),
     )
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for member in members:
         for label, figure in member.figures.items():
             change = _change(member, label)
             told = (change.time, change.time_verdict) if change else (None, None)
-            rows.append(
-                (
-                    harmless(member.variant),
-                    label,
-                    figure.iteration_s.value,
-                    figure.images_per_s.value,
-                    *told,
-                )
-            )
+            rate = figure.images_per_s.value if figure.images_per_s else None
+            throughput = [rate] if of_images else []
+            rows.append((harmless(member.variant), label, figure.iteration_s.value, *throughput, *told))
     return Table(f"{harmless(group)}: absolute, machine and code together", columns, tuple(rows))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
@@ -11,7 +12,9 @@ from reports.tables import Column, Table
 from reports.text import harmless
 
 BLOCKS, ASCII = "▁▂▃▄▅▆▇", "_.-~=+#"  # an odd number, so that no edge is in the middle
-WIDEST = 24  # characters of a drawing; more runs than that share them
+WIDEST = 24  # characters of a drawing where no width is known; more runs than that share them
+LEAST = 12  # and where there is hardly any room
+Room = Callable[[Table, int], int]  # from a table and the characters that are well enough
 LEAST_RANGE = 0.04  # of the drawing, relative: noise of less looks flat
 
 
@@ -31,8 +34,15 @@ def _tested(machine: MachineHistory) -> str:
     found = sum(bool(series.changes) for series in machine.series)
     return (
         f"{count} runs, {machine.tested} series with {machine.least_runs} or more of them: {found} changed "
-        f"their level. The chance of any false mark among all of them is {machine.alpha:.0%}, where the "
-        "machine itself does not drift."
+        "their level. Where nothing changed and the machine does not drift, the chance of any mark among "
+        f"all of them is {machine.alpha:.0%}{_beside_marks(machine) if found else '.'}"
+    )
+
+
+def _beside_marks(machine: MachineHistory) -> str:
+    return (
+        f"; beside a mark the search goes on, at {machine.alpha:.0%} again. A mark is put where the change "
+        "is largest, so the interval beside it is indicative."
     )
 
 
@@ -73,43 +83,52 @@ def _revision(change: LevelChange, machine: MachineHistory) -> str:
     return f"revision {harmless(run.source.partition('+')[0][:9])} ({run.measured_at[:10]})"
 
 
-def tables(history: MachineHistory, ascii_only: bool = False) -> list[Table]:
-    """Each benchmark's throughput, then each time ratio, drawn from the oldest run to the newest."""
+def tables(history: MachineHistory, ascii_only: bool = False, room: Room | None = None) -> list[Table]:
+    """Each benchmark's throughput, then each time ratio, drawn from the oldest run to the newest.
+
+    ``room`` tells how many characters a table leaves for a further column, the drawings.
+    """
     found = []
     for measure, unit in (("throughput", "images/s"), ("time ratio", "")):
-        rows = tuple(
-            (
-                harmless(series.benchmark),
-                len(known),
-                known[0],
-                known[-1],
-                drawing(series, ascii_only),
-            )
+        drawn = [
+            (series, known)
             for series in history.series
             if series.measure == measure and (known := [v for v in series.values if v is not None])
-        )
+        ]
         columns = (
             Column("benchmark", align="left"),
             Column("runs"),
             Column("first", unit),
             Column("last", unit),
-            Column("course", align="left"),
         )
+        rows = tuple((harmless(s.benchmark), len(known), known[0], known[-1]) for s, known in drawn)
+        title = f"{measure.capitalize()} over time (| where its level changed)"
         if rows:
+            bare = Table(title, columns, rows)
+            widest = max(LEAST, room(bare, WIDEST)) if room else WIDEST
+            courses = (drawing(series, ascii_only, widest) for series, _ in drawn)
             found.append(
-                Table(f"{measure.capitalize()} over time (| where its level changed)", columns, rows)
+                Table(
+                    title,
+                    (*columns, Column("course", align="left", whole=True)),
+                    tuple((*row, course) for row, course in zip(rows, courses, strict=True)),
+                )
             )
     return found
 
 
-def drawing(series: Series, ascii_only: bool = False) -> str:
-    """One character a run, or a few runs where there are many; ``|`` where the level changed."""
+def drawing(series: Series, ascii_only: bool = False, widest: int = WIDEST) -> str:
+    """One character a run, or a few runs where there are many; ``|`` where the level changed.
+
+    No longer than ``widest``, marks included, unless there are more levels than that has place for.
+    """
     symbols = ASCII if ascii_only else BLOCKS
     places = [place for place, value in enumerate(series.values) if value is not None]
     starts = {places.index(change.run) for change in series.changes}
     values = [math.log(value) for value in series.values if value is not None]
-    share = max(1, math.ceil(len(values) / WIDEST))
-    cuts = sorted({0, len(values), *starts, *range(0, len(values), share)})
+    share = 1
+    while len(cuts := _cuts(len(values), starts, share)) - 1 + len(starts) > widest and share < len(values):
+        share += 1
     levels = [median(values[low:high]) for low, high in pairwise(cuts)]
     middle = (max(levels) + min(levels)) / 2
     reach = max(max(levels) - min(levels), LEAST_RANGE)
@@ -118,6 +137,11 @@ def drawing(series: Series, ascii_only: bool = False) -> str:
         height = (level - middle) / reach + 0.5
         drawn += ("|" if low in starts else "") + symbols[min(len(symbols) - 1, int(height * len(symbols)))]
     return drawn
+
+
+def _cuts(count: int, starts: set[int], share: int) -> list[int]:
+    """Where the characters of a drawing begin, and its end: each level anew, ``share`` runs a character."""
+    return sorted({0, count, *starts, *range(0, count, share)})
 
 
 def footnotes(machine: MachineHistory) -> list[str]:

@@ -26,8 +26,9 @@ MOST_MEMORY = 60  # points of a course of memory, the peaks among them
 COMPARISON_METHOD = (
     "Each run's statistics are computed anew from its raw rounds. A within-machine ratio is time over that "
     "of the baseline, its rounds interleaved in the same run, so that it compares between machines.",
-    "Set-ups of two runs are independent: the logarithms of their ratios are compared by Welch's t. All "
-    f"verdicts of a kind share one error rate of {ALPHA:.0%} (Holm's step-down).",
+    "Set-ups of two runs are independent: the logarithms of their ratios are compared by Welch's t. "
+    f"Verdicts on ratios and times share one error rate of {ALPHA:.0%} (Holm's step-down), those on means "
+    "one of their own.",
     "A time is machine and code together, and a machine differs from hour to hour: a time is faster or "
     "slower only beyond a wider band, and never called the same.",
 )
@@ -38,9 +39,12 @@ REGRESSION_METHOD = (
 HISTORY_METHOD = (
     "Runs of one machine class, oldest first. The place of a change of level is found by binary segmentation "
     "with least squares; whether there is one is asked by drawing the order of the runs anew many times.",
-    "All series of a machine share one chance of a false mark, by the largest statistic among them. What has "
-    "to hold: without a change any order of the runs is as likely, which a drifting machine breaks, for "
+    "Where nothing changed, all series of a machine share one chance of a false mark, by the largest "
+    "statistic among them; once a level is split, its parts are searched with the same chance again. What "
+    "has to hold: without a change any order of the runs is as likely, which a drifting machine breaks, for "
     "throughput more than for ratios within a run.",
+    "The interval beside a mark is indicative: it takes the place as given, which was chosen for the largest "
+    "difference.",
 )
 
 
@@ -91,7 +95,6 @@ def ratios(
 
 def comparison_page(told: Comparison) -> Page:
     """Two or more runs side by side; every change is against the first."""
-    found = comparison.sentences(told)
     changes = [
         (benchmark.group, f"{benchmark.variant}, {change.label}", change.ratio, change.ratio_verdict)
         for benchmark in told.benchmarks
@@ -106,8 +109,8 @@ def comparison_page(told: Comparison) -> Page:
         "Comparison",
         " against ".join(side.name for side in reversed(told.sides[:2]))
         + (" ..." if len(told.sides) > 2 else ""),
-        found[len(told.pairs)] if len(found) > len(told.pairs) else "Nothing was compared.",
-        sentences=found,
+        comparison.verdict(told),
+        sentences=comparison.sentences(told),
         tables=comparison.tables(told),
         charts=[
             *ratios("Within-machine ratios against those of the first run", changes, told.tolerance),

@@ -29,6 +29,7 @@ class Column:
     align: Literal["left", "right"] = "right"
     note: str = ""  # said beside the unit, such as which way is better
     ends: bool = True  # the interval is shown beside an estimate; its digits follow it anyhow
+    whole: bool = False  # text that is never cut, such as a drawing
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
     """Time, throughput and the ratio to the baseline of each variant of one part of a question.
 
     Where the variants' iterations are of different sizes, a ratio of times would decide nothing, and
-    throughput has the interval in its place.
+    throughput has the interval in its place. Without images there is none, and without set-ups no ratio.
     """
     alike = same_work(known)
     columns = (
@@ -122,6 +123,8 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
         Column("verdict", align="left"),
     )
     shown = len(columns) if alike else 3
+    if not any(measured.tells_images for measured in known.values()):
+        shown = 2  # a file of pytest-benchmark alone
     return Table(title, columns[:shown], tuple(_row(name, m)[:shown] for name, m in known.items()))
 
 

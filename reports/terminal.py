@@ -24,6 +24,7 @@ from reports.history_of_rounds import in_time
 from reports.page import Page, Section, each_text, shown_harmlessly
 from reports.tables import Table, Written, laid_out
 from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
+from reports.widths import CUTS, folded, pieces_of, shared
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
@@ -31,33 +32,75 @@ NAME, WIDEST, GAP = 28, 100, 3  # characters of a row's name, of a plot, between
 MOST_BARS = 16  # of a course
 LEAST_HEADING = 10  # characters of a line of a heading
 
+Cells = list[list[Written]]  # column by column
+
 
 def table(model: Table, width: int | None = None) -> RichTable:
     """The table model in Rich; verdicts in words, colour only beside them.
 
-    Where it is wider than ``width``, intervals are left out from the left until it fits; the last column
-    with intervals, which is the ratio's, keeps them.
+    Where it is wider than ``width``, names are cut at a slash or another sign; where that is not enough,
+    intervals are left out from the left until it fits, and the last column with intervals, which is the
+    ratio's, keeps them. A number and its interval stay on one line as long as there is room at all.
     """
     laid = laid_out(model)
     columns = [list(column) for column in zip(*laid.rows, strict=True)] or [[] for _ in laid.headings]
-    ranged = [place for place, cells in enumerate(columns) if any(cell.aside for cell in cells)]
-    for place in ranged[:-1]:
-        if width is None or sum(_widths(laid.headings, columns)) + GAP * len(columns) <= width:
-            break
-        columns[place] = [Written(cell.main) for cell in columns[place]]
+    widths = None
+    if width is not None:
+        columns, widths = _fitted(model, laid.headings, columns, width - GAP * len(columns))
     rich = RichTable(
         title=Text(laid.title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
-    widths = _widths(laid.headings, columns)
-    for heading, align, needed in zip(laid.headings, laid.aligns, widths, strict=True):
-        lines = [heading] if width is None else textwrap.wrap(heading, max(needed, LEAST_HEADING))
-        rich.add_column(Text("\n".join(lines)), justify=align, overflow="fold")
+    headings = _headings(laid.headings, columns, widths, width)
+    for heading, align in zip(headings, laid.aligns, strict=True):
+        rich.add_column(Text(heading), justify=align, overflow="fold", no_wrap=widths is not None)
     for row in zip(*columns, strict=True):
         rich.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     return rich
 
 
-def _widths(headings: Sequence[Written], columns: list[list[Written]]) -> list[int]:
+def _fitted(
+    model: Table, headings: Sequence[Written], columns: Cells, room: int
+) -> tuple[Cells, list[int] | None]:
+    """The columns' cells as they fit into this room, and the widths; no widths where nothing fits."""
+    bare = columns
+    ranged = [place for place, cells in enumerate(columns) if any(cell.aside for cell in cells)]
+    heads = [max(map(len, str(heading).split()), default=0) for heading in headings]
+    for kinds, dropped in _ways(len(ranged)):
+        bare = [
+            [Written(cell.main) for cell in cells] if place in ranged[:dropped] else cells
+            for place, cells in enumerate(columns)
+        ]
+        names = {p: bare[p] for p, c in enumerate(model.columns) if c.align == "left" and not c.whole}
+        widths = shared(_widths(headings, bare), names, heads, room, kinds)
+        if widths is not None:
+            for place, cells in names.items():
+                bare[place] = [Written(folded(cell, widths[place])) for cell in cells]
+            return bare, widths
+    return bare, None
+
+
+def _ways(ranged: int) -> Iterator[tuple[int, int]]:
+    """How many kinds of cuts in names to try, and of how many columns intervals are left out, in order."""
+    most = max(0, ranged - 1)
+    yield from ((len(CUTS) - 1, dropped) for dropped in range(most + 1))
+    yield len(CUTS), most
+
+
+def _headings(
+    headings: Sequence[Written], columns: Cells, widths: list[int] | None, width: int | None
+) -> list[str]:
+    """Headings in lines: of ``LEAST_HEADING`` where there is room, else as narrow as their cells."""
+    if width is None:
+        return list(headings)
+    needed = widths or _widths(headings, columns)
+    roomy = [textwrap.wrap(h, max(w, LEAST_HEADING)) for h, w in zip(headings, needed, strict=True)]
+    wide = [max([w, *map(len, lines)]) for w, lines in zip(needed, roomy, strict=True)]
+    if widths and sum(wide) + GAP * len(columns) > width:
+        roomy = [textwrap.wrap(h, max(1, w)) for h, w in zip(headings, widths, strict=True)]
+    return ["\n".join(lines) for lines in roomy]
+
+
+def _widths(headings: Sequence[Written], columns: Cells) -> list[int]:
     """What each column needs for its cells; headings wrap between their words."""
     words = [max(map(len, str(heading).split()), default=0) for heading in headings]
     cells = [max(map(len, column), default=0) for column in columns]
@@ -137,6 +180,18 @@ def _section(section: Section, console: Console) -> Iterator[RenderableType]:
             yield drawn
     for model in section.tables:
         yield fitted(model, console)
+
+
+def room_beside(model: Table, wanted: int, width: int) -> int:
+    """Characters left for one column more: beside whole names, or else ``wanted`` at most beside cut ones."""
+    laid = laid_out(model)
+    columns = [list(column) for column in zip(*laid.rows, strict=True)]
+    room = width - GAP * (len(columns) + 1)
+    needed = _widths(laid.headings, columns)
+    names = [place for place, column in enumerate(model.columns) if column.align == "left"]
+    least = sum(max(map(len, pieces_of(columns[place], CUTS[0]))) for place in names)
+    cut = room - least - sum(width for place, width in enumerate(needed) if place not in names)
+    return max(room - sum(needed), min(cut, wanted))
 
 
 def fitted(model: Table, console: Console) -> RichTable:

@@ -18,13 +18,15 @@ from bench.comparing.compare import compare, flop_per_image, got_lost, got_slowe
 from bench.comparing.compared import Benchmark, Change, Comparison
 from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.runs import read_run
-from bench.stats import combined, mean_of
+from bench.stats import combined, log_effects, mean_of
+from bench.verdict import least_alpha, verdicts
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
 from reports import comparison as told
 from reports import csv as comma
 from reports import json as as_json
+from reports.other_pages import comparison_page
 from reports.tables import laid_out
 
 OLD = Path(__file__).parent / "old_runs"
@@ -221,6 +223,20 @@ def test_a_baseline_that_gained_does_not_make_its_variants_slower() -> None:
     assert got_slower(found) == []
 
 
+def test_ratios_and_times_share_one_error_rate() -> None:
+    """A ratio decided by itself but not among three verdicts, one of which (a time) nobody can decide."""
+    before = run_of({"imperative": 1.00e-3, "static": 1.000e-3}, noise=0.01)
+    after = run_of({"imperative": 1.02e-3, "static": 1.032 * 1.02e-3}, seed=1, noise=0.01)
+    before_ratio, after_ratio = (
+        log_effects(run.blocks["hybridize/step"], "static", "imperative").mean() for run in (before, after)
+    )
+    alone = combined((after_ratio, before_ratio), (1.0, -1.0))
+    assert 0.025 < least_alpha(alone) < 0.05
+    assert verdicts({"alone": alone}) == {"alone": "slower"}
+    assert change(compare([before, after], drift=0.0), "static").ratio_verdict == "undecided"
+    assert "They and the times share one error rate" in " ".join(told.sentences(compare([before, after])))
+
+
 def test_identical_machines_and_code_are_rarely_called_unlike() -> None:
     """100 pairs of runs with 6 ratios each: an alarm in at most 5 % of the families."""
     variants = ["imperative", *"abcdef"]
@@ -256,12 +272,29 @@ def test_what_one_side_lacks_is_listed() -> None:
     assert "B lacks 1 of the benchmarks: hybridize/step/static" in told.footnotes(found)
 
 
+def test_runs_that_share_nothing_are_said_to_before_all_else() -> None:
+    one, other = (run_of({name: 1e-3, f"{name}2": 1e-3}) for name in ("a", "b"))
+    nothing = compare([one, other])
+    assert told.sentences(nothing)[0] == told.verdict(nothing) == "The runs have no benchmark in common."
+    assert comparison_page(nothing).verdict == "The runs have no benchmark in common."
+    assert told.sentences(compare([one, one, other]))[0] == "A and C have no benchmark in common."
+    assert "in common" not in " ".join(told.sentences(compare([one, one])))
+
+
 def test_what_differs_is_told_field_by_field_and_the_rest_in_one_line() -> None:
     machine = msgspec.structs.replace(MACHINE, python="3.12.1", environment={"OMP_NUM_THREADS": "2"})
     found = compare([run_of({"static": 1e-3}), run_of({"static": 1e-3}, machine=machine)])
     assert {(f.kind, f.name) for f in found.differs} == {("build", "python"), ("state", "OMP_NUM_THREADS")}
     assert "cpu" in found.equal
     assert found.pairs[0].alike
+
+
+def test_what_no_run_tells_is_not_called_equal() -> None:
+    found = compare([run_of({"static": 1e-3})] * 2)
+    assert "load" in found.equal and "source" in found.equal
+    assert not {"governor", "mhz", "steal_share"} & set(found.equal)  # told by neither of them
+    foreign = compare([read_run(OLD / "pytest_benchmark.json")] * 2)
+    assert told.footnotes(foreign)[0] == "Equal: nothing that is known of every run."
 
 
 def test_the_mean_over_a_question_is_of_the_ratios_all_runs_have() -> None:
@@ -315,6 +348,9 @@ def test_files_without_a_machine_are_compared_by_time_and_nothing_is_decided() -
     assert words == {"undecided"}
     assert found.means == []
     assert "the machine of one is not told" in told.sentences(found)[0]
+    headings = {c.title for t in told.tables(found) if t.title.endswith("together") for c in t.columns}
+    assert "time" in headings and "throughput" not in headings  # how many images is not told
+    assert comma.comparison(found).splitlines()[1].split(",")[8] == ""  # images_per_s
 
 
 def test_many_runs_are_stacked_and_every_label_is_there() -> None:

@@ -96,6 +96,7 @@ def test_a_comparison_is_plain_and_80_columns_wide_in_a_pipe() -> None:
         "Equal: cpu",
     ):
         assert (said in done.stdout) == (said != "What differs")  # the two tell the same
+    assert done.stdout.count("946ab7741023+dirty") == 2  # no revision is broken
 
 
 @pytest.mark.parametrize("form", ["markdown", "json", "csv"])
@@ -151,6 +152,16 @@ def test_unlike_machines_are_not_asked_which_is_slower(tmp_path: Path) -> None:
     done = bench("compare", slowed(tmp_path, 1.0), slowed(tmp_path, 1.2, "Z80"), "--fail-on", "slower")
     assert done.returncode == 2
     assert "these differ in cpu" in done.stderr
+
+
+def test_runs_with_nothing_in_common_say_so_first_and_an_empty_file_is_none(tmp_path: Path) -> None:
+    done = bench("compare", str(OLD / "pytest_benchmark.json"), TWO[0])
+    assert done.returncode == 0
+    assert done.stdout.startswith("The runs have no benchmark in common.\n")
+    (tmp_path / "empty.json").write_text('{"benchmarks": []}')
+    empty = bench("compare", str(tmp_path / "empty.json"), TWO[0])
+    assert empty.returncode == 2
+    assert empty.stderr.count("\n") == 1 and "holds no benchmark at all" in empty.stderr
 
 
 def test_a_hostile_name_reaches_no_terminal(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from datetime import datetime, timedelta, timezone
@@ -13,15 +14,17 @@ import fsspec
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from bench.comparing.collection import read_all
-from bench.comparing.compared import History, Series
+from bench.comparing.compared import History, LevelChange, Series
 from bench.comparing.history import history
-from bench.records import Run
+from bench.records import Estimate, Run
 from mtl_core.errors import UserError
 from reports import csv as comma
 from reports import history as told
 from reports import json as as_json
+from reports.terminal import fitted, room_beside
 from tests.test_compare import MACHINE, run_of
 
 OLD = Path(__file__).parent / "old_runs"
@@ -63,7 +66,8 @@ def test_a_change_is_told_with_its_revision_and_how_many_runs_stand_for_it() -> 
     assert "hybridize/step/static: throughput +" in said
     assert "revision 000000000" in said
     assert "(7 runs before, 5 after" in said
-    assert "5%" in said
+    assert "Where nothing changed and the machine does not drift, the chance of any mark" in said
+    assert "the search goes on, at 5% again" in said and "the interval beside it is indicative" in said
     assert series(found, "hybridize/step/imperative", "throughput").changes == []
 
 
@@ -86,6 +90,11 @@ def test_few_runs_claim_nothing() -> None:
     assert all(s.changes == [] for s in found.series)
     assert found.tested == 0
     assert "nothing is claimed" in told.sentences(found)[0]
+
+
+def test_where_nothing_is_marked_no_interval_is_spoken_of() -> None:
+    said = told.sentences(history(runs_with([1e-3] * 12)).machines[0])
+    assert len(said) == 1 and said[0].endswith("is 5%.")
 
 
 def test_machines_have_histories_of_their_own() -> None:
@@ -122,6 +131,43 @@ def test_the_drawing_has_a_character_for_each_run_and_a_mark_at_the_change() -> 
     many = Series(benchmark="x", measure="throughput", values=[float(v) for v in range(1, 500)], changes=[])
     assert len(told.drawing(many)) <= told.WIDEST
     assert list(told.drawing(many)) == sorted(told.drawing(many))
+
+
+@pytest.mark.parametrize(
+    ("width", "count", "shown"), [(80, 12, 13), (80, 30, 17), (200, 30, 31), (72, 30, 11)]
+)
+def test_a_course_is_drawn_on_one_line_in_the_room_that_is_left(width: int, count: int, shown: int) -> None:
+    """And names are cut at a slash alone, whatever the encoding."""
+    name = "loader_workers/epoch_of_the_tutorial/fast_unsplit"
+    values = [5e4 * (1 + 0.001 * (n % 3) + 0.1 * (n >= count // 2)) for n in range(count)]
+    change = LevelChange(
+        run=count // 2,
+        source=None,
+        ratio=Estimate(value=1.1, low=1.0, high=1.2, confidence=0.95, n=3),
+        before=count // 2,
+        after=count - count // 2,
+        p=0.001,
+        same_source=False,
+        build=[],
+    )
+    machine = msgspec.structs.replace(
+        history(runs_with([1e-3])).machines[0],
+        series=[Series(benchmark=name, measure="throughput", values=list(values), changes=[change])],
+    )
+    for encoding in ("utf-8", "ascii"):
+        console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding), width=width)
+        with console.capture() as captured:
+            for table in told.tables(machine, encoding == "ascii", lambda m, n: room_beside(m, n, width)):
+                console.print(fitted(table, console))
+        lines = captured.get().splitlines()
+        assert max(map(len, lines)) <= width
+        below = lines[next(n for n, line in enumerate(lines) if line.startswith(" benchmark")) + 2 :]
+        name_column, *numbers = zip(*(line.split() for line in below if len(line.split()) == 5), strict=True)
+        courses = numbers[-1]
+        assert [(len(course), course.count("|")) for course in courses] == [(shown, 1)]
+        parts = [*name_column, *(line.strip() for line in below if len(line.split()) == 1)]
+        assert "".join(parts) == name
+        assert all(part.endswith("/") for part in parts[:-1])
 
 
 def test_csv_gives_every_value_with_its_level() -> None:

@@ -23,6 +23,7 @@ from reports.page import Page, Raw
 from reports.plots import figures
 from reports.raw import raw_of
 from reports.tables import Column, Table
+from reports.terminal import fitted
 from reports.view import run_page
 from tests.reported import HOSTILE, KEPT, hostile, kept
 
@@ -227,6 +228,8 @@ def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
     assert page.verdict == "Nothing was compared in this run."
     assert "no interval" in page.method[0]
     assert "t::a" in html.page(page) and "t::a" in in_terminal(page, 80)
+    assert "images" not in in_terminal(page, 80) and "throughput" not in spreadsheet.page(page)
+    assert "baseline" not in in_terminal(page, 80)
 
 
 def test_other_pages_than_a_runs_are_rendered_too() -> None:
@@ -251,6 +254,28 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
     assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
     assert "| a | 1.20 |" in markdown_page.page(page)
     assert "a,0.0012" in spreadsheet.page(page)
+
+
+@pytest.mark.parametrize("width", [66, 80, 100])
+def test_numbers_and_intervals_stay_on_one_line_and_names_are_cut_at_a_sign(width: int) -> None:
+    ratio = Estimate(value=1.0, low=0.93, high=1.09, confidence=0.95, n=6)
+    columns = (
+        Column("variant", align="left"),
+        Column("source", align="left"),
+        Column("time", "s"),
+        Column("time ratio", note="below 1 is faster"),
+        Column("verdict", align="left"),
+    )
+    row = ("first_call/of_the_second_head/hybridized", "946ab7741023+dirty", 0.0123, ratio, "undecided")
+    told = io.StringIO()
+    console = Console(file=told, width=width)
+    console.print(fitted(Table("A table", columns, (row,)), console))
+    lines = told.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum("12.3" in line and "1.00 (0.93 to 1.09)" in line for line in lines) == 1
+    assert "undecided" in told.getvalue()
+    cut_at = {100: "946ab7741023+dirty", 80: "946ab7741023+dirty", 66: "+dirty"}
+    assert any(cut_at[width] in line.split() for line in lines)
 
 
 def test_an_empty_run_makes_a_page() -> None:

@@ -119,6 +119,8 @@ def test_what_cannot_be_is_refused_by_name(path: tuple[str | int, ...], value: A
         (b'{"benchmarks": [], "x": 1' + b"0" * 5000 + b"}", "is no number"),
         (b'{"benchmarks": ' + b"[" * 30 + b"]" * 30 + b"}", "deeper than"),
         (b"[" * 200_000 + b"]" * 200_000, "nested too deep"),
+        (b'{"benchmarks": []}', "holds no benchmark at all"),
+        (json.dumps({**DOCUMENT, "benchmarks": []}).encode(), "holds no benchmark at all"),
         (b'{"benchmarks": [{"stats": {"median": "x"}}]}', "no median"),
         (b'{"benchmarks": [{"stats": {"median": 0}}]}', "median of"),
         (b'{"benchmarks": [{"stats": []}]}', "stats is missing"),

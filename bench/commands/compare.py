@@ -55,7 +55,10 @@ def compare(
     drift: Annotated[str, typer.Option(help="What a machine may drift between runs.")] = "5%",
     fail_on: Annotated[
         FailOn | None,
-        typer.Option(help="Exit code 1 when a benchmark of one machine became slower or is gone."),
+        typer.Option(
+            help="Exit code 1 when a benchmark of one machine became slower, by its ratio or its time (5% "
+            "chance of a false alarm over all of them), or is gone."
+        ),
     ] = None,
 ) -> None:
     """Compare runs with the first: machines, within-machine ratios, times beside the ceilings.
@@ -244,6 +247,6 @@ def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: 
         console.print(words, markup=False, highlight=False)
     for table in tables:
         console.print()
-        console.print(terminal.table(table))
+        console.print(terminal.fitted(table, console))
     for words in footnotes:
         console.print(words, markup=False, highlight=False)

@@ -13,6 +13,7 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.comparing.compared import History
     from bench.records import Run
+    from reports.tables import Table
 
 RESULTS = ".benchmarks/mtl-bench"  # where run leaves them
 
@@ -33,7 +34,9 @@ def history(
         str, typer.Option(help="Only machine classes with this in their name, such as EPYC.")
     ] = "",
     only: Annotated[str, typer.Option(help="Only benchmarks with this in their name.")] = "",
-    alpha: Annotated[str, typer.Option(help="Chance of any false mark on a machine.")] = "5%",
+    alpha: Annotated[
+        str, typer.Option(help="Chance of any mark where nothing changed; again beside a mark.")
+    ] = "5%",
 ) -> None:
     """Draw each benchmark over the revisions and mark where its level changed.
 
@@ -110,13 +113,17 @@ def _show(told: History) -> None:
 
     console = Console()
     plain = not console.encoding.lower().startswith("utf")
+
+    def room(model: Table, wanted: int) -> int:
+        return terminal.room_beside(model, wanted, console.width)
+
     for machine in told.machines:
         console.print(f"\n{harmless(machine.machine)}", style="bold", markup=False, highlight=False)
         for words in history.sentences(machine):
             console.print(words, markup=False, highlight=False)
-        for table in history.tables(machine, plain):
+        for table in history.tables(machine, plain, room):
             console.print()
-            console.print(terminal.table(table))
+            console.print(terminal.fitted(table, console))
         for words in history.footnotes(machine):
             console.print(words, markup=False, highlight=False)
     for words in history.left_out(told):

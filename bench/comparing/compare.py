@@ -2,7 +2,8 @@
 
 Ratios within a run compare cleanly between machines. The set-ups of two runs are independent, so the
 logarithms of their ratios differ by Welch's t (:func:`bench.stats.combined`), and the verdicts share one
-error rate by Holm (:mod:`bench.verdict`): one for all ratios, one for all times, one for the means.
+error rate by Holm (:mod:`bench.verdict`): one for all ratios and times together, since either makes a
+benchmark slower (:func:`got_slower`), and one for the means.
 
 Times of two runs are another matter even on one machine. The interval within a run knows how set-ups
 differ, not how the machine differs from hour to hour. So a time is faster or slower only beyond a wider
@@ -65,7 +66,7 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         sides=[_side(lab, run) for lab, run in labelled.items()],
         ceilings={lab: run.ceilings for lab, run in labelled.items() if run.ceilings},
         differs=[field for field in fields if len(set(field.values.values())) > 1],
-        equal=[field.name for field in fields if len(set(field.values.values())) == 1],
+        equal=[field.name for field in fields if _told_alike(field)],
         pairs=pairs,
         benchmarks=_benchmarks(names, labelled, pairs, tolerance),
         means=_means(labelled, pairs, tolerance),
@@ -74,6 +75,11 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         tolerance=tolerance,
         warnings=[f"{lab}: {line}" for lab, run in labelled.items() for line in _cautions(run)],
     )
+
+
+def _told_alike(field: Field) -> bool:
+    """Whether every run tells the same; what nobody tells is not known to be equal."""
+    return len(told := set(field.values.values())) == 1 and None not in told
 
 
 def label(number: int) -> str:
@@ -244,8 +250,8 @@ def _benchmarks(
         for key in names:
             _add(times, (pair.label, key), _log_time(first, key), _log_time(runs[pair.label], key))
             _add(ratios, (pair.label, key), _log_ratio(first, key), _log_ratio(runs[pair.label], key))
-    of_ratios = _judged(ratios, pairs, lambda pair: tolerance)
-    of_times = _with_drift(_judged(times, pairs, lambda pair: pair.time_band), pairs, tolerance)
+    of_ratios, judged = _judged(pairs, (ratios, lambda pair: tolerance), (times, lambda pair: pair.time_band))
+    of_times = _with_drift(judged, pairs, tolerance)
     moved = {pair.label: pair for pair in pairs}
     for (lab, key), time in times.items():
         ratio = ratios.get((lab, key))
@@ -273,16 +279,20 @@ def _add(
 
 
 def _judged(
-    changes: dict[Place, Mean], pairs: list[Pair], band: Callable[[Pair], float]
-) -> dict[Place, Judgement]:
-    """A verdict on every change, one error rate for all of them whatever their bands."""
+    pairs: list[Pair], *kinds: tuple[dict[Place, Mean], Callable[[Pair], float]]
+) -> list[dict[Place, Judgement]]:
+    """Verdicts on the changes of each kind, one error rate for all of all kinds whatever their bands."""
     by_label = {pair.label: pair for pair in pairs}
-    names = {str(number): key for number, key in enumerate(changes)}  # a file's names may run together
+    every = [(kind, place) for kind, (changes, _) in enumerate(kinds) for place in changes]
+    names = {str(number): key for number, key in enumerate(every)}  # a file's names may run together
     decided = verdicts(
-        {name: changes[key] for name, key in names.items()},
-        {name: band(by_label[lab]) for name, (lab, _) in names.items()},
+        {name: kinds[kind][0][place] for name, (kind, place) in names.items()},
+        {name: kinds[kind][1](by_label[place[0]]) for name, (kind, place) in names.items()},
     )
-    return {key: _word(decided[name], by_label[key[0]].alike) for name, key in names.items()}
+    found: list[dict[Place, Judgement]] = [{} for _ in kinds]
+    for name, (kind, place) in names.items():
+        found[kind][place] = _word(decided[name], by_label[place[0]].alike)
+    return found
 
 
 def _word(verdict: Verdict, alike: bool) -> Judgement:
@@ -334,7 +344,7 @@ def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchma
 def _figure(known: Measured, flop: int | None, ceilings: Ceilings | None) -> Figure:
     return Figure(
         iteration_s=known.iteration_s,
-        images_per_s=known.images_per_s,
+        images_per_s=known.images_per_s if known.tells_images else None,
         ratio=known.effect.estimate if known.effect else None,
         per_ceiling=per_ceiling(known.images_per_s.value, flop, ceilings) if ceilings else {},
     )
@@ -383,7 +393,7 @@ def _means(runs: dict[str, Run], pairs: list[Pair], tolerance: float) -> list[Qu
     for question, known in means.items():
         for pair in pairs:
             _add(changes, (pair.label, (question, "")), known[first], known[pair.label])
-    judged = _judged(changes, pairs, lambda pair: tolerance)
+    (judged,) = _judged(pairs, (changes, lambda pair: tolerance))
     return [
         QuestionMean(
             question=question,

@@ -42,7 +42,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark in one run."""
 
     iteration_s: Estimate
-    images_per_s: Estimate
+    images_per_s: Estimate | None  # None where the file does not tell how many images an iteration takes
     ratio: Estimate | None  # time over that of its baseline in the same run
     per_ceiling: dict[str, float] = {}  # what of each ceiling it reaches; empty where none is known
 

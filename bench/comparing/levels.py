@@ -52,7 +52,8 @@ def level_changes(series: dict[str, Floats], alpha: float = ALPHA, seed: int = 0
 
     Each round of splitting has the error rate ``alpha`` over all stretches together: the chance that
     any of them is split though its level never changed. Without any change only the first round
-    happens. Series of less than ``LEAST_RUNS`` values are not looked at.
+    happens, so that ``alpha`` holds for the whole; after a true split each further round may err anew.
+    Series of less than ``LEAST_RUNS`` values are not looked at.
     """
     rng = np.random.default_rng(seed)
     present = {name: tuple(int(r) for r in np.flatnonzero(~np.isnan(v))) for name, v in series.items()}
