@@ -96,7 +96,6 @@ def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
         (("run", "hybridise"), "no benchmark is named 'hybridise'"),
         (("run", "--budget", "soon"), "budget is 'soon'"),
         (("run", "--bugdet", "5m"), "--budget"),
-        (("run", "--quick", "--budget", "5m"), "give one"),
         (("run", "--resume"), "nothing to resume"),
         (("run", "loader_workers", "--threads", "0"), "--threads"),
         (("run", "batch_size", "--batch-size", "8"), "--batch-size changes nothing in what was chosen"),

@@ -92,8 +92,6 @@ def run(
     if list_only:
         _list()
         return
-    if quick and budget:
-        raise UserError("--quick and --budget are two ways to say the same: give one")
     modules = _chosen(names or [])
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
@@ -198,6 +196,7 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     said = io.StringIO()
     # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
     options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
+    options += ["--capture=no"]  # else pytest takes standard error itself, and the progress with it
     with redirect_stdout(said), redirect_stderr(said):
         code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
     return int(code), said.getvalue()
