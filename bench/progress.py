@@ -64,6 +64,7 @@ def shown() -> Iterator[Show]:
                 completed=min(progress.spent_s, progress.budget_s),
                 total=progress.budget_s,
                 began=time.monotonic() - progress.spent_s,
+                refresh=True,
             )
             if not console.is_terminal and progress.group not in told:
                 told.add(progress.group)
