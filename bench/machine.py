@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +132,21 @@ def revision(folder: Path) -> str | None:
         return None
 
 
-def changes(folder: Path) -> str:
-    """A digest of what is not committed, equal for equal changes; empty for none and outside git."""
-    command = ["git", "-C", str(folder), "diff", "HEAD", "--binary"]
-    try:
-        told = subprocess.run(command, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return hashlib.sha256(told).hexdigest()[:12] if told else ""
+def code(folder: Path) -> dict[str, str]:
+    """A digest of each Python file below a folder, by its path from the folder's parent.
+
+    git does not tell of files that it does not track or ignores, and a copy may lie outside it.
+    """
+    return {
+        path.relative_to(folder.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        for path in sorted(folder.rglob("*.py"))
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of NumPy and MXNet that are installed, by distribution; loads neither."""
+    found = ((str(one.metadata["Name"]).lower(), one.version) for one in distributions())
+    return {name: version for name, version in found if name == "numpy" or name.startswith("mxnet")}
 
 
 def _mhz() -> float | None:
@@ -250,6 +258,25 @@ def weather_between(before: Counters, after: Counters, peak_memory_bytes: int | 
         thermal_events=_growth(before.thermal_events, after.thermal_events),
         peak_memory_bytes=peak_memory_bytes,
     )
+
+
+def weather_together(earlier: Weather, earlier_s: float, later: Weather, later_s: float) -> Weather:
+    """The weather of a run measured in two parts, each of so many seconds."""
+    whole = earlier_s + later_s
+    share = (earlier.steal_share * earlier_s + later.steal_share * later_s) / whole if whole > 0 else 0.0
+    peaks = [w.peak_memory_bytes for w in (earlier, later) if w.peak_memory_bytes is not None]
+    return Weather(
+        load_before=earlier.load_before,
+        load_after=later.load_after,
+        steal_share=share,
+        throttled_s=_sum(earlier.throttled_s, later.throttled_s),
+        thermal_events=_sum(earlier.thermal_events, later.thermal_events),
+        peak_memory_bytes=max(peaks, default=None),
+    )
+
+
+def _sum(first: Any, second: Any) -> Any:
+    return None if first is None or second is None else first + second
 
 
 def _growth(before: Any, after: Any) -> Any:

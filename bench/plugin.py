@@ -9,6 +9,7 @@ selected variant is about to run, so that ``--collect-only`` measures nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bench.session import Session
 
 FIXTURE = "measured_variant"
+BUDGET, QUICK_BUDGET = "5m", "1m"  # without an option
 OUTCOME: pytest.StashKey[Run] = pytest.StashKey()
 REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
 BROKEN: pytest.StashKey[Exception] = pytest.StashKey()  # a fault of ours
@@ -29,9 +31,42 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a run under plain pytest."""
     group = parser.getgroup("mtl-bench", "interleaved benchmarks of the multi-task network")
-    group.addoption("--mtl-budget", default="5m", help="time for all that is selected, such as 90s or 5m")
+    group.addoption(
+        "--mtl-budget",
+        help=f"time for all that is selected, such as 90s; {BUDGET} without, {QUICK_BUDGET} for a quick run",
+    )
     group.addoption("--mtl-quick", action="store_true", help="fewer variants where a question has many")
     group.addoption("--mtl-seed", type=int, default=0, help="seed of the random order of rounds")
+
+
+@pytest.hookimpl(trylast=True)  # xdist and pytest-benchmark have read their options by then
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what cannot be measured, before anything is collected."""
+    if config.getoption("--mtl-budget") is not None:
+        budget_s(config.getoption)
+    if config.getoption("dist", "no") != "no" and _asks_for_benchmarks(config):
+        raise pytest.UsageError(
+            "benchmarks run on one machine at a time, xdist's workers would disturb each other: "
+            "leave out -n, or give -n 0"
+        )
+
+
+def _asks_for_benchmarks(config: pytest.Config) -> bool:
+    """Whether a path given lies where the benchmarks are, or is the folder above them."""
+    here = Path(__file__).parent.resolve()
+    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    return any(path == here or here in path.parents for path in paths)
+
+
+def budget_s(option: Callable[[str], Any]) -> float:
+    """Seconds, by the options given; raises UsageError for what is no time."""
+    from bench.session import parse_duration
+
+    given = option("--mtl-budget")
+    try:
+        return parse_duration((QUICK_BUDGET if option("--mtl-quick") else BUDGET) if given is None else given)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -46,15 +81,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _session(config: pytest.Config) -> Session:
     from bench.questions import Asked
-    from bench.session import Session, parse_duration
+    from bench.session import Session
 
     if SESSION not in config.stash:
-        try:
-            budget_s = parse_duration(config.getoption("--mtl-budget"))
-        except UserError as error:
-            raise pytest.UsageError(str(error)) from None
         config.stash[SESSION] = Session(
-            budget_s=budget_s,
+            budget_s=budget_s(config.getoption),
             seed=config.getoption("--mtl-seed"),
             asked=Asked(quick=config.getoption("--mtl-quick")),
         )
@@ -98,16 +129,19 @@ def _replay(benchmark: Any, set_ups: list[SetUp]) -> None:
 
 
 @pytest.fixture
-def measured_variant(request: pytest.FixtureRequest) -> Callable[[], None]:
-    """Hands the variant's samples to pytest-benchmark; skips with the reason where there are none."""
+def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable[[], None]:
+    """Hands the variant's samples to pytest-benchmark; skips with the reason where there are none.
+
+    ``benchmark`` stands in the signature, since --benchmark-only skips tests that do not ask for it.
+    """
     group, case = request.param
-    benchmark = request.getfixturevalue("benchmark")
     benchmark.group = group.name
 
     def hand_over() -> None:
         from bench.runs import BLOCK, entry
 
-        reason = group.question.skipped()
+        disabled = "" if benchmark.enabled else "benchmarks are disabled, so that nothing is measured"
+        reason = disabled or group.question.skipped()
         if reason:
             benchmark.skipped = True
             pytest.skip(reason)

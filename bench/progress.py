@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from bench import schedule
+
+REDRAWN_HZ = 1  # drawing takes time from the machine that is measured
 
 
 class Show(Protocol):
@@ -19,13 +31,30 @@ class Show(Protocol):
     def __call__(self, progress: schedule.Progress) -> None: ...
 
 
+class Clock(ProgressColumn):
+    """Time spent of the budget, and left: what a run that goes on had spent before counts."""
+
+    def render(self, task: Task) -> Text:
+        began = task.fields.get("began")
+        if began is None or task.total is None:
+            return Text("")
+        spent = time.monotonic() - began
+        return Text(f"{_minutes(spent)} spent, {_minutes(max(task.total - spent, 0.0))} left")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 @contextmanager
 def shown() -> Iterator[Show]:
     """The question being measured, time spent and time left; one plain line a question in a pipe."""
     console = Console(file=sys.stderr)  # bound now: what pytest prints there is not for the reader
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), Clock())
     told: set[str] = set()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, refresh_per_second=REDRAWN_HZ
+    ) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(progress: schedule.Progress) -> None:
@@ -34,10 +63,12 @@ def shown() -> Iterator[Show]:
                 description=f"{progress.group} ({progress.blocks} set-ups)",
                 completed=min(progress.spent_s, progress.budget_s),
                 total=progress.budget_s,
+                began=time.monotonic() - progress.spent_s,
+                refresh=True,
             )
             if not console.is_terminal and progress.group not in told:
                 told.add(progress.group)
-                console.print(f"measuring {progress.group}", highlight=False)
+                console.print(f"measuring {progress.group}", highlight=False, soft_wrap=True)
 
         yield show
 
@@ -71,5 +102,7 @@ def trial_shown(budget_s: float) -> Iterator[TrialShown]:
     """The benchmark being compared, time spent and the most that is left; plain lines in a pipe."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, refresh_per_second=REDRAWN_HZ
+    ) as bar:
         yield TrialShown(console, bar, budget_s)

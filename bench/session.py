@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,16 +13,18 @@ from bench.answers import answer, measured
 from bench.counting import with_operators
 from bench.harness import LEAD_IN, Harness
 from bench.machine import (
-    changes,
+    code,
     collect,
     counters,
     family_memory,
     measure_ceilings,
+    versions,
     warnings_about,
     weather_between,
+    weather_together,
 )
 from bench.questions import AS_DECLARED, Asked, Group
-from bench.records import Answer, Block, Run
+from bench.records import Answer, Block, Case, Machine, Run, Weather
 from bench.schedule import Progress, Schedule
 from bench.store import Identity, Journal, Line, read_journal
 from mtl_core.errors import UserError
@@ -36,6 +38,33 @@ def parse_duration(text: str) -> float:
     if not match or float(match[1]) <= 0:
         raise UserError(f"budget is {text!r}; expected a time above zero such as 90s, 5m or 1h")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def cases_in_words(groups: list[Group]) -> dict[str, str]:
+    """All that says how the groups are measured, such as ``data of drift/epoch``: what a file edited or
+    a data set found between two parts of a run changes without an option."""
+    told = {}
+    for group in groups:
+        cases = list(group.cases.values())
+        question = group.question
+        told[f"variants of {group.name}"] = ", ".join(group.cases)
+        told[f"baseline of {group.name}"] = group.baseline
+        for name in ("rounds", "warm_ups", "least_blocks", "target", "steady_within"):
+            told[f"{name} of {group.name}"] = str(getattr(question, name))
+        told[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
+        told |= _named_of(group.name, cases, lambda case: case.settings)
+        told |= _named_of(group.name, cases, lambda case: case.environment)
+    return told
+
+
+def _named_of(group: str, cases: list[Case], of: Callable[[Case], Mapping[str, object]]) -> dict[str, str]:
+    names = sorted({name for case in cases for name in of(case)})
+    return {f"{n} of {group}": _alike_or_each([str(of(c).get(n, "unset")) for c in cases]) for n in names}
+
+
+def _alike_or_each(values: list[str]) -> str:
+    """The value, told once where all variants have the same."""
+    return values[0] if len(set(values)) == 1 else ", ".join(values)
 
 
 class PeakMemory:
@@ -69,6 +98,7 @@ class Session:
     show: Callable[[Progress], None] = lambda progress: None
     harness: Harness = field(init=False)
     memory: PeakMemory = field(init=False)
+    weather: Callable[[float], Weather] = field(init=False)
 
     def __post_init__(self) -> None:
         self.memory = PeakMemory()
@@ -89,14 +119,10 @@ class Session:
         """Measure the groups within the budget; each finished block is in the journal at once."""
         groups = [group for group in asked if group.question.skipped() is None]
         machine = collect()
-        identity = Identity(
-            machine=machine.class_key,
-            revision=f"{machine.source} {changes(Path(__file__).parent)}".strip(),
-            settings={**self.settings(groups), **machine.environment, "python": machine.python},
-        )
+        identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
-        before = counters()
+        self.weather = self._weather_since(done)
         schedule = self._schedule(groups, done, journal)
         try:
             ceilings = measure_ceilings()
@@ -106,7 +132,7 @@ class Session:
             if journal:
                 journal.close()
         uncounted = [line for group in groups for line in self._count(group, blocks)]
-        weather = weather_between(before, counters(), self.memory.peak_bytes)
+        weather = self.weather(schedule.spent_s())
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -121,6 +147,30 @@ class Session:
             weather=weather,
             warnings=[*warnings_about(machine, weather), *uncounted],
         )
+
+    def _identity(self, machine: Machine, groups: list[Group]) -> Identity:
+        here = Path(__file__).parent
+        return Identity(
+            machine=machine.class_key,
+            revision=str(machine.source),
+            settings={**self.settings(groups), **machine.environment, "python": machine.python},
+            cases=cases_in_words(groups),
+            code={**code(here), **code(here.parent / "mtl_core")},
+            versions=versions(),
+        )
+
+    def _weather_since(self, done: list[Line]) -> Callable[[float], Weather]:
+        """Tells the weather of the run from its first part on, given the seconds spent."""
+        before = counters()
+        earlier = next((line for line in reversed(done) if line.weather), None)
+
+        def weather(spent_s: float) -> Weather:
+            now = weather_between(before, counters(), self.memory.peak_bytes)
+            if earlier is None or earlier.weather is None:
+                return now
+            return weather_together(earlier.weather, earlier.spent_s, now, spent_s - earlier.spent_s)
+
+        return weather
 
     def _answers(self, asked: list[Group], blocks: dict[str, list[Block]]) -> list[Answer]:
         """An answer a question; why there is none where nothing can be measured here."""
@@ -161,7 +211,8 @@ class Session:
                 for name in self.harness.failures.keys() - told:
                     journal.add(Line(failure=self.harness.failures[name]))
                     told.add(name)
-                journal.add(Line(block=block, spent_s=schedule.spent_s()))
+                spent = schedule.spent_s()
+                journal.add(Line(block=block, spent_s=spent, weather=self.weather(spent)))
 
         schedule = Schedule(
             groups=groups,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from bench.records import Block, Failure
+from bench.records import Block, Failure, Weather
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 
@@ -17,6 +17,8 @@ try:
 except ImportError:  # no Unix
     fcntl = None  # type: ignore[assignment]
 
+MOST_NAMED, LONGEST_VALUE = 5, 60  # of what differs: a refusal is a line
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What must be equal for a run to be resumed: mixing anything else would be a lie."""
@@ -24,6 +26,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     revision: str
     settings: dict[str, str]
+    cases: dict[str, str] = {}  # what is measured: "data of drift/epoch" and such
+    code: dict[str, str] = {}  # a digest of each file of ours
+    versions: dict[str, str] = {}  # of what is installed, by distribution
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     block: Block | None = None
     failure: Failure | None = None
     spent_s: float = 0.0
+    weather: Weather | None = None  # of the whole run up to here
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -114,8 +120,26 @@ def _differences(then: Identity, now: Identity) -> list[str]:
         found.append(f"machine was {then.machine}, is {now.machine}")
     if then.revision != now.revision:
         found.append(f"revision was {then.revision}, is {now.revision}")
-    for name in sorted(then.settings.keys() | now.settings.keys()):
-        before, after = then.settings.get(name, "unset"), now.settings.get(name, "unset")
-        if before != after:
-            found.append(f"{name} was {before}, is {after}")
-    return found
+    for field in ("settings", "cases", "versions"):
+        before, after = getattr(then, field), getattr(now, field)
+        found += [
+            f"{name} was {_short(before.get(name))}, is {_short(after.get(name))}"
+            for name in _unlike(before, after)
+        ]
+    edited = _unlike(then.code, now.code)
+    if edited:
+        found.append(f"changed since: {', '.join(edited[:MOST_NAMED])}{_more(edited)}")
+    return found[:MOST_NAMED] + ([_more(found)[2:]] if _more(found) else [])
+
+
+def _unlike(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    return [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+
+
+def _short(value: str | None) -> str:
+    told = "unset" if value is None else value
+    return told if len(told) <= LONGEST_VALUE else told[: LONGEST_VALUE - 3] + "..."
+
+
+def _more(found: list[str]) -> str:
+    return f", {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import struct
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,3 +41,41 @@ def in_terminal(*command: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
+
+
+@contextmanager
+def in_pty(*command: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The program with a terminal of 80 columns of its own, and this end of it; closing it hangs up."""
+    here, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    running = subprocess.Popen(
+        command,
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        cwd=folder,
+        start_new_session=True,
+        preexec_fn=_as_controlling,
+        env={name: value for name, value in environment.items() if name not in ("COLUMNS", "NO_COLOR")},
+    )
+    os.close(there)
+    with running:
+        try:
+            yield running, here
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            with suppress(OSError):  # closed by the test
+                os.close(here)
+
+
+def _as_controlling() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def all_said(terminal: int) -> Iterator[bytes]:
+    """What comes out of a terminal until the program at its other end is gone."""
+    with suppress(OSError):  # Linux's way to tell the end
+        while piece := os.read(terminal, 4096):
+            yield piece

@@ -53,6 +53,11 @@ def test_the_question_is_answered_in_words(ran: Any) -> None:
     assert "result.json" in said
 
 
+def test_a_pipe_gets_a_plain_line_a_group(ran: Any) -> None:
+    parts = ("forward", "forward_backward", "step")
+    assert ran[0].stderr == "".join(f"measuring second_head/{part}\n" for part in parts)
+
+
 def test_the_terminal_is_80_columns_wide(ran: Any) -> None:
     assert max(map(len, ran[0].stdout.splitlines())) <= 80
     assert "\x1b" not in ran[0].stdout
@@ -94,9 +99,11 @@ def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
     ("arguments", "said"),
     [
         (("run", "hybridise"), "no benchmark is named 'hybridise'"),
+        (("run", "hybridise", "--list"), "no benchmark is named 'hybridise'"),
         (("run", "--budget", "soon"), "budget is 'soon'"),
+        (("run", "--budget", ""), "budget is ''"),
+        (("run", "--quick", "--budget", "soon"), "budget is 'soon'"),
         (("run", "--bugdet", "5m"), "--budget"),
-        (("run", "--quick", "--budget", "5m"), "give one"),
         (("run", "--resume"), "nothing to resume"),
         (("run", "loader_workers", "--threads", "0"), "--threads"),
         (("run", "batch_size", "--batch-size", "8"), "--batch-size changes nothing in what was chosen"),
@@ -115,8 +122,10 @@ def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], sa
 def test_without_a_gpu_the_reason_is_told_and_nothing_failed(tmp_path: Path) -> None:
     if os.path.exists("/dev/nvidia0"):  # noqa: PTH110
         pytest.skip("there is a GPU here, so that device can be measured")
-    done = bench("run", "device", folder=tmp_path)
+    done = bench("run", "device", "--json", "x.json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == "--json x.json was not written: nothing was measured\n"
+    assert list(tmp_path.iterdir()) == []
     assert done.stdout.startswith("device: not measured here: ")
     assert "GPU" in done.stdout or "driver" in done.stdout
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from bench.machine import (
     Counters,
+    code,
     collect,
     container,
     cores_granted,
@@ -20,10 +22,13 @@ from bench.machine import (
     memory_gib,
     quota,
     system_name,
+    versions,
     virtual,
     warnings_about,
     weather_between,
+    weather_together,
 )
+from bench.records import Weather
 
 V2 = "sys/fs/cgroup/cpu.max"
 V1 = "sys/fs/cgroup/cpu/cpu.cfs_{}_us"
@@ -199,3 +204,49 @@ def test_a_real_process_measures_every_ceiling() -> None:
     told = msgspec.structs.asdict(measure_ceilings())
     assert all(value > 0 for value in told.values() if isinstance(value, float))
     assert told["mxnet"] and told["numpy"] and told["features"] and told["libraries"]
+
+
+def test_code_is_told_file_by_file_whether_git_knows_it_or_not(tmp_path: Path) -> None:
+    folder = tmp_path / "bench"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.py").write_text("1")
+    (folder / "b.txt").write_text("1")
+    before = code(folder)
+    assert list(before) == ["bench/deep/a.py"]
+    (folder / "deep" / "a.py").write_text("2")
+    assert list(code(folder)) == list(before)
+    assert code(folder) != before
+
+
+def test_installed_versions_are_told_without_loading() -> None:
+    found = versions()
+    assert found["numpy"] == np.__version__
+    assert any(name.startswith("mxnet") and version == "1.9.1" for name, version in found.items())
+
+
+def test_the_weather_of_two_parts_is_that_of_the_whole() -> None:
+    first = Weather(
+        load_before=3.0,
+        load_after=2.0,
+        steal_share=0.1,
+        throttled_s=1.0,
+        thermal_events=None,
+        peak_memory_bytes=8,
+    )
+    second = Weather(
+        load_before=0.5,
+        load_after=0.25,
+        steal_share=0.0,
+        throttled_s=0.5,
+        thermal_events=2,
+        peak_memory_bytes=None,
+    )
+    assert weather_together(first, 30.0, second, 10.0) == Weather(
+        load_before=3.0,
+        load_after=0.25,
+        steal_share=pytest.approx(0.075),
+        throttled_s=1.5,
+        thermal_events=None,
+        peak_memory_bytes=8,
+    )
+    assert weather_together(first, 0.0, second, 0.0).steal_share == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from bench import session as under_test
 from bench.counting import with_operators
+from bench.machine import Counters
 from bench.questions import Group
 from bench.records import Block, Ceilings
 from bench.session import Session
@@ -74,6 +76,46 @@ def test_a_run_of_another_seed_is_not_resumed(session: Any) -> None:
         session(Stopping(1)).measure(groups())
     with pytest.raises(UserError, match="seed was 0, is 1"):
         session(PlayedPool(), resume=True, seed=1).measure(groups())
+
+
+def test_a_run_whose_benchmark_or_data_became_another_is_not_resumed(session: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        session(Stopping(1)).measure(groups())
+    (group,) = groups()
+    fixed = {**group.question.fixed, "data": "mnist"}
+    other = replace(group.question, fixed=fixed, rounds=3).groups()
+    with pytest.raises(UserError, match=r"data of q/\w+ was unset, is mnist; rounds of q/\w+ was \d, is 3"):
+        session(PlayedPool(), resume=True).measure(other)
+
+
+def test_a_run_is_not_resumed_after_an_edit_or_with_another_build(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        session(Stopping(1)).measure(groups())
+    told = under_test.code
+    monkeypatch.setattr(under_test, "code", lambda folder: {**told(folder), "bench/untracked.py": "1"})
+    with pytest.raises(UserError, match=r"changed since: bench/untracked.py;"):
+        session(PlayedPool(), resume=True).measure(groups())
+    monkeypatch.undo()
+    monkeypatch.setattr(under_test, "measure_ceilings", lambda: CEILINGS)
+    monkeypatch.setattr(under_test, "versions", lambda: {"numpy": "0.1", "mxnet": "1.9.1"})
+    with pytest.raises(UserError, match=r"numpy was \S+, is 0\.1"):
+        session(PlayedPool(), resume=True).measure(groups())
+
+
+def test_the_weather_of_a_resumed_run_is_that_of_all_its_parts(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = iter([Counters(steal_s=0.0, total_s=0.0, load=7.0, throttled_s=0.0, thermal_events=0)])
+    later = Counters(steal_s=5.0, total_s=10.0, load=1.0, throttled_s=3.0, thermal_events=2)
+    monkeypatch.setattr(under_test, "counters", lambda: next(readings, later))
+    with pytest.raises(KeyboardInterrupt):
+        session(Stopping(2)).measure(groups())
+    weather = session(PlayedPool(), resume=True).measure(groups()).weather
+    assert (weather.load_before, weather.load_after) == (7.0, 1.0)
+    assert (weather.throttled_s, weather.thermal_events) == (3.0, 2)
+    assert 0.0 < weather.steal_share <= 0.5
 
 
 def test_what_went_on_meanwhile_is_kept(session: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.records import Block, Failure
@@ -11,7 +12,14 @@ from bench.session import parse_duration
 from bench.store import Identity, Journal, Line, read_journal, write_atomically
 from mtl_core.errors import UserError
 
-IDENTITY = Identity(machine="cpu | 2 cores", revision="abc", settings={"seed": "0", "budget": "300s"})
+IDENTITY = Identity(
+    machine="cpu | 2 cores",
+    revision="abc",
+    settings={"seed": "0", "budget": "300s"},
+    cases={"data of drift/epoch": "synthetic"},
+    code={"bench/a.py": "12", "bench/b.py": "34"},
+    versions={"numpy": "1.26.4"},
+)
 
 
 def block(index: int) -> Block:
@@ -48,14 +56,22 @@ def test_a_last_line_cut_off_is_left_out_and_the_journal_goes_on(tmp_path: Path,
         ({"machine": "other | 4 cores"}, "machine was cpu | 2 cores, is other | 4 cores"),
         ({"revision": "def"}, "revision was abc, is def"),
         ({"settings": {"seed": "1", "budget": "300s"}}, "seed was 0, is 1"),
+        ({"cases": {"data of drift/epoch": "mnist"}}, "data of drift/epoch was synthetic, is mnist"),
+        ({"cases": {}}, "data of drift/epoch was synthetic, is unset"),
+        ({"code": {"bench/a.py": "13", "bench/b.py": "34"}}, "changed since: bench/a.py;"),
+        ({"code": {"bench/a.py": "12"}}, "changed since: bench/b.py;"),
+        ({"code": {}, "cases": {}}, "is unset; changed since: bench/a.py, bench/b.py;"),
+        ({"versions": {"numpy": "2.1"}}, "numpy was 1.26.4, is 2.1"),
+        (
+            {"code": {f"bench/{n}.py": "1" for n in range(20)}},
+            "bench/11.py, bench/12.py, 17 more",
+        ),
     ],
 )
 def test_unlike_runs_are_not_mixed(tmp_path: Path, changed: dict[str, object], named: str) -> None:
     path = tmp_path / "run.journal"
     journal_with(path, Line(block=block(0)))
-    now = Identity(
-        **{"machine": IDENTITY.machine, "revision": "abc", "settings": IDENTITY.settings, **changed}
-    )  # type: ignore[arg-type]
+    now = msgspec.structs.replace(IDENTITY, **changed)
     with pytest.raises(UserError) as refused:
         read_journal(path, now)
     assert named in str(refused.value)

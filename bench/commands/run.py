@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import pkgutil
+import shlex
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from enum import Enum
@@ -22,6 +24,7 @@ from mtl_core.mnist import lies_here
 RESULTS = Path(".benchmarks") / "mtl-bench"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 QUICK, DEFAULT = "1m", "5m"
+NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
 class Data(str, Enum):
@@ -48,23 +51,29 @@ def _chosen(names: list[str]) -> list[Any]:
     return [modules[name] for name in names] if names else list(modules.values())
 
 
-def _list() -> None:
-    for name, module in _modules().items():
+def _list(modules: list[Any]) -> None:
+    for module in modules:
         reason = module.QUESTION.skipped()
-        typer.echo(f"{name:16} {module.QUESTION.asks}{f'  (skipped here: {reason})' if reason else ''}")
+        why = f"  (skipped here: {reason})" if reason else ""
+        typer.echo(f"{module.QUESTION.name:16} {module.QUESTION.asks}{why}")
 
 
 def run(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(help=f"Time for everything, default {DEFAULT}.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help=f"Time for everything, default {DEFAULT}, {QUICK} with --quick.")
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help=f"About {QUICK}: every question, wider intervals.")
+        bool, typer.Option("--quick", help="Every question, fewer variants, wider intervals.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with an interrupted run; give its names and options again."),
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=60_000, help="Images a step, where a question fixes them.")
     ] = None,
@@ -89,21 +98,47 @@ def run(
 
       python -m bench run hybridize --batch-size 32 --threads 1
     """
-    if list_only:
-        _list()
-        return
-    if quick and budget:
-        raise UserError("--quick and --budget are two ways to say the same: give one")
     modules = _chosen(names or [])
+    if list_only:
+        _list(modules)
+        return
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():
             typer.echo(f"{name}: not measured here: {reason}")
+        if json_file:
+            typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
     asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
     target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     check_place(target, "--json")
-    _measure(modules, budget or (QUICK if quick else DEFAULT), asked, seed, target, resume)
+    again = _command(
+        "run",
+        *(names or []),
+        *(["--quick"] if quick else []),
+        *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
+        *_given(data=data and data.value, threads=threads),
+        "--resume",
+    )
+    usual = QUICK if quick else DEFAULT
+    _measure(modules, usual if budget is None else budget, asked, seed, target, resume, again)
+
+
+def _given(**options: object) -> list[str]:
+    """Options as they are typed; None stands for one that was not."""
+    return [
+        part
+        for name, value in options.items()
+        if value is not None
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+def _command(name: str, *arguments: str) -> str:
+    """A command to paste: through nox for who came through nox, whose Python has no MXNet by itself."""
+    through_nox = "NOX_CURRENT_SESSION" in os.environ
+    start = ("uvx", "nox", "-s", NOX_SESSIONS[name], "--") if through_nox else ("python", "-m", "bench", name)
+    return shlex.join([*start, *arguments])
 
 
 def _asked(
@@ -134,7 +169,17 @@ def _journal_of(json_file: Path | None) -> Path:
     return (json_file or RESULTS / "run").with_suffix(".journal")
 
 
-def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: Path, resume: bool) -> None:
+def _put_aside(journal: Path) -> Path:
+    """Rename a journal to the first name that is free, so that none is written over."""
+    number = 1
+    while (kept := journal.with_name(f"{journal.name}.old.{number}")).exists():
+        number += 1
+    return journal.replace(kept)
+
+
+def _measure(
+    modules: list[Any], budget: str, asked: Asked, seed: int, target: Path, resume: bool, again: str
+) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench import progress
     from bench.plugin import OUTCOME, REFUSED, SESSION
@@ -163,7 +208,7 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
                 f"a run is under way in this folder ({journal}): wait for it, or run in another one"
             )
         if not resume and journal.exists():
-            kept = journal.replace(journal.with_suffix(".journal.old"))
+            kept = _put_aside(journal)
             typer.echo(f"an interrupted run was not resumed; its journal is kept as {kept}", err=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +216,7 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
         code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
         partial.unlink(missing_ok=True)
-        raise frame.refused or _why_nothing(code, said, journal)
+        raise frame.refused or _why_nothing(code, said, journal, again)
     write_atomically(target, partial.read_bytes())
     partial.unlink()
     journal.unlink(missing_ok=True)
@@ -180,10 +225,10 @@ def _measure(modules: list[Any], budget: str, asked: Asked, seed: int, target: P
         raise typer.Exit(1)
 
 
-def _why_nothing(code: int, said: str, journal: Path) -> BaseException:
+def _why_nothing(code: int, said: str, journal: Path, again: str) -> BaseException:
     """What to raise when pytest came back without an outcome."""
     if code == INTERRUPTED:
-        kept = f"; what was finished is in {journal}, go on with --resume" if journal.exists() else ""
+        kept = f"; what was finished is in {journal}, go on with\n  {again}" if journal.exists() else ""
         typer.echo(f"stopped{kept}", err=True)
         return KeyboardInterrupt()
     return RuntimeError(said)
@@ -198,6 +243,7 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     said = io.StringIO()
     # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
     options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
+    options += ["--capture=no"]  # else pytest takes standard error itself, and the progress with it
     with redirect_stdout(said), redirect_stderr(said):
         code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
     return int(code), said.getvalue()
@@ -211,4 +257,4 @@ def _report(outcome: Run, target: Path) -> None:
 
     terminal.show(Console(), run_page(outcome))
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
-    typer.echo(f"Next: python -m bench report {target} --open")
+    typer.echo(f"Next: {_command('report', str(target), '--open')}")

@@ -1,0 +1,83 @@
+"""What a run says besides its answers: what to type next, how to go on, what it kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.commands import run as under_test
+from tests.processes import all_said, in_pty
+
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.parametrize(
+    ("through_nox", "typed"),
+    [
+        (False, "python -m bench report 'my run.json' --open"),
+        (True, "uvx nox -s report -- 'my run.json' --open"),
+    ],
+)
+def test_the_next_command_is_for_who_came_this_way(
+    monkeypatch: pytest.MonkeyPatch, through_nox: bool, typed: str
+) -> None:
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    if through_nox:
+        monkeypatch.setenv("NOX_CURRENT_SESSION", "bench")
+    assert under_test._command("report", "my run.json", "--open") == typed
+
+
+def test_every_journal_put_aside_is_kept(tmp_path: Path) -> None:
+    journal = tmp_path / "run.journal"
+    kept = []
+    for content in ("first", "second", "third"):
+        journal.write_text(content)
+        kept.append(under_test._put_aside(journal))
+    assert [path.read_text() for path in kept] == ["first", "second", "third"]
+    assert not journal.exists()
+
+
+def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Path) -> None:
+    """Ctrl-C names the command to go on with; that one's terminal is closed; the third finishes."""
+    options = "hybridize --quick --budget 10s --seed 7 --json result.json --threads 1"
+    start = [sys.executable, "-m", "bench", "run", *options.split()]
+    journal = tmp_path / ".benchmarks" / "mtl-bench" / "run.journal"
+    said = b""
+    with in_pty(*start, folder=tmp_path) as (running, terminal):
+        for piece in all_said(terminal):
+            said += piece
+            if b" left" in said:
+                assert len(journal.read_bytes().splitlines()) == 1, "seen only afterwards"
+                os.kill(running.pid, signal.SIGINT)
+                break
+        said += b"".join(all_said(terminal))
+        assert running.wait() == 130
+    lines = re.split(r"[\r\n]+", ESCAPES.sub(b"", said).decode())
+    bar = re.compile(r"hybridize/step \(0 set-ups\) \S+ \d:\d\d spent, \d:\d\d left")
+    watched = [line for line in lines if bar.search(line)]
+    assert watched and max(map(len, watched)) <= 80
+    (again,) = (line.strip() for line in lines if "--resume" in line)
+    assert again == f"python -m bench run {options} --resume"
+    resume = [sys.executable, *shlex.split(again)[1:]]
+    said = b""
+    with in_pty(*resume, folder=tmp_path) as (running, terminal):
+        for piece in all_said(terminal):
+            said += piece
+            if b"(1 set-ups)" in said:
+                break
+        os.close(terminal)
+        assert running.wait() == -signal.SIGHUP
+    assert len(journal.read_bytes().splitlines()) == 2
+    with in_pty(*resume, folder=tmp_path) as (running, terminal):
+        said = b"".join(all_said(terminal))
+        assert running.wait() == 0, said.decode(errors="replace")
+    assert b"(1 set-ups)" in said
+    assert b"(0 set-ups)" not in said
+    assert (tmp_path / "result.json").exists()
+    assert not journal.exists()
