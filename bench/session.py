@@ -88,6 +88,8 @@ class Session:
     def measure(self, asked: list[Group]) -> Run:
         """Measure the groups within the budget; each finished block is in the journal at once."""
         groups = [group for group in asked if group.question.skipped() is None]
+        for group in groups:
+            group.check()
         machine = collect()
         identity = Identity(
             machine=machine.class_key,

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.questions import Results
+from bench.questions import Results, Settings
 from bench.records import CONTROL, Estimate, Measured, Ratio
 from bench.stats import Floats, fit_line, inverse, mean_of, t_interval
 from bench.verdict import judge, verdicts
+from mtl_core.gpu_choice import Choice, is_gpu_build
+from mtl_core.mnist import lies_here
 
 # Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
@@ -91,6 +93,37 @@ def level_change(known: Measured) -> str:
     return (
         f"it is undecided whether training slows down in {count} epochs: {speed} its first speed; {beside}."
     )
+
+
+def trained_on(known: Measured) -> str:
+    """``On MNIST``; where that does not lie on this machine how to have it."""
+    if known.case.settings["data"] == "mnist":
+        return "On MNIST"
+    fetch = "" if lies_here() else " (MNIST does not lie here; nox -s train fetches it)"
+    return f"On synthetic digits{fetch}"
+
+
+def too_few_batches(settings: Settings) -> str | None:
+    """Why an epoch cannot be timed in so many pieces: some would be empty and take no time at all."""
+    images, batch_size, pieces = (int(str(settings[n])) for n in ("images", "batch_size", "pieces"))
+    batches = math.ceil(images / batch_size)
+    if batches >= pieces:
+        return None
+    return (
+        f"an epoch of {images:,} images has {batches} batches of {batch_size:,} and is timed "
+        f"in {pieces} pieces; give --batch-size {images // pieces} or less"
+    )
+
+
+def slowing_down(results: Results) -> list[str]:
+    """From which epoch on training is slower than at first, and what flushing denormals does to it."""
+    runs = results["epoch"]
+    said: list[str] = []
+    for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
+        if name in runs:
+            opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
+            said.append(f"{opening}, {level_change(runs[name])}")
+    return said
 
 
 def price(subject: str, plain: Measured, graph: Measured) -> str:
@@ -199,6 +232,24 @@ def reaching_in_words(size: Estimate) -> str:
     return f"{size.value:.0f} ({size.low:.0f} to {size.high:.0f} over the set-ups)"
 
 
+def each_device(results: Results) -> list[str]:
+    """Each device at each batch size, and where a GPU overtakes the CPU."""
+    compared = [
+        as_fast(f"{part.replace('_', ' ')}: {name} is", measured)
+        for part, known in results.items()
+        for name, measured in known.items()
+        if measured.effect and name != CONTROL
+    ]
+    return compared + overtaking(results, "the CPU")
+
+
+def why_no_gpu(choice: Choice) -> str | None:
+    """Why no GPU can be measured here; None when one can."""
+    if not choice.devices:
+        return choice.reason.removesuffix(": CPU")
+    return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
+
+
 def overtaking(results: Results, whom: str) -> list[str]:
     """From which part on each variant is faster than its baseline, and in all parts after it too."""
     said = []
@@ -209,6 +260,12 @@ def overtaking(results: Results, whom: str) -> list[str]:
         if name != CONTROL and first < len(parts):
             said.append(f"{name} overtakes {whom} from {parts[first][0].replace('_', ' ')} on.")
     return said
+
+
+def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
+    """The best number of workers, the fast loader beside it, and what limits an epoch."""
+    loading, epoch = results["loading"], results["epoch"]
+    return [*fastest_loader(loading), *beyond_the_cores(counts, cores), *parts_of_epoch(epoch)]
 
 
 def beyond_the_cores(counts: Sequence[int], cores: int) -> list[str]:

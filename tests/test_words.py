@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench import words
 from bench.records import Case, Estimate, Level, Measured, Ratio
 from bench.words import (
     as_fast,
@@ -22,6 +23,8 @@ from bench.words import (
     ranged,
     reaching,
     reaching_in_words,
+    slowing_down,
+    too_few_batches,
 )
 
 
@@ -109,6 +112,37 @@ def test_late_epochs_alone_claim_nothing_against_the_whole_training() -> None:
         ran, effect=msgspec.structs.replace(ran.effect, estimate=estimate(1.0, 0.05))
     )
     assert "undecided" in level_change(ran)
+
+
+@pytest.mark.parametrize(
+    ("data", "lies", "said"),
+    [
+        ("mnist", True, "On MNIST, as the tutorial does it, training"),
+        ("synthetic", True, "On synthetic digits, as the tutorial does it, training"),
+        (
+            "synthetic",
+            False,
+            "On synthetic digits (MNIST does not lie here; nox -s train fetches it), as",
+        ),
+    ],
+)
+def test_a_training_tells_what_it_was_on(
+    monkeypatch: pytest.MonkeyPatch, data: str, lies: bool, said: str
+) -> None:
+    monkeypatch.setattr(words, "lies_here", lambda: lies)
+    ran = training(estimate(1.7, 0.1))
+    ran = msgspec.structs.replace(ran, case=msgspec.structs.replace(ran.case, settings={"data": data}))
+    told = slowing_down({"epoch": {"first_epoch": ran, "keep": ran, "flush": ran}})
+    assert told[0].startswith(said)
+    assert told[1].startswith("With denormals flushed, training")
+    assert slowing_down({"epoch": {"flush": ran}})[0].startswith(said.partition(" as")[0])
+
+
+@pytest.mark.parametrize(("batch_size", "fits"), [(128, True), (7500, True), (8571, True), (8572, False)])
+def test_pieces_of_an_epoch_hold_a_batch_each(batch_size: int, fits: bool) -> None:
+    why = too_few_batches({"images": 60_000, "batch_size": batch_size, "pieces": 8})
+    assert (why is None) == fits
+    assert why is None or "has 7 batches of 8,572 and is timed in 8 pieces" in why
 
 
 def test_one_training_claims_nothing() -> None:
