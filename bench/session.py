@@ -116,7 +116,7 @@ class Session:
             ceilings=ceilings,
             settings=self.settings(groups),
             blocks=blocks,
-            measured={g.name: measured(g.cases, g.baseline, blocks[g.name]) for g in groups},
+            measured={g.name: measured(g.cases, g.baseline, blocks[g.name], g.question.also) for g in groups},
             answers=self._answers(asked, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),

@@ -122,7 +122,17 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
         Column("verdict", align="left"),
     )
     shown = len(columns) if alike else 3
-    return Table(title, columns[:shown], tuple(_row(name, m)[:shown] for name, m in known.items()))
+    rows = [_row(name, measured)[:shown] for name, measured in known.items()]
+    return Table(title, columns[:shown], (*rows, *(_beside(known) if alike else ())))
+
+
+def _beside(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
+    """Ratios to another variant than the baseline, where the question asks for them."""
+    return [
+        (f"{name} / {other}", None, None, ratio.estimate, ratio.verdict)
+        for name, measured in known.items()
+        for other, ratio in measured.beside.items()
+    ]
 
 
 def _row(name: str, known: Measured) -> tuple[Cell, ...]:

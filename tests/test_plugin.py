@@ -27,6 +27,7 @@ QUESTION = Question(
     variants={name: Variant(settings={"speed": name}) for name in ("slow", "quick", "wearing")},
     baseline="slow",
     answer=lambda results: [],
+    also=(("quick", "wearing"),),
     target=10.0,  # four set-ups are enough
 )
 
@@ -89,4 +90,5 @@ def test_what_was_measured_before_a_failure_is_in_the_file(
     assert [failure.case for failure in frame.outcome.failures] == ["q/step/wearing"]
     read = read_run(file)
     assert read.measured["q/step"]["wearing"].iteration_s.n == 2
+    assert read.measured["q/step"]["quick"].beside["wearing"].estimate.n == 2
     assert read.measured == frame.outcome.measured
