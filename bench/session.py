@@ -121,7 +121,7 @@ class Session:
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             weather=weather,
-            warnings=[*warnings_about(machine, weather), *uncounted],
+            warnings=[*warnings_about(machine, weather, self.asked.environment), *uncounted],
         )
 
     def _answers(self, asked: list[Group], blocks: dict[str, list[Block]]) -> list[Answer]:

@@ -158,8 +158,16 @@ def facts_table(title: str, known: dict[str, Measured]) -> Table | None:
     if not shown:
         return None
     columns = [Column("variant", align="left"), *(_fact_column(name) for name in shown)]
-    rows = tuple((variant, *(m.facts.get(name) for name in shown)) for variant, m in known.items())
+    rows = tuple(
+        (variant, *(_fact(name, m.facts.get(name)) for name in shown)) for variant, m in known.items()
+    )
     return Table(title, tuple(columns), rows)
+
+
+def _fact(name: str, told: float | None) -> Cell:
+    """A count, which is a whole number without a unit, has no decimals."""
+    counted = told is not None and told.is_integer() and name.rpartition("_")[2] not in FACT_UNITS
+    return int(told) if told is not None and counted else told
 
 
 def _fact_column(name: str) -> Column:

@@ -45,9 +45,10 @@ def table(model: Table, width: int | None = None) -> RichTable:
         if width is None or sum(_widths(laid.headings, columns)) + GAP * len(columns) <= width:
             break
         columns[place] = [Written(cell.main) for cell in columns[place]]
-    rich = RichTable(
-        title=Text(laid.title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
+    # Rich would wrap a title at the width of its table; only one too long for the console has to be.
+    whole = width is not None and len(laid.title) <= width
+    title = Text(laid.title, style="bold", no_wrap=whole or None, overflow="ignore" if whole else None)
+    rich = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     widths = _widths(laid.headings, columns)
     for heading, align, needed in zip(laid.headings, laid.aligns, widths, strict=True):
         lines = [heading] if width is None else textwrap.wrap(heading, max(needed, LEAST_HEADING))

@@ -9,7 +9,7 @@ from bench.benchmarks.test_second_head import QUESTION
 from bench.records import Block, Measured, Round, Run, SetUp
 from bench.runs import entry
 from bench.words import ratio_of
-from reports.tables import laid_out, variants_table
+from reports.tables import facts_table, laid_out, variants_table
 
 SECONDS = {"digits": 1.0, "odd_even": 1.0, "both": 1.2, "separate": 2.0, "control": 1.0}
 OPERATORS = {"digits": 31, "odd_even": 40, "both": 59, "separate": 71, "control": 31}
@@ -79,6 +79,12 @@ def test_the_ratio_to_two_networks_is_in_the_table_beside_those_to_the_baseline(
     time, throughput, ratio, verdict = rows["both / separate"]
     assert (time, throughput, verdict) == ("", "", "faster")
     assert ratio.startswith("0.599 (")
+
+
+def test_counts_have_no_decimals() -> None:
+    table = facts_table("beside", known())
+    assert table is not None
+    assert [row[1] for row in laid_out(table).rows] == [str(n) for n in OPERATORS.values()]
 
 
 def test_a_file_keeps_the_ratio_to_two_networks() -> None:
