@@ -19,9 +19,9 @@ WORK = {"operators": "operators a step", "parameters": "parameters", "training_f
 
 
 def digits_for(estimate: Estimate) -> int:
-    """Decimals that the interval justifies, as in the tables; two for a ratio without one."""
+    """Decimals that the interval justifies, as in the tables; two or fewer for a ratio without one."""
     found = estimate.decimals()
-    return 2 if found is None else found
+    return found if found is not None else 2 if estimate.value < 10 else 0
 
 
 def interval(estimate: Estimate) -> str:
@@ -294,7 +294,8 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
 
 def _workers(best: Measured, rivals: list[Measured]) -> str:
     """``2 workers``, or ``2 or 5 workers, not told apart`` where the run did not decide."""
-    return f"{either([best, *rivals])} workers{', not told apart' if rivals else ''}"
+    counts = either([best, *rivals])
+    return f"{counts} {'worker' if counts == '1' else 'workers'}{', not told apart' if rivals else ''}"
 
 
 def _rate(known: Measured, rivals: Sequence[Measured] = ()) -> str:

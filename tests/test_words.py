@@ -221,6 +221,11 @@ def test_numbers_of_workers_that_are_not_told_apart_are_all_named() -> None:
     assert said[2].endswith("images/s with 1 or 2 workers, not told apart.")
 
 
+def test_one_worker_is_no_workers() -> None:
+    said = fastest_loader(loading({"workers_0": APART["workers_0"], "workers_1": APART["workers_2"]}))
+    assert said[0].startswith("The DataLoader is quickest with 1 worker: 20,000 images/s")
+
+
 def test_one_set_up_tells_no_numbers_of_workers_apart() -> None:
     said = fastest_loader(loading({name: rates[:1] for name, rates in CLOSE.items()}))
     assert "quickest with 0, 2 or 5 workers, not told apart" in said[0]
@@ -244,6 +249,9 @@ def test_the_fast_loader_is_told_by_its_ratio_and_its_interval() -> None:
     )
     both["fast"] = msgspec.structs.replace(both["fast"], effect=ratio)
     assert "images/s, 100x (91 to 111) as fast as without workers." in fastest_loader(both)[-1]
+    once = msgspec.structs.replace(ratio, estimate=estimate(0.01, math.inf, n=1))
+    both["fast"] = msgspec.structs.replace(both["fast"], effect=once)
+    assert "images/s, 100x (one set-up: no interval) as fast" in fastest_loader(both)[-1]
 
 
 def batch_sizes(rates: dict[int, list[float]]) -> dict[str, Measured]:
