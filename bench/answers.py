@@ -190,22 +190,41 @@ def denormal_warning(question: Question, group: Group, blocks: list[Block]) -> s
     shares = [s.facts.get("denormal_share", 0.0) for block in blocks for s in block.set_ups.values()]
     if max(shares, default=0.0) <= MOST_DENORMALS:
         return None
-    return f"{group.part}: up to {max(shares):.1%} of Adam's state was denormal, which may have slowed it"
+    return (
+        f"{group.part}: up to {max(shares):.1%} of Adam's state was denormal, which may have slowed it; "
+        "repeat with MTL_DENORMALS=flush to see by how much"
+    )
+
+
+def few_set_ups_warning(question: Question, counts: dict[str, int]) -> str | None:
+    """One line for all parts that have fewer set-ups than a narrow interval needs."""
+    few = {part: n for part, n in counts.items() if 0 < n < min(FEW_SET_UPS, question.least_blocks)}
+    if not few:
+        return None
+    told = ", ".join(f"{n} of {part}" for part, n in few.items())
+    return f"few set-ups ({told}); a larger --budget narrows the intervals"
+
+
+def unsteady_warning(blocks: list[Block]) -> str | None:
+    """One line on what was timed while it still became quicker or slower."""
+    unsteady = {s.case for block in blocks for s in block.set_ups.values() if not s.steady}
+    if not unsteady:
+        return None
+    return (
+        f"never became steady in some set-up: {', '.join(sorted(unsteady))}; "
+        "repeat on a quieter machine or with a larger --budget"
+    )
 
 
 def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list[Block]]) -> list[str]:
     """What to mind about this question's answer; empty when nothing was wrong."""
-    found = []
+    of_parts = {group.part: blocks.get(group.name, []) for group in groups}
+    found = [few_set_ups_warning(question, {part: len(mine) for part, mine in of_parts.items()})]
     for group in groups:
-        mine = blocks.get(group.name, [])
-        found += [line for line in [control_warning(group, mine)] if line]
-        if 0 < len(mine) < min(FEW_SET_UPS, question.least_blocks):
-            found.append(f"{group.part}: few set-ups ({len(mine)}); a larger --budget narrows the intervals")
-        found += [line for line in [denormal_warning(question, group, mine)] if line]
-        unsteady = {s.case for block in mine for s in block.set_ups.values() if not s.steady}
-        if unsteady:
-            found.append(f"never became steady in some set-up: {', '.join(sorted(unsteady))}")
-    return found
+        mine = of_parts[group.part]
+        found += [control_warning(group, mine), denormal_warning(question, group, mine)]
+    found.append(unsteady_warning([block for mine in of_parts.values() for block in mine]))
+    return [line for line in found if line]
 
 
 def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:

@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -283,8 +284,11 @@ def _growth(before: Any, after: Any) -> Any:
     return None if before is None or after is None else after - before
 
 
-def warnings_about(machine: Machine, weather: Weather) -> list[str]:
-    """What made measuring hard, each with advice; empty on a good machine."""
+def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] | None = None) -> list[str]:
+    """What made measuring hard, each with advice; empty on a good machine.
+
+    ``given`` is the environment that was asked for beside the machine's own.
+    """
     found = []
     if weather.load_before is not None and weather.load_before > BUSY_SHARE * machine.cores_granted:
         found.append(
@@ -296,16 +300,17 @@ def warnings_about(machine: Machine, weather: Weather) -> list[str]:
     if weather.throttled_s:
         found.append(
             f"the cgroup's CPU quota held processes back for {weather.throttled_s:.1f} s: "
-            "grant more CPU or set --threads to the cores granted"
+            "grant more CPU, or repeat with --threads 1, which needs less of it"
         )
     if weather.thermal_events:
         found.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
     if machine.governor not in (None, "performance"):
         found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
-    if machine.cores_granted < machine.cores_there:
+    threads_chosen = "OMP_NUM_THREADS" in {**machine.environment, **(given or {})}
+    if machine.cores_granted < machine.cores_there and not threads_chosen:
         found.append(
-            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet starts as many "
-            "threads as it sees; --threads says otherwise"
+            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet may start threads "
+            "for all that it sees; repeat with --threads 1 and keep what is quicker"
         )
     return found
 

@@ -146,14 +146,14 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
             benchmark.skipped = True
             pytest.skip(reason)
         run = _outcome(request.session)
+        set_ups = [b.set_ups[case.variant] for b in run.blocks[group.name] if case.variant in b.set_ups]
+        if set_ups:  # those from before a failure too: the file's verdicts are those of all that was measured
+            _replay(benchmark, set_ups)
+            benchmark.extra_info[BLOCK] = entry(run, group.name, case.variant)
         for failure in run.failures:
             if failure.case == case.name:
-                benchmark.skipped = True
+                benchmark.skipped = True  # so that pytest-benchmark does not miss a measurement
                 pytest.fail("\n".join([f"{case.name}: {failure.reason}", *failure.last_lines]), pytrace=False)
-        _replay(
-            benchmark, [b.set_ups[case.variant] for b in run.blocks[group.name] if case.variant in b.set_ups]
-        )
-        benchmark.extra_info[BLOCK] = entry(run, group.name, case.variant)
 
     return hand_over
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bench.records import CONTROL, Case, Estimate, Measured, Setting
+from mtl_core.errors import UserError
 
 Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
@@ -38,6 +39,7 @@ class Quick:
     variants: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     settings: Settings = field(default_factory=dict)
+    part_settings: dict[str, Settings] = field(default_factory=dict)  # of a part, over what it has itself
     rounds: int | None = None
 
     def chosen(self, variants: dict[str, Variant]) -> dict[str, Variant]:
@@ -89,6 +91,7 @@ class Question:
     also: tuple[tuple[str, str], ...] = ()  # ratios beside those to the baseline: (variant, against which)
     counted: bool = False  # count the operators of the headline's steps too, beside what is timed
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
+    impossible: Callable[[Settings], str | None] = lambda settings: None  # why a case cannot be measured
     quick: Quick = Quick()
 
     def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
@@ -100,15 +103,20 @@ class Question:
     def _in_haste(self) -> Question:
         """The question of a quick run: no interval without two set-ups, so three, and less of the rest."""
         quick = self.quick
-        parts = {name: self.parts[name] for name in quick.parts or self.parts}
+        parts = {name: self._part_in_haste(name) for name in quick.parts or self.parts}
         return replace(
             self,
             variants=quick.chosen(self.variants),
-            parts={n: replace(p, variants=p.variants and quick.chosen(p.variants)) for n, p in parts.items()},
+            parts=parts,
             fixed={**self.fixed, **quick.settings},
             rounds=quick.rounds or self.rounds,
             least_blocks=min(3, self.least_blocks),
         )
+
+    def _part_in_haste(self, name: str) -> Part:
+        part, less = self.parts[name], self.quick.part_settings.get(name, {})
+        variants = part.variants and self.quick.chosen(part.variants)
+        return replace(part, variants=variants, settings={**part.settings, **less})
 
     def _group(self, name: str, part: Part, environment: dict[str, str]) -> Group:
         baseline = part.baseline or self.baseline
@@ -143,6 +151,13 @@ class Group:
     @property
     def name(self) -> str:
         return f"{self.question.name}/{self.part}"
+
+    def check(self) -> None:
+        """Raises UserError where what the user fixed leaves nothing to measure."""
+        for case in self.cases.values():
+            why = self.question.impossible(case.settings)
+            if why:
+                raise UserError(f"{case.name}: {why}")
 
     @property
     def target(self) -> float:

@@ -65,6 +65,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     set_ups: list[SetUp]
     baseline: str | None = None  # the variant's name; schema 1: the one without an effect
     effect: Any = None
+    beside: dict[str, Any] = {}  # by the other variants that its ratio is asked for against
 
 
 def header(run: Run) -> dict[str, Any]:
@@ -105,6 +106,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "facts": known.facts,
         "effect": None if effect is None else _effect(effect),
         "verdict": None if effect is None else effect.verdict,
+        "beside": {v: {**_effect(ratio), "verdict": ratio.verdict} for v, ratio in known.beside.items()},
         "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
@@ -350,7 +352,8 @@ def _blocks(group: str, members: list[Entry]) -> list[Block]:
 
 def _measured(members: list[Entry], blocks: list[Block]) -> dict[str, Measured]:
     baseline = next((m.baseline for m in members if m.baseline), members[0].case.variant)
-    return measured({m.case.variant: m.case for m in members}, baseline, blocks)
+    also = [(m.case.variant, other) for m in members for other in m.beside]
+    return measured({m.case.variant: m.case for m in members}, baseline, blocks, also)
 
 
 def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:

@@ -118,6 +118,8 @@ class Session:
     def measure(self, asked: list[Group]) -> Run:
         """Measure the groups within the budget; each finished block is in the journal at once."""
         groups = [group for group in asked if group.question.skipped() is None]
+        for group in groups:
+            group.check()
         machine = collect()
         identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
@@ -140,12 +142,12 @@ class Session:
             ceilings=ceilings,
             settings=self.settings(groups),
             blocks=blocks,
-            measured={g.name: measured(g.cases, g.baseline, blocks[g.name]) for g in groups},
+            measured={g.name: measured(g.cases, g.baseline, blocks[g.name], g.question.also) for g in groups},
             answers=self._answers(asked, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             weather=weather,
-            warnings=[*warnings_about(machine, weather), *uncounted],
+            warnings=[*warnings_about(machine, weather, self.asked.environment), *uncounted],
         )
 
     def _identity(self, machine: Machine, groups: list[Group]) -> Identity:

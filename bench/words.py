@@ -7,19 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.questions import Results
+from bench.questions import Results, Settings
 from bench.records import CONTROL, Estimate, Measured, Ratio
-from bench.stats import fit_line, inverse, t_interval
-from bench.verdict import judge
+from bench.stats import Floats, fit_line, inverse, mean_of, t_interval
+from bench.verdict import judge, verdicts
+from mtl_core.gpu_choice import Choice, is_gpu_build
+from mtl_core.mnist import lies_here
 
 # Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
 def digits_for(estimate: Estimate) -> int:
-    """Decimals that the interval justifies, as in the tables; two for a ratio without one."""
+    """Decimals that the interval justifies, as in the tables; two or fewer for a ratio without one."""
     found = estimate.decimals()
-    return 2 if found is None else found
+    return found if found is not None else 2 if estimate.value < 10 else 0
 
 
 def interval(estimate: Estimate) -> str:
@@ -93,6 +95,37 @@ def level_change(known: Measured) -> str:
     )
 
 
+def trained_on(known: Measured) -> str:
+    """``On MNIST``; where that does not lie on this machine how to have it."""
+    if known.case.settings["data"] == "mnist":
+        return "On MNIST"
+    fetch = "" if lies_here() else " (MNIST does not lie here; nox -s train fetches it)"
+    return f"On synthetic digits{fetch}"
+
+
+def too_few_batches(settings: Settings) -> str | None:
+    """Why an epoch cannot be timed in so many pieces: some would be empty and take no time at all."""
+    images, batch_size, pieces = (int(str(settings[n])) for n in ("images", "batch_size", "pieces"))
+    batches = math.ceil(images / batch_size)
+    if batches >= pieces:
+        return None
+    return (
+        f"an epoch of {images:,} images has {batches} batches of {batch_size:,} and is timed "
+        f"in {pieces} pieces; give --batch-size {images // pieces} or less"
+    )
+
+
+def slowing_down(results: Results) -> list[str]:
+    """From which epoch on training is slower than at first, and what flushing denormals does to it."""
+    runs = results["epoch"]
+    said: list[str] = []
+    for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
+        if name in runs:
+            opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
+            said.append(f"{opening}, {level_change(runs[name])}")
+    return said
+
+
 def price(subject: str, plain: Measured, graph: Measured) -> str:
     """What the first call costs more than the baseline's, and after how many steps that is paid."""
     extra, effect = graph.extra_first_call_s, graph.effect
@@ -132,11 +165,13 @@ def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
 def growth(known: dict[str, Measured]) -> list[str]:
     """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
     sizes = _without_control(known)
-    best = max(sizes, key=lambda m: m.images_per_s.value)
+    best, rivals = quickest(sizes)
+    also = f"; {either(rivals, 'and')} {'is' if len(rivals) == 1 else 'are'} not told apart from it"
     near = reaching(sizes, 0.9)
     return [
         line_in_words(*line(sizes)),
-        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}.",
+        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}"
+        f"{also if rivals else ''}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
         f"{reaching_in_words(near)}: {near.value:.0f} is recommended for speed; larger batches need more "
         "memory and make fewer steps an epoch.",
@@ -152,6 +187,29 @@ def growth_fits(known: dict[str, Measured]) -> dict[str, Estimate]:
 
 def _without_control(known: dict[str, Measured]) -> list[Measured]:
     return [measured for name, measured in known.items() if name != CONTROL]
+
+
+def quickest(known: Sequence[Measured]) -> tuple[Measured, list[Measured]]:
+    """The one with the most images a second, and the others that this run did not find to be slower.
+
+    Set-up by set-up, with one error rate for all, as for ratios to a baseline.
+    """
+    best = max(known, key=lambda m: m.images_per_s.value)
+    others = {m.case.variant: m for m in known if m is not best}
+    decided = verdicts({name: mean_of(_per_image(m, best)) for name, m in others.items()})
+    return best, [m for name, m in others.items() if decided[name] != "slower"]
+
+
+def _per_image(one: Measured, other: Measured) -> Floats:
+    """log(time an image / time an image of the other), a number for each set-up that both had."""
+    both = zip(one.times_s, other.times_s, strict=False)  # one that failed has the first few only
+    return np.array([math.log(a / one.images * other.images / b) for a, b in both])
+
+
+def either(known: Sequence[Measured], word: str = "or") -> str:
+    """``1, 2 or 5``: their numbers of workers, or else of images, in order."""
+    told = [str(n) for n in sorted(int(str(m.case.settings.get("workers", m.images))) for m in known)]
+    return f" {word} ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
 
 
 def reaching(known: list[Measured], share: float) -> Estimate:
@@ -174,6 +232,24 @@ def reaching_in_words(size: Estimate) -> str:
     return f"{size.value:.0f} ({size.low:.0f} to {size.high:.0f} over the set-ups)"
 
 
+def each_device(results: Results) -> list[str]:
+    """Each device at each batch size, and where a GPU overtakes the CPU."""
+    compared = [
+        as_fast(f"{part.replace('_', ' ')}: {name} is", measured)
+        for part, known in results.items()
+        for name, measured in known.items()
+        if measured.effect and name != CONTROL
+    ]
+    return compared + overtaking(results, "the CPU")
+
+
+def why_no_gpu(choice: Choice) -> str | None:
+    """Why no GPU can be measured here; None when one can."""
+    if not choice.devices:
+        return choice.reason.removesuffix(": CPU")
+    return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
+
+
 def overtaking(results: Results, whom: str) -> list[str]:
     """From which part on each variant is faster than its baseline, and in all parts after it too."""
     said = []
@@ -186,6 +262,12 @@ def overtaking(results: Results, whom: str) -> list[str]:
     return said
 
 
+def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
+    """The best number of workers, the fast loader beside it, and what limits an epoch."""
+    loading, epoch = results["loading"], results["epoch"]
+    return [*fastest_loader(loading), *beyond_the_cores(counts, cores), *parts_of_epoch(epoch)]
+
+
 def beyond_the_cores(counts: Sequence[int], cores: int) -> list[str]:
     """Which numbers of workers were not tried."""
     left_out = ", ".join(str(count) for count in counts if count > cores)
@@ -194,36 +276,35 @@ def beyond_the_cores(counts: Sequence[int], cores: int) -> list[str]:
 
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
-    workers = {name: m for name, m in loading.items() if name.startswith("workers_")}
-    best, none = max(workers.values(), key=lambda m: m.images_per_s.value), workers.get("workers_0")
-    rate = best.images_per_s
-    said = [
-        f"The DataLoader is quickest with {best.case.settings['workers']} workers: "
-        f"{ranged(rate)} images/s, {first_batch(best)}."
-    ]
+    best, rivals = quickest([m for name, m in loading.items() if name.startswith("workers_")])
+    none, threads = loading.get("workers_0"), [m for n, m in loading.items() if n.startswith("threads_")]
+    said = [f"The DataLoader is quickest with {_workers(best, rivals)}: {_rate(best, rivals)}."]
     if none is not None and none is not best:
-        said.append(f"Without workers it gives {ranged(none.images_per_s)} images/s, {first_batch(none)}.")
-    threads = [m for name, m in loading.items() if name.startswith("threads_")]
+        said.append(f"Without workers it gives {_rate(none)}.")
     if threads:
-        quickest = max(threads, key=lambda m: m.images_per_s.value)
-        said.append(
-            f"With threads in place of processes it gives at best {ranged(quickest.images_per_s)} images/s, "
-            f"with {quickest.case.settings['workers']}."
-        )
+        best, rivals = quickest(threads)
+        rate = ranged(best.images_per_s)
+        said.append(f"With threads in place of processes: {rate} images/s with {_workers(best, rivals)}.")
     fast = loading.get("fast")
-    if fast is not None:
-        times = fast.images_per_s.value / rate.value
-        said.append(
-            f"The fast loader gives {ranged(fast.images_per_s)} images/s, about {times:.0f} times that."
-        )
+    if fast is not None and fast.effect is not None:
+        times, rate = interval(inverse(fast.effect.estimate)), ranged(fast.images_per_s)
+        said.append(f"The fast loader gives {rate} images/s, {times} as fast as without workers.")
     return said
 
 
-def first_batch(known: Measured) -> str:
-    """``the first batch after 120 ms, 410 MB of memory``."""
+def _workers(best: Measured, rivals: list[Measured]) -> str:
+    """``2 workers``, or ``2 or 5 workers, not told apart`` where the run did not decide."""
+    counts = either([best, *rivals])
+    return f"{counts} {'worker' if counts == '1' else 'workers'}{', not told apart' if rivals else ''}"
+
+
+def _rate(known: Measured, rivals: Sequence[Measured] = ()) -> str:
+    """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``; whose, where rivals are."""
     memory = known.facts.get("pss_bytes", 0.0)
-    beside = f", {memory / 1e6:,.0f} MB of memory in all its processes" if memory else ""
-    return f"the first batch after {1e3 * known.facts['first_batch_s']:.0f} ms{beside}"
+    beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
+    first = f"the first batch after {1e3 * known.facts['first_batch_s']:.0f} ms"
+    whose = f"{known.case.settings['workers']} give " if rivals else ""
+    return f"{whose}{ranged(known.images_per_s)} images/s, {first}{beside}"
 
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
@@ -235,7 +316,7 @@ SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itsel
 def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
     """An epoch of the tutorial and of the fast way split into its parts, and what limits it."""
     said = []
-    for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's")):
+    for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's epoch")):
         if name not in epoch:
             continue
         facts = epoch[name].course_facts[-1]
@@ -244,7 +325,7 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
         shares = ", ".join(f"{part} {seconds / total:.0%}" for part, seconds in parts.items())
         part, most = max(parts.items(), key=lambda item: item[1])
         limit = f"{LIMITED_BY[part]} limits it" if most > total / 2 else "no part takes more than half"
-        said.append(f"{subject}: {shares}; {limit}.")
+        said.append(f"{subject} of {epoch[name].images:,} images: {shares}; {limit}.")
         unsplit = epoch.get(UNSPLIT[name])
         ratio = unsplit and ratio_of(unsplit, epoch[name])
         if ratio:

@@ -86,8 +86,8 @@ def _workers(known: Known, run: Run) -> Lines | None:
     """Throughput over the number of workers, with the step's own rate and the fast loader across."""
     ways = {v: m for v, m in known.items() if v != CONTROL}
     counted = {v: m for v, m in ways.items() if "workers" in m.case.settings}
-    if len(counted) < 2:
-        return None
+    if len({m.case.settings["workers"] for m in counted.values()}) < 2:
+        return None  # one number of workers is no course
     threads = {v: m for v, m in counted.items() if m.case.settings.get("thread_pool")}
     lines = [_by_workers("processes", {v: m for v, m in counted.items() if v not in threads})]
     lines += [_by_workers("threads", threads)] if threads else []

@@ -125,7 +125,17 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
     shown = len(columns) if alike else 3
     if not any(measured.tells_images for measured in known.values()):
         shown = 2  # a file of pytest-benchmark alone
-    return Table(title, columns[:shown], tuple(_row(name, m)[:shown] for name, m in known.items()))
+    rows = [_row(name, measured)[:shown] for name, measured in known.items()]
+    return Table(title, columns[:shown], (*rows, *(_beside(known) if alike else ())))
+
+
+def _beside(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
+    """Ratios to another variant than the baseline, where the question asks for them."""
+    return [
+        (f"{name} / {other}", None, None, ratio.estimate, ratio.verdict)
+        for name, measured in known.items()
+        for other, ratio in measured.beside.items()
+    ]
 
 
 def _row(name: str, known: Measured) -> tuple[Cell, ...]:
@@ -151,8 +161,16 @@ def facts_table(title: str, known: dict[str, Measured]) -> Table | None:
     if not shown:
         return None
     columns = [Column("variant", align="left"), *(_fact_column(name) for name in shown)]
-    rows = tuple((variant, *(m.facts.get(name) for name in shown)) for variant, m in known.items())
+    rows = tuple(
+        (variant, *(_fact(name, m.facts.get(name)) for name in shown)) for variant, m in known.items()
+    )
     return Table(title, tuple(columns), rows)
+
+
+def _fact(name: str, told: float | None) -> Cell:
+    """A count, which is a whole number without a unit, has no decimals."""
+    counted = told is not None and told.is_integer() and name.rpartition("_")[2] not in FACT_UNITS
+    return int(told) if told is not None and counted else told
 
 
 def _fact_column(name: str) -> Column:

@@ -47,9 +47,10 @@ def table(model: Table, width: int | None = None) -> RichTable:
     widths = None
     if width is not None:
         columns, widths = _fitted(model, laid.headings, columns, width - GAP * len(columns))
-    rich = RichTable(
-        title=Text(laid.title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
+    # Rich would wrap a title at the width of its table; only one too long for the console has to be.
+    whole = width is not None and len(laid.title) <= width
+    title = Text(laid.title, style="bold", no_wrap=whole or None, overflow="ignore" if whole else None)
+    rich = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     headings = _headings(laid.headings, columns, widths, width)
     for heading, align in zip(headings, laid.aligns, strict=True):
         rich.add_column(Text(heading), justify=align, overflow="fold", no_wrap=widths is not None)

@@ -225,7 +225,8 @@ def _method(run: Run) -> tuple[str, ...]:
     counts = [m.effect.estimate.n for _, _, m in _comparisons(run) if m.effect]
     levels = sorted({m.iteration_s.confidence for known in run.measured.values() for m in known.values()})
     at = f" at {levels[0]:.0%}" if len(levels) == 1 else ""
-    over = f", {min(counts)} to {max(counts)} of them a comparison" if counts else ""
+    ends = " to ".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else ""
+    over = f", {ends} of them a comparison" if ends else ""
     return (
         "Variants run in worker processes, one at a time. Rounds of the compared variants take turns in "
         "seeded random order and are synchronised at both ends. Warm-up rounds are kept in the file and "

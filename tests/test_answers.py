@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
-from bench.answers import measured
+from bench.answers import measured, warnings_for
+from bench.questions import Part, Question, Variant
 from bench.records import Block, Case, Measured, Round, SetUp
 from bench.stats import level_of
 
@@ -51,6 +53,44 @@ def test_a_machine_that_wanders_does_not_hide_that_training_slows_down() -> None
     assert level.since == 3
     assert level.ratio.value == pytest.approx(np.sqrt(1.5 * 1.6), rel=0.01)
     assert level.ratio.high - level.ratio.low < 0.02
+
+
+def warned(blocks: dict[str, int], **changes: object) -> list[str]:
+    """What is said of a question of two parts with so many set-ups each, all alike but for these changes."""
+    parts = {name: Part() for name in blocks}
+    question = Question(
+        name="q",
+        asks="?",
+        workload="m:W",
+        variants={"a": Variant()},
+        baseline="a",
+        answer=lambda results: [],
+        parts=parts,
+        control=False,
+    )
+    one = msgspec.structs.replace(set_up("a", np.ones(EPOCHS * PIECES), told=False), **changes)
+    made = {
+        f"q/{part}": [
+            Block(group="", invocation=0, index=number, seconds=1.0, set_ups={"a": one})
+            for number in range(count)
+        ]
+        for part, count in blocks.items()
+    }
+    return warnings_for(question, question.groups(), made)
+
+
+def test_few_set_ups_are_told_once_for_all_parts() -> None:
+    assert warned({"p": 4, "r": 5}) == []
+    assert warned({"p": 1, "r": 2}) == [
+        "few set-ups (1 of p, 2 of r); a larger --budget narrows the intervals"
+    ]
+
+
+def test_what_never_became_steady_and_what_was_denormal_come_with_advice() -> None:
+    (unsteady,) = warned({"p": 4, "r": 4}, steady=False)
+    assert unsteady.endswith("drift/epoch/a; repeat on a quieter machine or with a larger --budget")
+    (denormal,) = warned({"p": 4}, facts={"denormal_share": 0.1})
+    assert denormal.endswith("repeat with MTL_DENORMALS=flush to see by how much")
 
 
 def test_what_all_is_held_against_has_no_level_of_its_own() -> None:

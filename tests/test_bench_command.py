@@ -109,6 +109,8 @@ def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
         (("run", "batch_size", "--batch-size", "8"), "--batch-size changes nothing in what was chosen"),
         (("run", "hybridize", "--batch-size", "0"), "--batch-size"),
         (("run", "--data", "cifar"), "--data"),
+        (("run", "drift", "--batch-size", "60000"), "give --batch-size 7500 or less"),
+        (("run", "drift", "--batch-size", "60000", "--quick"), "give --batch-size 3200 or less"),
         (("run", "--json", "/dev/null/x.json"), "--json /dev/null/x.json cannot be written"),
     ],
 )

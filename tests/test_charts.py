@@ -166,6 +166,11 @@ def test_workers_are_held_against_the_steps_own_rate() -> None:
     assert ("the step alone", step.images_per_s.value) in [(mark.name, mark.at) for mark in chart.marks]
 
 
+def test_epochs_with_one_number_of_workers_are_no_course_over_workers() -> None:
+    epoch = {"epoch": kept().measured["loader_workers/epoch"]}
+    assert "Workers against throughput" not in [chart.title for chart in charts_of(epoch, {}, kept())]
+
+
 def test_an_epoch_is_told_apart_in_three_parts() -> None:
     chart = next(c for c in every_chart(kept()) if isinstance(c, Bars))
     assert list(chart.parts) == ["waiting", "computing", "synchronising"]
@@ -178,6 +183,12 @@ def test_ratios_have_the_tolerance_band_and_their_table_says_which_way_is_better
     assert (band["x0"], band["x1"]) == (pytest.approx(1 / 1.02), pytest.approx(1.02))
     assert "below 1 is faster" in "".join(laid_out(chart.table()).headings)
     assert "faster" in figure["layout"]["xaxis"]["title"]["text"]
+
+
+def test_as_many_set_ups_everywhere_are_one_number() -> None:
+    alike = {"second_head/step": kept().measured["second_head/step"]}
+    said = " ".join(run_page(msgspec.structs.replace(kept(), measured=alike)).method)
+    assert "at 95%, 5 of them a comparison" in said
 
 
 def test_a_question_of_which_parts_were_left_out_is_rendered() -> None:

@@ -278,6 +278,14 @@ def test_what_is_allowed_is_let_through(name: str, source: str) -> None:
     assert complaints(name, source) == []
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "bench" / "benchmarks").glob("test_*.py")), ids=lambda p: p.stem
+)
+def test_a_benchmark_is_a_declaration(path: Path) -> None:
+    """Fewer than 50 lines: what is computed for a sentence stands in bench/words.py."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 50
+
+
 def test_the_top_level_is_what_it_should_be() -> None:
     folders = {"bench", "docs", "mtl_core", "reports", "tests"}
     files = {"CHANGELOG.md", "LICENSE", "README.md", "noxfile.py", "pyproject.toml"}

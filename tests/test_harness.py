@@ -226,6 +226,17 @@ def test_a_quick_run_leaves_out_what_the_question_says() -> None:
     assert (groups[0].question.rounds, groups[0].question.least_blocks) == (2, 3)
 
 
+def test_a_part_has_settings_of_its_own_in_a_quick_run_too() -> None:
+    parts = {"p": Part(), "q": Part(settings={"images": 5000})}
+    less = Quick(settings={"images": 60}, part_settings={"q": {"images": 500}})
+    own = replace(hasty(), parts=parts, quick=less)
+    found = {
+        quick: [group.cases["slow"].settings["images"] for group in own.groups(Asked(quick=quick))]
+        for quick in (False, True)
+    }
+    assert found == {False: [600, 5000], True: [60, 500]}
+
+
 def test_what_the_user_fixes_replaces_what_the_question_names_and_nothing_else() -> None:
     asked = Asked(settings={"data": "synthetic", "batch_size": 7}, environment={"OMP_NUM_THREADS": "1"})
     (case, *_) = hasty().groups(asked)[0].cases.values()

@@ -142,6 +142,20 @@ def test_each_warning_at_its_own_bound(
     assert all(word in text for word, text in zip(words, found, strict=True))
 
 
+@pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "1"}])
+def test_cores_that_are_not_granted_matter_only_where_nobody_chose_the_threads(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    changes = {**QUIET, "cores_granted": 1.5, "environment": {}}
+    machine = msgspec.structs.replace(collect(tmp_path), **changes)
+    weather = weather_between(Counters(steal_s=0.0, total_s=0.0), Counters(steal_s=0.0, total_s=9.0))
+    by_option = warnings_about(machine, weather, given)
+    by_environment = warnings_about(msgspec.structs.replace(machine, environment=given), weather)
+    assert by_option == by_environment
+    assert bool(by_option) == (not given)
+    assert all("--threads 1" in line for line in by_option)
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

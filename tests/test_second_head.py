@@ -6,8 +6,10 @@ import pytest
 
 from bench.answers import measured
 from bench.benchmarks.test_second_head import QUESTION
-from bench.records import Block, Measured, Round, SetUp
+from bench.records import Block, Measured, Round, Run, SetUp
+from bench.runs import entry
 from bench.words import ratio_of
+from reports.tables import facts_table, laid_out, variants_table
 
 SECONDS = {"digits": 1.0, "odd_even": 1.0, "both": 1.2, "separate": 2.0, "control": 1.0}
 OPERATORS = {"digits": 31, "odd_even": 40, "both": 59, "separate": 71, "control": 31}
@@ -69,6 +71,31 @@ def test_what_is_shared_by_all_in_a_set_up_is_no_uncertainty_of_the_ratio() -> N
 def test_against_the_baseline_the_ratio_is_the_declared_effect() -> None:
     step = known()
     assert ratio_of(step["both"], step["digits"]) is step["both"].effect
+
+
+def test_the_ratio_to_two_networks_is_in_the_table_beside_those_to_the_baseline() -> None:
+    rows = {row[0]: row[1:] for row in laid_out(variants_table("second_head/step", known())).rows}
+    assert list(rows) == [*SECONDS, "both / separate"]
+    time, throughput, ratio, verdict = rows["both / separate"]
+    assert (time, throughput, verdict) == ("", "", "faster")
+    assert ratio.startswith("0.599 (")
+
+
+def test_counts_have_no_decimals() -> None:
+    table = facts_table("beside", known())
+    assert table is not None
+    assert [row[1] for row in laid_out(table).rows] == [str(n) for n in OPERATORS.values()]
+
+
+def test_a_file_keeps_the_ratio_to_two_networks() -> None:
+    told = entry(
+        Run(name="", measured={"second_head/step": known()}, blocks={"second_head/step": []}),
+        "second_head/step",
+        "both",
+    )
+    ratio = known()["both"].beside["separate"]
+    assert told["beside"]["separate"]["ratio"] == ratio.estimate.value
+    assert told["beside"]["separate"]["verdict"] == "faster"
 
 
 def test_set_ups_are_paired_up_to_where_a_variant_failed() -> None:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
+from bench import words
 from bench.records import Case, Estimate, Level, Measured, Ratio
 from bench.words import (
     as_fast,
+    fastest_loader,
+    growth,
     level_change,
     line,
     line_in_words,
     parts_of_epoch,
     price,
+    quickest,
     ranged,
     reaching,
     reaching_in_words,
+    slowing_down,
+    too_few_batches,
 )
 
 
@@ -107,6 +114,37 @@ def test_late_epochs_alone_claim_nothing_against_the_whole_training() -> None:
     assert "undecided" in level_change(ran)
 
 
+@pytest.mark.parametrize(
+    ("data", "lies", "said"),
+    [
+        ("mnist", True, "On MNIST, as the tutorial does it, training"),
+        ("synthetic", True, "On synthetic digits, as the tutorial does it, training"),
+        (
+            "synthetic",
+            False,
+            "On synthetic digits (MNIST does not lie here; nox -s train fetches it), as",
+        ),
+    ],
+)
+def test_a_training_tells_what_it_was_on(
+    monkeypatch: pytest.MonkeyPatch, data: str, lies: bool, said: str
+) -> None:
+    monkeypatch.setattr(words, "lies_here", lambda: lies)
+    ran = training(estimate(1.7, 0.1))
+    ran = msgspec.structs.replace(ran, case=msgspec.structs.replace(ran.case, settings={"data": data}))
+    told = slowing_down({"epoch": {"first_epoch": ran, "keep": ran, "flush": ran}})
+    assert told[0].startswith(said)
+    assert told[1].startswith("With denormals flushed, training")
+    assert slowing_down({"epoch": {"flush": ran}})[0].startswith(said.partition(" as")[0])
+
+
+@pytest.mark.parametrize(("batch_size", "fits"), [(128, True), (7500, True), (8571, True), (8572, False)])
+def test_pieces_of_an_epoch_hold_a_batch_each(batch_size: int, fits: bool) -> None:
+    why = too_few_batches({"images": 60_000, "batch_size": batch_size, "pieces": 8})
+    assert (why is None) == fits
+    assert why is None or "has 7 batches of 8,572 and is timed in 8 pieces" in why
+
+
 def test_one_training_claims_nothing() -> None:
     assert "nothing is claimed" in level_change(training(estimate(2.0, math.inf, n=1)))
 
@@ -146,12 +184,89 @@ def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
     unsplit: Estimate, said: str
 ) -> None:
     facts = [{"waiting_s": 3.0, "computing_s": 1.0, "synchronising_s": 0.0}]
-    tutorial = known(4.0, facts=facts, variant="b")
+    tutorial = known(4.0, images=5120, facts=facts, variant="b")
     told = parts_of_epoch({"tutorial": tutorial, "unsplit": known(4.0, effect=unsplit)})
     assert (
-        told[0] == "The tutorial's epoch: waiting 75%, computing 25%, synchronising 0%; the loader limits it."
+        told[0] == "The tutorial's epoch of 5,120 images: waiting 75%, computing 25%, synchronising 0%; "
+        "the loader limits it."
     )
     assert said in told[1]
+
+
+def loading(rates: dict[str, list[float]], facts: dict[str, float] | None = None) -> dict[str, Measured]:
+    """Loaders with so many images a second, set-up by set-up."""
+    made = {}
+    for name, each in rates.items():
+        m = known(1280 / float(np.mean(each)), images=1280, times_s=[1280 / r for r in each], variant=name)
+        settings = {"workers": int(name.rpartition("_")[2])} if "_" in name else {}
+        case = msgspec.structs.replace(m.case, settings=settings)
+        made[name] = msgspec.structs.replace(m, case=case, facts=facts or {"first_batch_s": 0.12})
+    return made
+
+
+APART = {"workers_0": [1e4, 1.01e4, 0.99e4, 1e4], "workers_2": [2e4, 2.02e4, 1.98e4, 2e4]}
+CLOSE = {**APART, "workers_5": [1.9e4, 2.1e4, 1.9e4, 2.05e4]}
+
+
+def test_a_number_of_workers_is_the_quickest_only_where_the_others_are_slower() -> None:
+    said = fastest_loader(loading(APART, {"first_batch_s": 0.12, "pss_bytes": 300 * 2**20}))
+    assert said[0].startswith("The DataLoader is quickest with 2 workers: 20,000 images/s, the first batch")
+    assert "300 MiB" in said[0]
+    assert said[1].startswith("Without workers it gives 10,000 images/s")
+
+
+def test_numbers_of_workers_that_are_not_told_apart_are_all_named() -> None:
+    said = fastest_loader(loading({**CLOSE, "threads_1": [1e4] * 4, "threads_2": [0.9e4, 1.1e4, 1e4, 1e4]}))
+    assert said[0].startswith("The DataLoader is quickest with 2 or 5 workers, not told apart: 2 give 20,000")
+    assert said[2].endswith("images/s with 1 or 2 workers, not told apart.")
+
+
+def test_one_worker_is_no_workers() -> None:
+    said = fastest_loader(loading({"workers_0": APART["workers_0"], "workers_1": APART["workers_2"]}))
+    assert said[0].startswith("The DataLoader is quickest with 1 worker: 20,000 images/s")
+
+
+def test_one_set_up_tells_no_numbers_of_workers_apart() -> None:
+    said = fastest_loader(loading({name: rates[:1] for name, rates in CLOSE.items()}))
+    assert "quickest with 0, 2 or 5 workers, not told apart" in said[0]
+
+
+def test_what_failed_later_is_held_against_the_set_ups_it_had() -> None:
+    """The machine was twice as slow in the last two: what has only the first ones is no quicker for that."""
+    rates = {"workers_0": [1e4, 1e4, 0.5e4, 0.5e4], "workers_2": [0.9e4, 0.9e4]}
+    best, rivals = quickest(list(loading(rates).values()))
+    assert (best.case.variant, [m.case.variant for m in rivals]) == ("workers_2", ["workers_0"])
+
+
+def test_the_fast_loader_is_told_by_its_ratio_and_its_interval() -> None:
+    both = loading({**APART, "fast": [1e6] * 4})
+    ratio = Ratio(
+        case="q/p/fast",
+        baseline="q/p/workers_0",
+        estimate=estimate(0.01, 0.001),
+        verdict="faster",
+        detectable=0.1,
+    )
+    both["fast"] = msgspec.structs.replace(both["fast"], effect=ratio)
+    assert "images/s, 100x (91 to 111) as fast as without workers." in fastest_loader(both)[-1]
+    once = msgspec.structs.replace(ratio, estimate=estimate(0.01, math.inf, n=1))
+    both["fast"] = msgspec.structs.replace(both["fast"], effect=once)
+    assert "images/s, 100x (one set-up: no interval) as fast" in fastest_loader(both)[-1]
+
+
+def batch_sizes(rates: dict[int, list[float]]) -> dict[str, Measured]:
+    return {
+        str(n): known(n / float(np.mean(each)), images=n, times_s=[n / r for r in each], variant=str(n))
+        for n, each in rates.items()
+    }
+
+
+def test_the_best_batch_size_names_those_that_are_not_told_apart_from_it() -> None:
+    few = {1: [1e3] * 4, 128: [1e5] * 4, 4096: [1.9e5, 2.1e5, 1.95e5, 2.1e5]}
+    assert growth(batch_sizes(few))[1] == "The best throughput is 201,250 images/s at batch size 4096."
+    near = {**few, 1024: [1.9e5, 2.0e5, 1.95e5, 2.0e5], 2048: [1.9e5, 2.0e5, 2.0e5, 1.9e5]}
+    told = growth(batch_sizes(near))[1]
+    assert told.endswith("at batch size 4096; 1024 and 2048 are not told apart from it.")
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Results, Variant
-from bench.words import as_fast, overtaking
-from mtl_core.gpu_choice import choose, is_gpu_build
+from bench.questions import Part, Question, Variant
+from bench.words import each_device, why_no_gpu
+from mtl_core.gpu_choice import choose
 
 SIZES = (32, 128, 512, 2048)
 CHOICE = choose()
-
-
-def answer(results: Results) -> list[str]:
-    """Each device at each batch size, and where a GPU overtakes the CPU."""
-    sentences = []
-    for part, known in results.items():
-        for name, measured in known.items():
-            if measured.effect and name != "control":
-                sentences.append(as_fast(f"{part.replace('_', ' ')}: {name} is", measured))
-    return sentences + overtaking(results, "the CPU")
 
 
 def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
@@ -34,19 +24,12 @@ def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
         },
         baseline="cpu",
         fixed={"data": "synthetic"},
-        answer=answer,
+        answer=each_device,
         skipped=lambda: reason,
     )
 
 
-def reason() -> str | None:
-    """Why no GPU can be measured here; None when one can."""
-    if not CHOICE.devices:
-        return CHOICE.reason.removesuffix(": CPU")
-    return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
-
-
-QUESTION = question_for(CHOICE.devices, reason())
+QUESTION = question_for(CHOICE.devices, why_no_gpu(CHOICE))
 
 
 def test_device(measured_variant):  # type: ignore[no-untyped-def]

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import level_change
+from bench.questions import Part, Question, Quick, Variant
+from bench.words import slowing_down, too_few_batches
 from mtl_core.mnist import lies_here
 
 EPOCHS, PIECES, QUICK_PIECES = 8, 8, 4  # an epoch is timed in pieces, so that bursts do not fill one
 DATA = "mnist" if lies_here() else "synthetic"
-
-
-def answer(results: Results) -> list[str]:
-    """From which epoch on training is slower than at first, and what flushing denormals does to it."""
-    runs = results["epoch"]
-    words = {"keep": "As the tutorial does it", "flush": "With denormals flushed"}
-    return [f"{words[name]}, {level_change(runs[name])}" for name in words if name in runs]
-
 
 QUESTION = Question(
     name="drift",
@@ -28,13 +20,14 @@ QUESTION = Question(
         "flush": Variant(environment={"MTL_DENORMALS": "flush"}),
     },
     baseline="first_epoch",
-    answer=answer,
+    answer=slowing_down,
     fixed={"images": 60_000, "batch_size": 128, "data": DATA, "pieces": PIECES},
     control=False,
     rounds=EPOCHS * PIECES,
     target=0.1,
     warm_ups=0,
     least_blocks=3,
+    impossible=too_few_batches,
     quick=Quick(settings={"images": 12_800, "pieces": QUICK_PIECES}, rounds=EPOCHS * QUICK_PIECES),
 )
 

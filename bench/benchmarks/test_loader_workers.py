@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from bench.machine import cores_granted
-from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import beyond_the_cores, fastest_loader, parts_of_epoch
+from bench.questions import Part, Question, Quick, Variant
+from bench.words import loaders
 
+HERE = "bench.workloads.loading"
 COUNTS = (0, 1, 2, 4)
 TUTORIAL = 5  # what the tutorial uses, measured on any machine
 CORES = max(1, int(cores_granted()))
 WORKERS = (*(count for count in COUNTS if count <= CORES), TUTORIAL)
-
-
-def answer(results: Results) -> list[str]:
-    """The best number of workers, the fast loader beside it, and what limits an epoch."""
-    loading, epoch = results["loading"], results["epoch"]
-    return [*fastest_loader(loading), *beyond_the_cores(COUNTS, CORES), *parts_of_epoch(epoch)]
-
-
-EPOCHS = {
+WAYS = {
     "tutorial": Variant(settings={"way": "tutorial", "workers": TUTORIAL}),
     "unsplit": Variant(settings={"way": "tutorial", "workers": TUTORIAL, "split": False}),
     "fast": Variant(settings={"way": "fast"}),
     "fast_unsplit": Variant(settings={"way": "fast", "split": False}),
 }
+# Of 40 batches, since 5 workers have 10 under way before the first is asked for.
+EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 5120}, variants=WAYS, baseline="tutorial")
+QUICK = ("workers_0", "workers_2", "tutorial", "unsplit", "fast")
 
 QUESTION = Question(
     name="loader_workers",
     asks="How many DataLoader workers pay?",
-    workload="bench.workloads.loading:LoadingWorkload",
-    parts={
-        "loading": Part(),
-        "epoch": Part(workload="bench.workloads.loading:EpochWorkload", variants=EPOCHS, baseline="tutorial"),
-    },
+    workload=f"{HERE}:LoadingWorkload",
+    parts={"loading": Part(), "epoch": EPOCH},
     variants={
         **{f"workers_{n}": Variant(settings={"workers": n}) for n in WORKERS},
         **{f"threads_{n}": Variant(settings={"workers": n, "thread_pool": True}) for n in WORKERS if n},
@@ -41,13 +34,13 @@ QUESTION = Question(
     baseline="workers_0",
     also=(("fast_unsplit", "fast"),),
     fixed={"batch_size": 128, "data": "synthetic", "images": 1280},
-    answer=answer,
+    answer=lambda results: loaders(results, COUNTS, CORES),
     rounds=2,
     target=0.25,
     warm_ups=2,
     steady_within=0.3,
     least_blocks=3,
-    quick=Quick(variants=("workers_0", "workers_2", "tutorial", "unsplit", "fast"), settings={"images": 640}),
+    quick=Quick(variants=QUICK, settings={"images": 640}, part_settings={"epoch": {"images": 1280}}),
 )
 
 
