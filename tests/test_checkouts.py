@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.gating import checkouts
-from bench.gating.checkouts import prune, repository, resolve, working_tree, worktree
+from bench.gating.checkouts import check_age, prune, repository, resolve, working_tree, worktree
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, commit, git
 
@@ -53,6 +53,13 @@ def test_a_hook_s_index_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatc
     with worktree(repo, resolve(repo, "HEAD~1", "--base")) as found:
         assert (found.root / "file").read_text() == "old"
         assert index.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", ["bench/gating/gate.py", "bench/gate.py"])
+def test_a_revision_with_a_gate_is_not_too_old(repo: Path, path: str) -> None:
+    (repo / path).parent.mkdir(parents=True)
+    (repo / path).touch()
+    check_age(repo, commit(repo, "gate"))
 
 
 def test_an_interrupt_leaves_nothing(repo: Path) -> None:

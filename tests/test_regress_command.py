@@ -126,6 +126,24 @@ def test_a_head_that_fails_is_no_pass(repo: Path) -> None:
     assert clean(repo)
 
 
+def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(repo: Path) -> None:
+    """Its dependencies differ: an environment of its own would be a gigabyte for nothing."""
+    head = git(repo, "rev-parse", "HEAD")
+    (repo / "bench" / "gating" / "gate.py").unlink()
+    project = repo / "pyproject.toml"
+    project.write_text(project.read_text().replace("dependencies = [", 'dependencies = ["no-such-thing",', 1))
+    old = commit(repo, "old")
+    git(repo, "reset", "--quiet", "--hard", head)
+    done = regress(repo, "spin", "--base", old, "--budget", "0.01s")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: base is too old for regress: its worker does not know the gate "
+        f"(no bench/gating/gate.py in {old[:12]})\n"
+    )
+    assert not (repo.parent / "cache").exists()
+    assert clean(repo)
+
+
 def test_undecided_fails_only_when_asked_to(repo: Path) -> None:
     """A budget for one unit has no interval."""
     arguments = ("spin", "--base", "HEAD", "--budget", "0.01s")

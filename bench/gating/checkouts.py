@@ -23,6 +23,7 @@ from mtl_core.errors import UserError
 PREFIX = "mtl-bench-"  # of a folder with a worktree of ours
 OURS = re.compile(PREFIX + r"[^/]{8}/[0-9a-f]{12}")  # such a worktree: mkdtemp's folder, a commit's name
 LOCK = "lock"
+GATES = ("bench/gating/gate.py", "bench/gate.py")  # what a comparison asks a revision for: now, and at first
 
 
 class Checkout(NamedTuple):
@@ -76,6 +77,17 @@ def resolve(repository: Path, revision: str, option: str) -> str:
         shallow = git(repository, "rev-parse", "--is-shallow-repository") == "true"
         more = "fetch the whole history first (git fetch --unshallow)" if shallow else "see git log"
         raise UserError(f"{option} {revision!r} is no revision of {repository}; {more}") from None
+
+
+def check_age(repository: Path, commit: str) -> None:
+    """Raise UserError for a base from before the gate, before an environment is made for it."""
+    for path in GATES:
+        with suppress(GitError):
+            git(repository, "cat-file", "-e", f"{commit}:{path}")
+            return
+    raise UserError(
+        f"base is too old for regress: its worker does not know the gate (no {GATES[0]} in {commit[:12]})"
+    )
 
 
 def working_tree(repository: Path) -> Checkout:
