@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.__main__ import main
@@ -141,6 +143,30 @@ def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(r
         f"(no bench/gating/gate.py in {old[:12]})\n"
     )
     assert not (repo.parent / "cache").exists()
+    assert clean(repo)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_comparison_that_is_ended_leaves_nothing(repo: Path, times: int) -> None:
+    """As by ``timeout``, which sends SIGTERM to the process and again to its group."""
+    command = [sys.executable, "-m", "bench", "regress", "spin", "--base", "HEAD~1", "--budget", "10m"]
+    write_speed(repo, 1.0)  # the same as the base: undecided until the end
+    ended = subprocess.Popen(
+        command, cwd=repo, env=environment(repo.parent), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert ended.stderr is not None
+        while ended.stderr.readline() != "measuring spin\n":
+            assert ended.poll() is None
+        workers = psutil.Process(ended.pid).children(recursive=True)
+        for _ in range(times):
+            ended.send_signal(signal.SIGTERM)
+        _, said = ended.communicate(timeout=60)
+    finally:
+        ended.kill()
+        git(repo, "checkout", "--quiet", "--", ".")
+    assert (ended.returncode, said) == (143, "")
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
     assert clean(repo)
 
 
