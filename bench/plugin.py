@@ -50,7 +50,7 @@ def _session(config: pytest.Config) -> Session:
 
     if SESSION not in config.stash:
         try:
-            budget_s = parse_duration(config.getoption("--mtl-budget"))
+            budget_s = parse_duration(config.getoption("--mtl-budget"), "--mtl-budget")
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
         config.stash[SESSION] = Session(
