@@ -73,7 +73,7 @@ class WorkerProcess:
             self.process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise self._failed("ended before it was asked to " + do) from None
+            raise self._failed(self._how_it_ended()) from None
 
     def receive(self) -> dict[str, Any]:
         """The answer to the command sent last."""

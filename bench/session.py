@@ -32,11 +32,11 @@ from mtl_core.errors import UserError
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, option: str = "--budget") -> float:
     """Seconds from ``90s``, ``5m`` or ``1h``. Raises UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if not match or float(match[1]) <= 0:
-        raise UserError(f"budget is {text!r}; expected a time above zero such as 90s, 5m or 1h")
+        raise UserError(f"{option} is {text!r}; expected a time above zero such as 90s, 5m or 1h")
     return float(match[1]) * _UNITS[match[2]]
 
 

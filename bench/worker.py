@@ -158,6 +158,7 @@ def serve(commands: TextIO, answers: TextIO, worker: Worker) -> None:
         signal.alarm(0)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    begin_to_clean_up()
     worker.tear_down()
 
 
@@ -167,8 +168,19 @@ def end_when_parent_does(which: signal.Signals) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(which), 0, 0, 0)
 
 
+def begin_to_clean_up() -> None:
+    """From now on only the alarm ends this process early.
+
+    When the coordinator is gone, the end of input and SIGTERM come together: an exception in the middle of
+    the clean-up would leave the rest of it behind.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.alarm(HANG_S)
+
+
 def leave(_signal: int, _frame: object) -> None:
     """End with everything cleaned up: temporary folders, children, shared memory."""
+    begin_to_clean_up()
     raise SystemExit(128 + signal.SIGTERM)
 
 
@@ -176,6 +188,12 @@ def in_forked_child() -> None:
     """A DataLoader's worker has nothing to clean up, and ends with its parent at once."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_when_parent_does(signal.SIGKILL)
+
+
+def choose_denormals() -> None:
+    """Flush them where the variant says so; a worker that cannot ends with the reason, measuring nothing."""
+    if os.environ.get("MTL_DENORMALS") == "flush" and not denormals.flush():
+        raise SystemExit(denormals.why_not())
 
 
 def main() -> None:
@@ -186,8 +204,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, leave)
     end_when_parent_does(signal.SIGTERM)
     os.register_at_fork(after_in_child=in_forked_child)
-    choice = os.environ.get("MTL_DENORMALS", "keep")
-    denormals.apply("flush" if choice == "flush" else "keep")
+    choose_denormals()
     serve(sys.stdin, answers, Worker())
 
 

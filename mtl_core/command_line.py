@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,7 +15,44 @@ import typer
 
 from mtl_core.errors import UserError, visible
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
+
+
+class Termination:
+    """Hears SIGTERM as Ctrl-C, so that every command cleans up as it does then; :func:`run` tells them apart.
+
+    Not as SystemExit, which pytest takes for a test that failed: it would measure on. Only the first is
+    heard, lest the next one cut the clean-up short: ``timeout`` sends two.
+    """
+
+    def __init__(self) -> None:
+        self.heard = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.heard:
+            self.heard = True
+            raise KeyboardInterrupt
+
+    def listen(self) -> None:
+        """Begin, where nobody else decides what SIGTERM does."""
+        mine = threading.current_thread() is threading.main_thread()
+        if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self)
+            os.register_at_fork(after_in_child=self._in_child)
+
+    def _in_child(self) -> None:
+        """A DataLoader's worker ends quietly, and gives back the lock of the queue that it waits at."""
+        if signal.getsignal(signal.SIGTERM) is self:
+            signal.signal(signal.SIGTERM, _leave)
+
+    def end(self) -> None:
+        """Leave SIGTERM as it was found, unless it came: then nothing else is heard until the end."""
+        if not self.heard and signal.getsignal(signal.SIGTERM) is self:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
 
 
 def _fail(line: str) -> NoReturn:
@@ -33,11 +72,13 @@ def _fail_usage(error: Exception) -> NoReturn:
 
 
 def run(app: typer.Typer, prog: str) -> NoReturn:
-    """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, the command's own code otherwise.
+    """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, 143 for SIGTERM, else the command's code.
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
     command = typer.main.get_command(app)
+    termination = Termination()
+    termination.listen()
     try:
         code = command.main(prog_name=prog, standalone_mode=False)
     except UserError as error:
@@ -46,6 +87,10 @@ def run(app: typer.Typer, prog: str) -> NoReturn:
         code = INTERRUPTED
     except Exception as error:
         _fail_usage(error)
+    finally:
+        termination.end()
+    if termination.heard and code == INTERRUPTED:
+        code = TERMINATED
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -65,11 +65,16 @@ def keep() -> bool:
     return _change(lambda word, bits: word & ~bits)
 
 
+def why_not() -> str:
+    """Why :func:`flush` did nothing."""
+    return (
+        f"denormals cannot be flushed on {platform.system()} {platform.machine()} "
+        "(needs glibc on x86-64 or aarch64)"
+    )
+
+
 def apply(choice: Denormals) -> str | None:
     """Set the choice before MXNet starts its threads; one line for the user where it cannot be had."""
     if choice == "keep" or flush():
         return None
-    return (
-        f"denormals cannot be flushed on {platform.system()} {platform.machine()} "
-        "(needs glibc on x86-64 or aarch64): they are kept, which on some CPUs slows training down"
-    )
+    return f"{why_not()}: they are kept, which on some CPUs slows training down"

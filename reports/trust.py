@@ -103,8 +103,20 @@ def _begun(study: Study) -> str:
     )
 
 
+def _compared(study: Study, budget_s: float) -> bool:
+    """Whether the recording held a comparison; a table of none would say nothing."""
+    return any(rate.comparisons for rate in study.rates if rate.budget_s == budget_s)
+
+
 def in_terminal(trust: Trust) -> RenderableType:
-    """A table an error rate and budget, then the sentences."""
+    """A table an error rate and budget for which there are comparisons, then the sentences."""
     budgets = list(dict.fromkeys(rate.budget_s for rate in trust.studies[0].rates))
-    tables = [terminal.table(table(study, budget)) for study in trust.studies for budget in budgets]
+    pairs = [(study, budget) for study in trust.studies for budget in budgets]
+    made = [(study, budget) for study, budget in pairs if _compared(study, budget)]
+    tables: list[RenderableType] = [terminal.table(table(study, budget)) for study, budget in made]
+    if not tables:
+        limits = ", ".join(f"{budget:g} s" for budget in budgets)
+        tables.append(
+            Text(f"Too short for a single comparison of at most {limits}: record longer, by --resume.")
+        )
     return Group(*tables, *(Text(sentence) for sentence in sentences(trust)))

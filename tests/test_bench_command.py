@@ -184,6 +184,26 @@ def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     assert journal.read_bytes() == kept
 
 
+def test_a_run_that_is_ended_tells_how_to_go_on(tmp_path: Path) -> None:
+    """By SIGTERM; pytest, which runs underneath, does not go on with the next variant."""
+    command = [sys.executable, "-m", "bench", "run", "second_head", "--budget", "10m"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / ".benchmarks" / "mtl-bench" / "run.journal"
+    try:
+        while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+            assert ended.poll() is None
+            psutil.wait_procs([psutil.Process(ended.pid)], timeout=0.05)
+        workers = psutil.Process(ended.pid).children(recursive=True)
+        ended.send_signal(signal.SIGTERM)
+        _, said = ended.communicate(timeout=60)
+    finally:
+        ended.kill()
+    assert ended.returncode == 143
+    assert said.splitlines()[-1].endswith("run.journal, go on with --resume")
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+
+
 def deep(workers: list[psutil.Process]) -> bool:
     """Whether a worker has children of its own at this moment."""
     parents = {worker.pid for worker in workers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.gating import checkouts
-from bench.gating.checkouts import prune, repository, resolve, working_tree, worktree
+from bench.gating.checkouts import check_age, prune, repository, resolve, working_tree, worktree
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, commit, git
 
@@ -54,6 +55,13 @@ def test_a_hook_s_index_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatc
         assert index.read_bytes() == before
 
 
+@pytest.mark.parametrize("path", ["bench/gating/gate.py", "bench/gate.py"])
+def test_a_revision_with_a_gate_is_not_too_old(repo: Path, path: str) -> None:
+    (repo / path).parent.mkdir(parents=True)
+    (repo / path).touch()
+    check_age(repo, commit(repo, "gate"))
+
+
 def test_an_interrupt_leaves_nothing(repo: Path) -> None:
     with pytest.raises(KeyboardInterrupt), worktree(repo, resolve(repo, "HEAD", "--base")) as found:
         raise KeyboardInterrupt
@@ -83,6 +91,41 @@ def test_what_a_killed_process_left_is_pruned_and_what_is_in_use_is_not(repo: Pa
     maker.stdout.close()
     assert prune(repo) == 1
     assert not left.exists()
+    assert listed(repo) == 1
+
+
+@pytest.mark.parametrize("folder", ["elsewhere/feature", "mtl-bench-work/feature"])
+def test_another_s_worktree_that_is_absent_comes_back_and_works(
+    repo: Path, tmp_path: Path, folder: str
+) -> None:
+    """As on a disk that is not mounted: git's own prune would forget its HEAD and index."""
+    theirs, away = tmp_path / folder, tmp_path / "away"
+    git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(theirs))
+    (theirs / "file").write_text("staged")
+    git(theirs, "add", "file")
+    theirs.rename(away)
+    with worktree(repo, resolve(repo, "HEAD", "--base")):
+        pass
+    assert prune(repo) == 0
+    away.rename(theirs)
+    assert git(theirs, "status", "--short", "--branch") == "## theirs\nM  file"
+
+
+def test_another_s_worktree_in_a_folder_named_like_ours_stays(repo: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "mtl-bench-work" / "feature"
+    git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(theirs))
+    assert prune(repo) == 0
+    assert (theirs / "file").exists()
+
+
+def test_what_a_killed_process_left_is_forgotten_when_its_folder_is_gone(repo: Path, tmp_path: Path) -> None:
+    """As after a restart with temporary files in memory."""
+    commit_ = resolve(repo, "HEAD", "--base")
+    left = tmp_path / f"{checkouts.PREFIX}a1b2c3d4" / commit_[:12]
+    git(repo, "worktree", "add", "--quiet", "--detach", str(left), commit_)
+    git(repo, "worktree", "lock", str(left))  # as git does while it makes one
+    shutil.rmtree(left.parent)
+    assert prune(repo) == 1
     assert listed(repo) == 1
 
 

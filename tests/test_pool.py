@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.worker import choose_denormals
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,6 +53,51 @@ def test_a_failure_is_told_with_the_last_lines(
         set_up(worker, fault=fault)
     assert reason in failed.value.reason
     assert said in "\n".join(failed.value.last_lines)
+
+
+def test_a_worker_that_was_killed_meanwhile_is_told_as_such(worker: WorkerProcess) -> None:
+    worker.ask("tear_down")
+    worker.process.kill()
+    worker.process.wait()
+    with pytest.raises(WorkerFailedError) as failed:
+        worker.send("tear_down")
+    assert "SIGKILL" in failed.value.reason
+
+
+def test_denormals_that_cannot_be_flushed_are_a_failure_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else what is measured with denormals would be told as measured without."""
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    monkeypatch.setenv("MTL_DENORMALS", "flush")
+    with pytest.raises(SystemExit, match=r"^denormals cannot be flushed on .* riscv64 \(needs .*\)$"):
+        choose_denormals()
+    monkeypatch.setenv("MTL_DENORMALS", "keep")
+    choose_denormals()
+
+
+def test_a_clean_up_under_way_hears_no_sigterm() -> None:
+    """It comes with the end of input when the coordinator is gone, and again from others."""
+    script = """
+        import io, os, signal
+        from bench import worker
+        signal.signal(signal.SIGTERM, worker.leave)
+        class Closing(worker.Worker):
+            def tear_down(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                print("cleaned up")
+                return {}
+        worker.serve(io.StringIO(), io.StringIO(), Closing())
+        signal.signal(signal.SIGTERM, worker.leave)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            print("cleaned up again")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\ncleaned up again\n", "")
 
 
 def test_a_worker_that_hangs_is_ended_with_its_group() -> None:

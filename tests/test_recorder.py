@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -193,7 +195,8 @@ def test_a_worker_that_fails_at_any_time_costs_one_line(
     [
         (("--replay",), "cannot be read"),
         (("--resume", "--time", "1s"), "cannot be read"),
-        (("--time", "soon"), "budget is 'soon'"),
+        (("--time", "soon"), "--time is 'soon'"),
+        (("--budget", "10"), "--budget is '10'"),
         (("--tolerance", "much"), "--tolerance is 'much'"),
     ],
 )
@@ -211,6 +214,51 @@ def test_bad_input_costs_one_line(
     told = capfd.readouterr().err
     assert said in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [(2, "keeps 2 invocations, go on with them by --resume"), (0, "nothing is recorded")],
+)
+def test_ctrl_c_tells_what_is_kept_and_how_to_go_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    before: int,
+    said: str,
+) -> None:
+    def interrupted(*_: object, show: Any, **__: object) -> None:
+        show(before, 1.0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("bench.gating.trusting.record_here", interrupted)
+    monkeypatch.setattr(sys, "argv", ["bench", "trust", "--file", str(tmp_path / "t.jsonl")])
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+    assert ended.value.code == 130
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_recording_too_short_for_a_comparison_is_told_in_a_line_without_tables(tmp_path: Path) -> None:
+    units = [
+        Unit(
+            seconds=4.0,
+            start_s=2.0,
+            effects={name: [float(name) + i / 1e3] * 2 for name in SLOW_DOWNS},
+            errors={name: [0.01] * 2 for name in SLOW_DOWNS},
+            step_s=0.0013,
+        )
+        for i in range(3)
+    ]
+    lines = [msgspec.json.encode(HEAD), *map(msgspec.json.encode, units)]
+    (tmp_path / "trust.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    said = " ".join(trust(tmp_path, "--replay").stdout.split())
+    assert "Too short for a single comparison of at most 60 s, 120 s: record longer, by --resume." in said
+    assert "0 of 0" not in said and "called slower" not in said
 
 
 def test_a_killed_recording_leaves_no_core_busy() -> None:

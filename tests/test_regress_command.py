@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.__main__ import main
@@ -123,6 +125,48 @@ def test_a_head_that_fails_is_no_pass(repo: Path) -> None:
     assert "no such thing" in " ".join(done.stdout.split())
     assert "same commit" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert clean(repo)
+
+
+def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(repo: Path) -> None:
+    """Its dependencies differ: an environment of its own would be a gigabyte for nothing."""
+    head = git(repo, "rev-parse", "HEAD")
+    (repo / "bench" / "gating" / "gate.py").unlink()
+    project = repo / "pyproject.toml"
+    project.write_text(project.read_text().replace("dependencies = [", 'dependencies = ["no-such-thing",', 1))
+    old = commit(repo, "old")
+    git(repo, "reset", "--quiet", "--hard", head)
+    done = regress(repo, "spin", "--base", old, "--budget", "0.01s")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: base is too old for regress: its worker does not know the gate "
+        f"(no bench/gating/gate.py in {old[:12]})\n"
+    )
+    assert not (repo.parent / "cache").exists()
+    assert clean(repo)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_comparison_that_is_ended_leaves_nothing(repo: Path, times: int) -> None:
+    """As by ``timeout``, which sends SIGTERM to the process and again to its group."""
+    command = [sys.executable, "-m", "bench", "regress", "spin", "--base", "HEAD~1", "--budget", "10m"]
+    write_speed(repo, 1.0)  # the same as the base: undecided until the end
+    ended = subprocess.Popen(
+        command, cwd=repo, env=environment(repo.parent), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert ended.stderr is not None
+        while ended.stderr.readline() != "measuring spin\n":
+            assert ended.poll() is None
+        workers = psutil.Process(ended.pid).children(recursive=True)
+        for _ in range(times):
+            ended.send_signal(signal.SIGTERM)
+        _, said = ended.communicate(timeout=60)
+    finally:
+        ended.kill()
+        git(repo, "checkout", "--quiet", "--", ".")
+    assert (ended.returncode, said) == (143, "")
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
     assert clean(repo)
 
 

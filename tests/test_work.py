@@ -320,6 +320,17 @@ def test_the_check_fails_for_better_and_worse_and_update_settles_it(
     assert "step/separate: no longer there" in run("--check", "--golden", str(path)).output
 
 
+def test_a_check_that_passes_is_a_line_and_one_that_fails_ends_with_what_differs(
+    counted_is: dict[str, Work],
+) -> None:
+    same = f"Nothing changed: {len(counted_is)} steps do what the golden file says.\n"
+    assert run("--check").output == same
+    counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
+    said = run("--check").output.splitlines()
+    assert len(said) > 12
+    assert said[-1] == "step/static: 1 more copy a step: host to host (0 -> 1)"
+
+
 def test_another_release_of_mxnet_is_told_in_a_line(counted_is: dict[str, Work], tmp_path: Path) -> None:
     path = tmp_path / "golden.json"
     write_golden(path, "1.8.0", counted_is)

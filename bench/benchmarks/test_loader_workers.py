@@ -18,7 +18,7 @@ WAYS = {
     "fast_unsplit": Variant(settings={"way": "fast", "split": False}),
 }
 # Of 40 batches, since 5 workers have 10 under way before the first is asked for.
-EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 5120}, variants=WAYS, baseline="tutorial")
+EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 2560}, variants=WAYS, baseline="tutorial")
 QUICK = ("workers_0", "workers_2", "tutorial", "unsplit", "fast")
 
 QUESTION = Question(

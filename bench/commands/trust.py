@@ -58,15 +58,25 @@ def trust(
     budgets = [parse_duration(text) for text in budget]
     edge = parse_tolerance(tolerance, "--tolerance")
     if not replay_only:
-        seconds = parse_duration(duration)
-        with trial_shown(seconds) as shown:
-            record_here(
-                file,
-                seconds,
-                busy=busy,
-                seed=seed,
-                resume=resume,
-                show=lambda units, spent_s: shown("recording", units, spent_s),
-            )
+        seconds = parse_duration(duration, "--time")
+        kept = 0
+
+        def show(units: int, spent_s: float) -> None:
+            nonlocal kept
+            kept = units
+            shown("recording", units, spent_s)
+
+        try:
+            with trial_shown(seconds) as shown:
+                record_here(file, seconds, busy=busy, seed=seed, resume=resume, show=show)
+        except KeyboardInterrupt:
+            typer.echo(_stopped_line(file, kept), err=True)
+            raise
     Console().print(report.in_terminal(study(file, budgets, edge)))
     typer.echo(f"\nRecording: {file}; go on with it by --resume, or replay it by --replay")
+
+
+def _stopped_line(file: Path, kept: int) -> str:
+    if not kept:
+        return "stopped before the first invocation was over: nothing is recorded"
+    return f"stopped; {file} keeps {kept} invocation{'s' if kept > 1 else ''}, go on with them by --resume"

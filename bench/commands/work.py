@@ -80,7 +80,7 @@ def work(
     if format_ is Format.JSON:
         _print_json(found, changed)
     else:
-        _print_table(found, changed, known is not None)
+        _print_table(found, changed, known is not None, whole=not check or bool(changed))
         if update:
             typer.echo(f"Written: {path}")
     if check and changed:
@@ -127,14 +127,15 @@ def _print_json(found: dict[str, Work], changed: list[WorkChange]) -> None:
     typer.echo(json.dumps(document, indent=2))
 
 
-def _print_table(found: dict[str, Work], changed: list[WorkChange], compared: bool) -> None:
+def _print_table(found: dict[str, Work], changed: list[WorkChange], compared: bool, whole: bool) -> None:
+    """The tables, which a check that passes does without; what matters comes last."""
     from rich.console import Console
 
     from reports import terminal
     from reports.work import operators_lines, sentence, size_table, step_table
 
     console = Console()
-    for model in (step_table(found), size_table(found)):
+    for model in (step_table(found), size_table(found)) if whole else ():
         console.print(terminal.table(model))
     if not compared:
         console.print("\nOperators run in a step:")

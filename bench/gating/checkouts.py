@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,9 @@ from typing import NamedTuple
 from mtl_core.errors import UserError
 
 PREFIX = "mtl-bench-"  # of a folder with a worktree of ours
+OURS = re.compile(PREFIX + r"[^/]{8}/[0-9a-f]{12}")  # such a worktree: mkdtemp's folder, a commit's name
 LOCK = "lock"
+GATES = ("bench/gating/gate.py", "bench/gate.py")  # what a comparison asks a revision for: now, and at first
 
 
 class Checkout(NamedTuple):
@@ -76,6 +79,17 @@ def resolve(repository: Path, revision: str, option: str) -> str:
         raise UserError(f"{option} {revision!r} is no revision of {repository}; {more}") from None
 
 
+def check_age(repository: Path, commit: str) -> None:
+    """Raise UserError for a base from before the gate, before an environment is made for it."""
+    for path in GATES:
+        with suppress(GitError):
+            git(repository, "cat-file", "-e", f"{commit}:{path}")
+            return
+    raise UserError(
+        f"base is too old for regress: its worker does not know the gate (no {GATES[0]} in {commit[:12]})"
+    )
+
+
 def working_tree(repository: Path) -> Checkout:
     """The files as they lie there."""
     try:
@@ -100,17 +114,21 @@ def worktree(repository: Path, commit: str) -> Iterator[Checkout]:
                 raise UserError(f"no checkout of {commit[:12]} could be made: {error}") from None
             yield Checkout(root, commit)
         finally:
-            _remove(repository, folder)
+            _remove(repository, root)
 
 
 def prune(repository: Path) -> int:
     """Remove what killed processes left behind; how many worktrees that were."""
     listed = git(repository, "worktree", "list", "--porcelain").splitlines()
-    folders = [Path(line.removeprefix("worktree ")).parent for line in listed if line.startswith("worktree ")]
-    left = [folder for folder in folders if folder.name.startswith(PREFIX) and not _held(folder)]
-    for folder in left:
-        _remove(repository, folder)
+    roots = [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
+    left = [root for root in roots if _ours(root) and not _held(root.parent)]
+    for root in left:
+        _remove(repository, root)
     return len(left)
+
+
+def _ours(root: Path) -> bool:
+    return OURS.fullmatch("/".join(root.parts[-2:])) is not None
 
 
 def _held(folder: Path) -> bool:
@@ -125,6 +143,12 @@ def _held(folder: Path) -> bool:
     return False
 
 
-def _remove(repository: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    git(repository, "worktree", "prune")
+def _remove(repository: Path, root: Path) -> None:
+    """Remove one worktree of ours with its folder; git's prune would forget others' that are unmounted.
+
+    The folder goes first, since git refuses a worktree whose making was cut off, but not one that is gone;
+    the second --force is for the lock that git itself holds while it makes one.
+    """
+    shutil.rmtree(root.parent, ignore_errors=True)
+    with suppress(GitError):  # it was never added
+        git(repository, "worktree", "remove", "--force", "--force", str(root))

@@ -62,10 +62,10 @@ GATE = (
     ),
     Benchmark(
         name="epoch",
-        asks="one epoch of the tutorial over 1,280 images",
+        asks="one epoch of the tutorial over 2,560 images",
         workload="bench.workloads.loading:EpochWorkload",
-        settings={**_BATCHES, "images": 1280, "way": "tutorial", "workers": 5, "split": False},
-        rounds=12,
+        settings={**_BATCHES, "images": 2560, "way": "tutorial", "workers": 5, "split": False},
+        rounds=8,
         set_ups=1,
         warm_ups=2,
     ),

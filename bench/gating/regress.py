@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.gating.checkouts import Checkout, prune, repository, resolve, working_tree, worktree
+from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
 from bench.gating.environments import PROJECT, python_for
 from bench.gating.gate import Benchmark
 from bench.gating.regressions import Comparison, Regression
@@ -245,6 +245,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
     """Compare two revisions of the repository around ``folder``; without ``head`` its working tree."""
     root = repository(folder)
     base_commit = resolve(root, base, "--base")
+    check_age(root, base_commit)
     head_commit = resolve(root, head, "--head") if head is not None else None
     left = prune(root)
     if left:
