@@ -64,7 +64,8 @@ def budget_s(option: Callable[[str], Any]) -> float:
 
     given = option("--mtl-budget")
     try:
-        return parse_duration((QUICK_BUDGET if option("--mtl-quick") else BUDGET) if given is None else given)
+        default = QUICK_BUDGET if option("--mtl-quick") else BUDGET
+        return parse_duration(default if given is None else given, "--mtl-budget")
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
 

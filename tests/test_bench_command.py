@@ -158,7 +158,7 @@ def stays(found: Callable[[], set[str]], before: set[str]) -> set[str]:
 
 def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     """Killed in the middle of the DataLoader's question, whose workers have children of their own."""
-    command = [sys.executable, "-m", "bench", "run", "loader_workers", "--budget", "10s"]
+    command = [sys.executable, "-m", "bench", "run", "loader_workers", "--quick", "--budget", "10s"]
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)}
@@ -178,7 +178,7 @@ def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     assert stays(orphans, before) == set()
     assert list(scratch.iterdir()) == []
     kept = journal.read_bytes()
-    other = bench("run", "loader_workers", "--budget", "11s", "--resume", folder=tmp_path)
+    other = bench("run", "loader_workers", "--quick", "--budget", "11s", "--resume", folder=tmp_path)
     assert other.returncode == 2
     assert "budget was 10s, is 11s" in other.stderr
     assert journal.read_bytes() == kept
