@@ -399,7 +399,7 @@ def _test_image(dataset: Dataset, index: int) -> Bytes:
 
 def main() -> None:
     """Entry point of ``python -m mtl_core``."""
-    run(app, "python -m mtl_core")
+    run(app, "python -m mtl_core", hears_termination=False)
 
 
 if __name__ == "__main__":

@@ -41,18 +41,14 @@ class Termination:
             os.register_at_fork(after_in_child=self._in_child)
 
     def _in_child(self) -> None:
-        """A DataLoader's worker ends quietly, and gives back the lock of the queue that it waits at."""
+        """A DataLoader's worker ends at once: a thread of MXNet's may get the signal, unheard by Python."""
         if signal.getsignal(signal.SIGTERM) is self:
-            signal.signal(signal.SIGTERM, _leave)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def end(self) -> None:
         """Leave SIGTERM as it was found, unless it came: then nothing else is heard until the end."""
         if not self.heard and signal.getsignal(signal.SIGTERM) is self:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
 
 
 def _fail(line: str) -> NoReturn:
@@ -71,14 +67,18 @@ def _fail_usage(error: Exception) -> NoReturn:
     _fail(message)
 
 
-def run(app: typer.Typer, prog: str) -> NoReturn:
+def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:
     """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, 143 for SIGTERM, else the command's code.
+
+    Not for a command that has a pool of processes in its own group: one of them may die of the same signal
+    with a lock of the pool's queue, which the pool's end then waits for.
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
     command = typer.main.get_command(app)
     termination = Termination()
-    termination.listen()
+    if hears_termination:
+        termination.listen()
     try:
         code = command.main(prog_name=prog, standalone_mode=False)
     except UserError as error:

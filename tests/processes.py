@@ -71,7 +71,10 @@ def in_pty(*command: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
 
 
 def _as_controlling() -> None:
+    """As a shell in that terminal starts it, whatever was ignored where the tests were started."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def all_said(terminal: int) -> Iterator[bytes]:

@@ -200,7 +200,7 @@ def test_a_run_that_is_ended_tells_how_to_go_on(tmp_path: Path) -> None:
     finally:
         ended.kill()
     assert ended.returncode == 143
-    assert said.splitlines()[-1].endswith("run.journal, go on with --resume")
+    assert said.splitlines()[-1].endswith(" second_head --budget 10m --resume")
     assert psutil.wait_procs(workers, timeout=20)[1] == []
 
 

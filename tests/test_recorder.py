@@ -250,6 +250,7 @@ def test_a_recording_too_short_for_a_comparison_is_told_in_a_line_without_tables
             start_s=2.0,
             effects={name: [float(name) + i / 1e3] * 2 for name in SLOW_DOWNS},
             errors={name: [0.01] * 2 for name in SLOW_DOWNS},
+            totals={name: [float(name)] * 2 for name in SLOW_DOWNS},
             step_s=0.0013,
         )
         for i in range(3)

@@ -284,21 +284,6 @@ def test_ctrl_c_ends_the_loaders_workers() -> None:
     assert not left
 
 
-@pytest.mark.parametrize("whole_group", [False, True])
-def test_sigterm_ends_the_loaders_workers(whole_group: bool) -> None:
-    """Whoever gets it: a worker that dies with the queue's lock would hold up the others for ever."""
-    options = ("--data", "synthetic", "--loader", "tutorial", "--workers", "2", "--epochs", "500")
-    with in_terminal(sys.executable, "-c", WORKERS_STARTED, "train", *options) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "under way\n"
-        (os.killpg if whole_group else os.kill)(running.pid, signal.SIGTERM)
-        _, said = running.communicate(timeout=60)
-        left = not group_is_gone(running.pid)
-    assert running.returncode == 143
-    assert re.search(r"^stopped after \d+ of 500 epochs$", said, re.MULTILINE)
-    assert not left
-
-
 IN_A_CALL = """
 import os, signal
 from mtl_core import synthetic, training
