@@ -45,7 +45,7 @@ def test_every_journal_put_aside_is_kept(tmp_path: Path) -> None:
 
 def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Path) -> None:
     """Ctrl-C names the command to go on with; that one's terminal is closed; the third finishes."""
-    options = "hybridize --quick --budget 4s --seed 7 --json result.json --threads 1"
+    options = "hybridize --quick --budget 10s --seed 7 --json result.json --threads 1"
     start = [sys.executable, "-m", "bench", "run", *options.split()]
     journal = tmp_path / ".benchmarks" / "mtl-bench" / "run.journal"
     said = b""
