@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from bench.records import Block, Estimate
 
@@ -42,7 +42,7 @@ class Mean:
         """Student's t interval; endless where the error is not known."""
         reach = math.inf
         if math.isfinite(self.error):
-            reach = float(stats.t.ppf(0.5 + confidence / 2, self.freedom)) * self.error
+            reach = student(confidence, self.freedom) * self.error
         ends = {"low": self.value - reach, "high": self.value + reach}
         return Estimate(value=self.value, **ends, confidence=confidence, n=self.n)
 
@@ -52,7 +52,7 @@ class Mean:
             return 1.0
         if self.error == 0.0:
             return 0.0 if distance > 0.0 else 1.0
-        return min(1.0, 2.0 * float(stats.t.sf(distance / self.error, self.freedom)))
+        return min(1.0, 2.0 * float(special.stdtr(self.freedom, -distance / self.error)))
 
 
 def mean_of(values: Floats) -> Mean:
@@ -147,9 +147,9 @@ def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     return mean_of(values).interval(confidence)
 
 
-def student(confidence: float, degrees: int) -> float:
+def student(confidence: float, degrees: float) -> float:
     """How many standard errors a two-sided interval of Student's t reaches."""
-    return float(stats.t.ppf(0.5 + confidence / 2, degrees))
+    return float(special.stdtrit(degrees, 0.5 + confidence / 2))  # as scipy.stats.t.ppf, fifty times as quick
 
 
 def geometric(log_values: Floats, confidence: float = CONFIDENCE) -> Estimate:
@@ -286,7 +286,7 @@ def detectable(mean: Mean, confidence: float = CONFIDENCE, power: float = 0.8) -
     """The smallest relative effect that a log ratio so well known tells from none with this power."""
     if not math.isfinite(mean.error):
         return math.inf
-    reach = float(stats.t.ppf(0.5 + confidence / 2, mean.freedom) + stats.t.ppf(power, mean.freedom))
+    reach = student(confidence, mean.freedom) + float(special.stdtrit(mean.freedom, power))
     with np.errstate(over="ignore"):
         return float(np.expm1(reach * mean.error))
 
