@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+OURS = ("COLUMNS", "NO_COLOR", "NOX_CURRENT_SESSION")  # of the environment that tests run in
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def in_pty(*command: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
         cwd=folder,
         start_new_session=True,
         preexec_fn=_as_controlling,
-        env={name: value for name, value in environment.items() if name not in ("COLUMNS", "NO_COLOR")},
+        env={name: value for name, value in environment.items() if name not in OURS},
     )
     os.close(there)
     with running:
