@@ -86,18 +86,17 @@ def _level(blocks: list[Block], name: str, baseline: str) -> Level | None:
     return Level(since=since + 1, ratio=ratio)
 
 
-def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]], list[Estimate]]:
-    """Stage by stage: time relative to the set-up's first stage, the medians of its facts, the time."""
+def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]]]:
+    """Stage by stage: the time, and the medians of its facts."""
     count = min(len(s.rounds) for s in set_ups)
     stages = _stages(set_ups[0].rounds[:count])
     times = _by_stage(_log_rounds(set_ups, count), stages)
-    levels = times - times[:, :1]
     names = sorted({name for s in set_ups for r in s.rounds for name in r.facts})
     facts = [
         {name: float(np.median([s.rounds[stage[-1]].facts[name] for s in set_ups])) for name in names}
         for stage in stages
     ]
-    return [geometric(column) for column in levels.T], facts, [geometric(column) for column in times.T]
+    return [geometric(column) for column in times.T], facts
 
 
 def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict) -> Ratio:
@@ -144,7 +143,7 @@ def measured(
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
             ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name])
-        course, course_facts, course_s = _course(set_ups)
+        course_s, course_facts = _course(set_ups)
         known[name] = Measured(
             case=cases[name],
             images=set_ups[0].images,
@@ -154,7 +153,6 @@ def measured(
             facts=_facts(set_ups),
             effect=ratio,
             extra_first_call_s=extra,
-            course=course,
             times_s=[float(t) for t in np.exp(log_times(blocks, name))],
             course_facts=course_facts,
             course_s=course_s,

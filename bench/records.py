@@ -158,7 +158,6 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float]  # medians over the set-ups
     effect: Ratio | None  # None for the baseline
     extra_first_call_s: Estimate | None  # what its first call costs more than the baseline's
-    course: list[Estimate]  # time of each stage (round or epoch) over that of its first, over the set-ups
     times_s: list[float]  # an iteration's, one number a set-up
     course_facts: list[dict[str, float]]  # medians over the set-ups, by stage
     course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups

@@ -375,7 +375,6 @@ def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
             facts={},
             effect=None,
             extra_first_call_s=None,
-            course=[],
             times_s=[float(seconds)],
             course_facts=[],
         )

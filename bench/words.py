@@ -85,7 +85,7 @@ def level_change(known: Measured) -> str:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = known.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
-    speed, count, verdict = interval(inverse(ratio)), len(known.course), judge(ratio.low, ratio.high)
+    speed, count, verdict = interval(inverse(ratio)), len(known.course_s), judge(ratio.low, ratio.high)
     if verdict == "slower" and known.effect.estimate.low > 1.0:
         return f"training runs at {speed} its first speed from epoch {known.level.since} on; {beside}."
     if verdict in ("same", "faster"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -38,12 +37,6 @@ class Termination:
         mine = threading.current_thread() is threading.main_thread()
         if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self)
-            os.register_at_fork(after_in_child=self._in_child)
-
-    def _in_child(self) -> None:
-        """A DataLoader's worker ends at once: a thread of MXNet's may get the signal, unheard by Python."""
-        if signal.getsignal(signal.SIGTERM) is self:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def end(self) -> None:
         """Leave SIGTERM as it was found, unless it came: then nothing else is heard until the end."""
@@ -70,8 +63,9 @@ def _fail_usage(error: Exception) -> NoReturn:
 def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:
     """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, 143 for SIGTERM, else the command's code.
 
-    Not for a command that has a pool of processes in its own group: one of them may die of the same signal
-    with a lock of the pool's queue, which the pool's end then waits for.
+    ``hears_termination`` is not for a command that forks DataLoader workers: they inherit what is heard, a
+    thread of MXNet's may get the signal, and Python never hears it; or one of them dies of a signal to the
+    group with the lock of the pool's queue, which the pool's end waits for.
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """

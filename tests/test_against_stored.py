@@ -74,7 +74,6 @@ def run(day: str, seconds: float, machine: Machine | None = MACHINE) -> Run:
         facts={},
         effect=None,
         extra_first_call_s=None,
-        course=[],
         times_s=[seconds],
         course_facts=[],
     )

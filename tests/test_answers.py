@@ -99,13 +99,13 @@ def test_what_all_is_held_against_has_no_level_of_its_own() -> None:
 
 def test_the_course_has_an_epoch_a_stage_and_the_facts_of_its_end() -> None:
     known = training()["keep"]
-    assert len(known.course) == len(known.course_s) == EPOCHS
+    assert len(known.course_s) == EPOCHS
     assert [facts["epoch"] for facts in known.course_facts] == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_rounds_that_tell_no_epoch_are_stages_by_themselves() -> None:
     known = training(told=False)["keep"]
-    assert (len(known.course), known.level) == (EPOCHS * PIECES, None)
+    assert (len(known.course_s), known.level) == (EPOCHS * PIECES, None)
 
 
 @pytest.mark.parametrize("since", range(4))

@@ -38,7 +38,7 @@ def known(
     images: int = 128,
     effect: Estimate | None = None,
     extra_s: Estimate | None = None,
-    course: list[Estimate] | None = None,
+    course_s: list[Estimate] | None = None,
     facts: list[dict[str, float]] | None = None,
     times_s: list[float] | None = None,
     variant: str = "v",
@@ -55,7 +55,7 @@ def known(
         facts={},
         effect=ratio,
         extra_first_call_s=extra_s,
-        course=course or [],
+        course_s=course_s or [],
         times_s=times_s or [iteration_s],
         course_facts=facts or [],
     )
@@ -88,7 +88,7 @@ def test_a_price_that_is_not_paid_is_not_claimed_to_be(
 def training(ratio: Estimate, since: int = 3) -> Measured:
     """Four epochs, and what the later ones take over the first one beside them."""
     facts = [{"denormal_share": 0.08}] * 4
-    ran = known(1.0, effect=estimate(1.2, 0.05), course=[estimate(1.0)] * 4, facts=facts)
+    ran = known(1.0, effect=estimate(1.2, 0.05), course_s=[estimate(1.0)] * 4, facts=facts)
     return msgspec.structs.replace(ran, level=Level(since=since, ratio=ratio))
 
 
