@@ -1,11 +1,30 @@
-"""Made-up log ratios for tests of what is computed from them."""
+"""A made-up machine, and made-up log ratios for tests of what is computed from them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bench.records import Machine
 from bench.stats import Effects, Floats, effects_of
+
+MACHINE = Machine(
+    cpu="Some CPU",
+    architecture="x86_64",
+    cores_granted=2.0,
+    cores_there=2,
+    memory_gib=8,
+    system="Linux",
+    accelerators=[],
+    kernel="6",
+    load=0.1,
+    governor=None,
+    mhz=None,
+    huge_pages=None,
+    environment={},
+    python="3.11.7",
+    source=None,
+)
 
 
 def alike(values: ArrayLike) -> Effects:

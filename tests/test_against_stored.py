@@ -33,25 +33,9 @@ from bench.pool import WorkerFailedError
 from bench.records import Case, Estimate, Machine, Measured, Run
 from mtl_core.errors import UserError
 from reports.regression import method, sentence
+from tests.made_up import MACHINE
 from tests.revisions import ROOT, commit
 
-MACHINE = Machine(
-    cpu="Some CPU",
-    architecture="x86_64",
-    cores_granted=2.0,
-    cores_there=2,
-    memory_gib=8,
-    system="Linux",
-    accelerators=[],
-    kernel="6",
-    load=0.1,
-    governor=None,
-    mhz=None,
-    huge_pages=None,
-    environment={},
-    python="3.11",
-    source=None,
-)
 STEP = next(benchmark for benchmark in GATE if benchmark.name == "step")
 EVEN = Estimate(value=1.0, low=1.0, high=1.0, confidence=0.95, n=3)
 

@@ -28,26 +28,11 @@ from reports import csv as comma
 from reports import json as as_json
 from reports.other_pages import comparison_page
 from reports.tables import laid_out
+from tests import made_up
 
 OLD = Path(__file__).parent / "old_runs"
 samples = st.lists(st.floats(-1, 1), min_size=2, max_size=9).map(np.array)
-MACHINE = Machine(
-    cpu="Real CPU",
-    architecture="x86_64",
-    cores_granted=2.0,
-    cores_there=2,
-    memory_gib=8,
-    system="Linux",
-    accelerators=[],
-    kernel="6",
-    load=0.1,
-    governor=None,
-    mhz=None,
-    huge_pages=None,
-    environment={},
-    python="3.11.7",
-    source="a" * 40,
-)
+MACHINE = msgspec.structs.replace(made_up.MACHINE, cpu="Real CPU", source="a" * 40)
 CEILINGS = Ceilings(
     mxnet_gflop_per_s=100.0,
     numpy_gflop_per_s=90.0,

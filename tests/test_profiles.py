@@ -25,7 +25,7 @@ from bench.profiling.profiles import (
     read_profile,
     write_profile,
 )
-from bench.records import Case, Estimate, Machine
+from bench.records import Case, Estimate
 from mtl_core.errors import UserError
 from reports.profiles import (
     files,
@@ -38,6 +38,7 @@ from reports.profiles import (
     tables,
 )
 from reports.tables import laid_out
+from tests.made_up import MACHINE
 
 MIB = 2**20
 
@@ -47,23 +48,6 @@ def estimate(value: float, reach: float = 0.01) -> Estimate:
 
 
 ENDLESS = Estimate(value=0.5, low=-math.inf, high=math.inf, confidence=0.95, n=1)
-MACHINE = Machine(
-    cpu="CPU",
-    architecture="x86_64",
-    cores_granted=2.0,
-    cores_there=2,
-    memory_gib=8,
-    system="Linux",
-    accelerators=[],
-    kernel="6",
-    load=0.1,
-    governor=None,
-    mhz=None,
-    huge_pages=None,
-    environment={},
-    python="3.11.7",
-    source=None,
-)
 PROFILE = Profile(
     schema=PROFILE_SCHEMA,
     case=Case(question="q", part="epoch", variant="v", workload="m:F", settings={"workers": 2}),
