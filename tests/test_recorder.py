@@ -274,3 +274,8 @@ def test_a_killed_recording_leaves_no_core_busy() -> None:
     killed.stdout.close()
     assert len(spinning) == 1
     assert psutil.wait_procs(spinning, timeout=20)[1] == []
+
+
+def test_a_recording_holds_the_slow_downs_asked_for(recorder: Recorder) -> None:
+    recorder.slow_downs = ("0", "0.2")
+    assert list(recorder.unit().effects) == ["0", "0.2"]

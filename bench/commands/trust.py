@@ -28,13 +28,17 @@ def trust(
     tolerance: Annotated[
         str, typer.Option(metavar="SHARE", help="Differences up to this are called same.")
     ] = "2%",
+    slow_down: Annotated[
+        list[str],
+        typer.Option(metavar="SHARE", help="Slow-down to inject; may be repeated."),
+    ] = ["3%", "5%", "10%"],  # noqa: B006
     busy: Annotated[int, typer.Option(metavar="N", help="Cores kept busy by other processes meanwhile.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
 
-    Identical code and code slowed by 3, 5 and 10 % is measured for
-    the time given; then the rule that regress decides by is replayed over
+    Identical code and code slowed by known shares is measured for the
+    time given; then the rule that regress decides by is replayed over
     disjoint pieces of the recording.
 
     Examples:
@@ -45,10 +49,13 @@ def trust(
 
       python -m bench trust --resume --time 30m
 
+      python -m bench trust --slow-down 3% --slow-down 5%
+
       python -m bench trust --replay --budget 30s --tolerance 3%
     """
     from rich.console import Console
 
+    from bench.gating.recorder import IDENTICAL
     from bench.gating.tolerances import parse_tolerance
     from bench.gating.trusting import record_here, study
     from bench.progress import trial_shown
@@ -58,6 +65,8 @@ def trust(
     budgets = [parse_duration(text) for text in budget]
     edge = parse_tolerance(tolerance, "--tolerance")
     if not replay_only:
+        shares = {parse_tolerance(text, "--slow-down") for text in slow_down}
+        slow_downs = (IDENTICAL, *(f"{share:.6g}" for share in sorted(shares)))
         seconds = parse_duration(duration, "--time")
         kept = 0
 
@@ -68,7 +77,9 @@ def trust(
 
         try:
             with trial_shown(seconds) as shown:
-                record_here(file, seconds, busy=busy, seed=seed, resume=resume, show=show)
+                record_here(
+                    file, seconds, busy=busy, seed=seed, resume=resume, show=show, slow_downs=slow_downs
+                )
         except KeyboardInterrupt:
             typer.echo(_stopped_line(file, kept), err=True)
             raise

@@ -32,7 +32,8 @@ from mtl_core.files import write_whole
 
 Rounds = tuple[list[float], list[float]]  # of a set-up: head's and base's, seconds an iteration
 SCHEMA = 2  # of a recording
-SLOW_DOWNS = ("0", "0.03", "0.05", "0.1")
+IDENTICAL = "0"  # the slow-down of code as it is
+SLOW_DOWNS = (IDENTICAL, "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
 # Spins until its parent is gone, so that a killed recording leaves no busy core behind.
 SPIN = """
@@ -51,6 +52,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     busy_cores: int
     rounds: int
     set_ups: int
+    slow_downs: tuple[str, ...] = SLOW_DOWNS
 
 
 def slowed() -> Benchmark:
@@ -66,8 +68,8 @@ def _failed(reason: str, last_lines: list[str]) -> UserError:
 class Recorder:
     """Two processes with the same code; one of them is slowed in some of its rounds."""
 
-    def __init__(self, root: Path, seed: int) -> None:
-        self.benchmark = slowed()
+    def __init__(self, root: Path, seed: int, slow_downs: tuple[str, ...] = SLOW_DOWNS) -> None:
+        self.benchmark, self.slow_downs = slowed(), slow_downs
         one = {self.benchmark.name: self.benchmark}
         sides = tuple(Side(name, root, sys.executable, one) for name in (BASE, HEAD))
         self.group: Group = group_of(self.benchmark.name, sides)
@@ -83,7 +85,7 @@ class Recorder:
         except WorkerFailedError as failure:
             raise not_started(failure) from None
         start_s = time.monotonic() - start
-        recorded: dict[str, list[Rounds]] = {name: [] for name in SLOW_DOWNS}
+        recorded: dict[str, list[Rounds]] = {name: [] for name in self.slow_downs}
         extra_s = 0.0
         for _ in range(self.benchmark.set_ups):
             try:
@@ -111,7 +113,7 @@ class Recorder:
         base, head = running[BASE], running[HEAD]
         self.step_s.append(base.warm_up[-1].iteration_s)
         level = float(np.median(self.step_s[-RECENT:]))
-        pairs: dict[str, Rounds] = {name: ([], []) for name in SLOW_DOWNS}
+        pairs: dict[str, Rounds] = {name: ([], []) for name in self.slow_downs}
         extra_s = 0.0
         for _ in range(self.benchmark.rounds):
             extra_s += self._pass(base, head, counts, level, pairs)
@@ -131,7 +133,7 @@ class Recorder:
     ) -> float:
         """For each slow-down a round of either side, in random order, just as a comparison has them."""
         rng, extra_s = self.harness.rng, 0.0
-        for name in rng.sample(SLOW_DOWNS, len(SLOW_DOWNS)):
+        for name in rng.sample(self.slow_downs, len(self.slow_downs)):
             begun = time.monotonic()
             head.worker.ask("change", spin_s=float(name) * level)
             pair = {
@@ -139,7 +141,7 @@ class Recorder:
             }
             for rounds, side in zip(pairs[name], (HEAD, BASE), strict=True):
                 rounds.append(pair[side].iteration_s)
-            if name == "0":
+            if name == IDENTICAL:
                 base.rounds.append(pair[BASE])
                 head.rounds.append(pair[HEAD])
             else:

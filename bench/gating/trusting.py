@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.gating.gate import GATE
-from bench.gating.recorder import Head, Recorder, read, read_head, record, slowed
+from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
 from bench.gating.regressions import Study, Trust
 from bench.gating.replay import Unit, best_set_ups, components, rate, recommended
 from bench.machine import collect
@@ -20,7 +20,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def record_here(
-    path: Path, seconds: float, *, busy: int, seed: int, resume: bool, show: Callable[[int, float], None]
+    path: Path,
+    seconds: float,
+    *,
+    busy: int,
+    seed: int,
+    resume: bool,
+    show: Callable[[int, float], None],
+    slow_downs: tuple[str, ...] = SLOW_DOWNS,
 ) -> None:
     """Record on this machine. Raises UserError for a file that is there already, but to ``resume`` it."""
     if path.exists() and not resume:
@@ -32,9 +39,10 @@ def record_here(
         busy_cores=busy,
         rounds=benchmark.rounds,
         set_ups=benchmark.set_ups,
+        slow_downs=slow_downs,
     )
     before = read(path, head) if resume else []
-    recorder = Recorder(ROOT, seed + len(before))  # another order than before, as reproducible
+    recorder = Recorder(ROOT, seed + len(before), slow_downs)  # another order than before, as reproducible
     try:
         record(path, head, recorder, seconds, before=before, show=show)
     finally:

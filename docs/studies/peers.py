@@ -41,7 +41,7 @@ from mtl_core.files import write_whole
 
 SHARES = ("0", "0.03", "0.05")
 CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy
-TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.4  # of trust at a time, and what the peers get of that
+TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.2  # of trust at a time, and what the peers get of that
 RUN_S = 1.0  # of rounds in a run of pytest-benchmark
 THRESHOLD_PERCENT = 5.0
 BUDGET_S = 60.0  # of a comparison
@@ -97,7 +97,13 @@ def record(folder: Path, minutes: float) -> None:
             trust, peers = folder / f"trust_{name}.jsonl", folder / f"peers_{name}.jsonl"
             slice_s = min(TRUST_SLICE_S, left / 2 / (1 + PEERS_SHARE))
             record_here(
-                trust, slice_s, busy=cores, seed=0, resume=trust.exists(), show=lambda units, spent_s: None
+                trust,
+                slice_s,
+                busy=cores,
+                seed=0,
+                resume=trust.exists(),
+                show=lambda units, spent_s: None,
+                slow_downs=SHARES,
             )
             record_peers(peers, slice_s * PEERS_SHARE, cores)
             print(f"{name}: {len(read(trust, None))} units, {len(processes(peers))} processes", flush=True)
