@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.pool import WorkerFailedError, WorkerHandle, WorkerPool
 from bench.questions import Group
-from bench.records import Block, Case, Failure, Round, SetUp
+from bench.records import STEPS, Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.020  # the least work in a round
 MARGIN = 1.1  # more iterations than the last warm-up round asks for, since the next may be quicker
@@ -29,10 +29,15 @@ def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
 
 
 def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> Round:
-    """One round in a worker, after a lead-in of so many times its iterations."""
+    """One round in a worker, after a lead-in of so many times its iterations.
+
+    A workload that cuts its rounds itself, such as a piece of an epoch, tells how many steps one had.
+    """
     more = {"lead_in": math.floor(lead_in * iterations)} if lead_in else {}
     answer = worker.ask("round", iterations=iterations, **more)
-    return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=answer["facts"])
+    facts: dict[str, float] = answer["facts"]
+    iterations = int(facts.pop(STEPS, iterations))
+    return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=facts)
 
 
 class SettingUp:
@@ -130,7 +135,7 @@ class Harness:
         start = self.clock()
         running, counts = self.ready(group)
         self.observe(group.name)
-        for _ in range(rounds or group.question.rounds):
+        for _ in range(rounds or group.rounds):
             self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 

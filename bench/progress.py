@@ -46,6 +46,10 @@ def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @contextmanager
 def shown() -> Iterator[Show]:
     """The question being measured, time spent and time left; one plain line a question in a pipe."""
@@ -60,7 +64,7 @@ def shown() -> Iterator[Show]:
         def show(progress: schedule.Progress) -> None:
             bar.update(
                 task,
-                description=f"{progress.group} ({progress.blocks} set-ups)",
+                description=f"{progress.group} ({_counted(progress.blocks, 'set-up')})",
                 completed=min(progress.spent_s, progress.budget_s),
                 total=progress.budget_s,
                 began=time.monotonic() - progress.spent_s,
@@ -88,7 +92,7 @@ class TrialShown:
     def __call__(self, benchmark: str, units: int, spent_s: float) -> None:
         self.bar.update(
             self.task,
-            description=f"{benchmark} ({units} invocations)",
+            description=f"{benchmark} ({_counted(units, 'invocation')})",
             completed=min(spent_s, self.budget_s),
             total=self.budget_s,
         )

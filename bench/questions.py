@@ -10,7 +10,8 @@ from mtl_core.errors import UserError
 
 Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
-BESIDE_HEADLINE = 3.0  # times wider may the interval of a part be that is not the headline
+BESIDE_HEADLINE = 5.0  # times wider may the interval of a part be that is not the headline
+HEADLINE_ROUNDS = 2  # times the rounds a set-up, where a part is to be known so much better than others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ class Question:
     """A question, answered by comparing variants with a baseline in one or more parts.
 
     The ratios of the part ``headline`` are to be known to ``target`` (half-width of the interval,
-    relative), those of the others to three times that. ``answer`` turns results into sentences,
+    relative), those of the others to five times that; it has the control, and twice the rounds a set-up
+    but in a quick run. ``answer`` turns results into sentences,
     ``fits`` into the numbers that a plot needs.
     """
 
@@ -81,7 +83,7 @@ class Question:
     fits: Callable[[Results], dict[str, Estimate]] = lambda results: {}
     parts: dict[str, Part] = field(default_factory=lambda: {"step": Part()})
     fixed: Settings = field(default_factory=dict)
-    control: bool = True  # measure the baseline against itself too
+    control: bool = True  # measure the baseline against itself too, in the headline or in all parts
     rounds: int = 8  # a set-up
     headline: str | None = None  # a part; without it all are
     target: float = 0.01
@@ -93,6 +95,7 @@ class Question:
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     impossible: Callable[[Settings], str | None] = lambda settings: None  # why a case cannot be measured
     quick: Quick = Quick()
+    in_haste: bool = False  # what a quick run asks
 
     def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
         """One group a part: the cases compared with one another."""
@@ -111,6 +114,7 @@ class Question:
             fixed={**self.fixed, **quick.settings},
             rounds=quick.rounds or self.rounds,
             least_blocks=min(3, self.least_blocks),
+            in_haste=True,
         )
 
     def _part_in_haste(self, name: str) -> Part:
@@ -121,7 +125,7 @@ class Question:
     def _group(self, name: str, part: Part, environment: dict[str, str]) -> Group:
         baseline = part.baseline or self.baseline
         variants = dict(part.variants or self.variants)
-        if self.control:
+        if self.control and self.headline in (None, name):
             variants[CONTROL] = variants[baseline]
         cases = {v: self._case(name, part, v, variant, environment) for v, variant in variants.items()}
         return Group(question=self, part=name, baseline=baseline, cases=cases)
@@ -151,6 +155,12 @@ class Group:
     @property
     def name(self) -> str:
         return f"{self.question.name}/{self.part}"
+
+    @property
+    def rounds(self) -> int:
+        """Of a set-up, at least."""
+        more = HEADLINE_ROUNDS if self.question.headline == self.part and not self.question.in_haste else 1
+        return more * self.question.rounds
 
     def check(self) -> None:
         """Raises UserError where what the user fixed leaves nothing to measure."""

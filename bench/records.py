@@ -20,6 +20,7 @@ Verdict = Literal["faster", "slower", "same", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("faster", "slower", "same", "undecided")
 CONTROL = "control"  # the name of the variant that is the baseline once more
 EPOCH = "epoch"  # the fact of a round that tells which epoch it belongs to, from 1
+STEPS = "steps"  # the fact of a round whose workload, not the harness, says how many iterations it had
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from bench.records import Block, Failure
 from bench.stats import best_rounds, levels, log_effects
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
-MOST_ROUNDS = 4  # times the question's own, when rounds are noisy and set-ups alike
+MOST_ROUNDS = 3  # times the question's own, when rounds are noisy and set-ups alike
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
 
@@ -44,7 +44,7 @@ def rounds_for(group: Group, blocks: list[Block]) -> int:
 
     Where the course of time is what is measured, the count is the question's and stays.
     """
-    declared = group.question.rounds
+    declared = group.rounds
     if not group.question.warm_ups:
         return declared
     found = [levels(blocks, variant, group.baseline) for variant in group.cases if variant != group.baseline]
@@ -88,7 +88,7 @@ class Schedule:
         """One block each; past the budget only groups with nothing at all are still measured."""
         for group in groups:
             if self.spent_s() < self.budget_s or not self.blocks[group.name]:
-                self._one(group, group.question.rounds)
+                self._one(group, group.rounds)
 
     def _one(self, group: Group, rounds: int) -> None:
         if self.renew_at and self.spent_s() >= self.renew_at[0]:

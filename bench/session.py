@@ -49,7 +49,8 @@ def cases_in_words(groups: list[Group]) -> dict[str, str]:
         question = group.question
         told[f"variants of {group.name}"] = ", ".join(group.cases)
         told[f"baseline of {group.name}"] = group.baseline
-        for name in ("rounds", "warm_ups", "least_blocks", "target", "steady_within"):
+        told[f"rounds of {group.name}"] = str(group.rounds)
+        for name in ("warm_ups", "least_blocks", "target", "steady_within"):
             told[f"{name} of {group.name}"] = str(getattr(question, name))
         told[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
         told |= _named_of(group.name, cases, lambda case: case.settings)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
-from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Run, Weather
+from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Ratio, Run, Weather
 from bench.verdict import ALPHA, TOLERANCE
 from reports import history_of_rounds
 from reports.page import Answered, Fold, Page, Raw, Section
@@ -74,17 +74,27 @@ def _comparisons(run: Run) -> list[tuple[str, str, Measured]]:
     ]
 
 
+def _ratios(run: Run) -> list[tuple[str, str, Ratio]]:
+    """The ratios of all comparisons: to the baseline, then to what the question asks for beside it."""
+    return [
+        (group, variant, ratio)
+        for group, variant, m in _comparisons(run)
+        for ratio in (m.effect, *m.beside.values())
+        if ratio is not None
+    ]
+
+
 def _verdict_line(run: Run) -> str:
-    found = Counter(m.effect.verdict for _, _, m in _comparisons(run) if m.effect)
+    found = Counter(ratio.verdict for _, _, ratio in _ratios(run))
     if not found:
         return "Nothing was compared in this run."
     told = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
     lost = f"; {len(run.failures)} could not be measured" if run.failures else ""
-    return f"{_count(sum(found.values()), 'comparison')} with a baseline: {told}{lost}."
+    return f"{_count(sum(found.values()), 'comparison')}: {told}{lost}."
 
 
 def _decided(run: Run) -> Table:
-    """What is faster or slower than its baseline beyond the tolerance."""
+    """What is faster or slower than what it is held against, beyond the tolerance."""
     columns = (
         Column("part", align="left"),
         Column("variant", align="left"),
@@ -93,11 +103,11 @@ def _decided(run: Run) -> Table:
         Column("verdict", align="left"),
     )
     rows: list[tuple[Cell, ...]] = [
-        (group, variant, _last(m.effect.baseline), m.effect.estimate, m.effect.verdict)
-        for group, variant, m in _comparisons(run)
-        if m.effect and m.effect.verdict in ("faster", "slower")
+        (group, variant, _last(ratio.baseline), ratio.estimate, ratio.verdict)
+        for group, variant, ratio in _ratios(run)
+        if ratio.verdict in ("faster", "slower")
     ]
-    return Table("Decided: faster or slower than the baseline", columns, tuple(rows))
+    return Table("Decided: faster or slower", columns, tuple(rows))
 
 
 def _count(number: int, name: str) -> str:
@@ -199,6 +209,8 @@ def _section(answer: Answer, run: Run) -> Section:
 def _tables(question: str, parts: dict[str, Known]) -> Iterator[Table]:
     """The variants of each part, and what is known of them beside their time."""
     for part, known in parts.items():
+        if not known:
+            continue
         yield variants_table(f"{question}/{part}", known)
         beside = facts_table(f"{question}/{part}: beside the time", known)
         if beside is not None:
@@ -222,7 +234,7 @@ def _method(run: Run) -> tuple[str, ...]:
             "The file is pytest-benchmark's own: rounds of one process each, so that no interval can be "
             "given and nothing is compared.",
         )
-    counts = [m.effect.estimate.n for _, _, m in _comparisons(run) if m.effect]
+    counts = [ratio.estimate.n for _, _, ratio in _ratios(run)]
     levels = sorted({m.iteration_s.confidence for known in run.measured.values() for m in known.values()})
     at = f" at {levels[0]:.0%}" if len(levels) == 1 else ""
     ends = " to ".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else ""

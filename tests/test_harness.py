@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.harness import COMMON_WITHIN, ROUND_S, Harness, iterations_for
+from bench.harness import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
 from bench.pool import WorkerFailedError
 from bench.questions import Asked, Group, Part, Question, Quick, Variant
 from bench.records import CONTROL, Block, Failure, Round, SetUp
@@ -82,7 +82,7 @@ def test_a_block_has_every_variant_and_the_control() -> None:
     group = question("slow", "quick").groups()[0]
     block = harness(PlayedPool()).measure(group)
     assert set(block.set_ups) == {"slow", "quick", CONTROL}
-    assert all(len(s.rounds) == group.question.rounds for s in block.set_ups.values())
+    assert all(len(s.rounds) == group.rounds for s in block.set_ups.values())
     assert block.set_ups["slow"].rounds[0].iteration_s == pytest.approx(2e-3)
     assert block.set_ups["quick"].first_call_s == pytest.approx(5e-3)
 
@@ -223,7 +223,16 @@ def test_a_quick_run_leaves_out_what_the_question_says() -> None:
     groups = hasty().groups(Asked(quick=True))
     assert [set(g.cases) for g in groups] == [{"slow", CONTROL}, {"slow", CONTROL}]
     assert groups[0].cases["slow"].settings["images"] == 60
-    assert (groups[0].question.rounds, groups[0].question.least_blocks) == (2, 3)
+    assert (groups[0].rounds, groups[0].question.least_blocks) == (2, 3)
+
+
+def test_the_headline_has_the_control_and_twice_the_rounds() -> None:
+    parts = {"p": Part(), "q": Part()}
+    full = replace(question("slow", "quick"), parts=parts, headline="q")
+    groups = full.groups()
+    assert [CONTROL in group.cases for group in groups] == [False, True]
+    assert [group.rounds for group in groups] == [full.rounds, 2 * full.rounds]
+    assert [group.rounds for group in full.groups(Asked(quick=True))] == [full.rounds, full.rounds]
 
 
 def test_a_part_has_settings_of_its_own_in_a_quick_run_too() -> None:
@@ -248,7 +257,7 @@ def test_what_the_user_fixes_replaces_what_the_question_names_and_nothing_else()
 
 def test_parts_beside_the_headline_may_be_less_certain() -> None:
     groups = replace(hasty(), headline="q", target=0.01).groups()
-    assert [g.target for g in groups] == pytest.approx([0.03, 0.01])
+    assert [g.target for g in groups] == pytest.approx([0.05, 0.01])
 
 
 def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one() -> None:
@@ -274,7 +283,7 @@ def test_processes_are_not_started_anew_before_every_group_had_its_least() -> No
 def test_only_what_comes_after_the_least_of_all_groups_gets_more_rounds() -> None:
     given: dict[str, list[int]] = {"calm": [], "wild": []}
     plan, _ = schedule(60.0, {"calm": 0.001, "wild": 0.2})
-    declared, least = plan.groups[0].question.rounds, plan.groups[0].question.least_blocks
+    declared, least = plan.groups[0].rounds, plan.groups[0].question.least_blocks
     measure = plan.measure
 
     def told(group: Group, rounds: int) -> Block:
@@ -331,7 +340,7 @@ def test_noisy_rounds_ask_for_more_of_them_and_noisy_set_ups_for_none(
 
 def test_the_course_of_time_keeps_its_rounds() -> None:
     group = replace(question("slow", "quick"), warm_ups=0).groups()[0]
-    assert rounds_for(group, blocks_of_spread(0.1, 0.001)) == group.question.rounds
+    assert rounds_for(group, blocks_of_spread(0.1, 0.001)) == group.rounds
 
 
 def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call() -> None:
@@ -342,6 +351,15 @@ def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call(
     assert [do for do, _ in pool.log[:2]] == ["set_up", "round"]
     assert set_up.warm_up == []
     assert set_up.first_call_s == set_up.rounds[0].seconds
+
+
+def test_a_workload_that_cuts_its_rounds_itself_tells_their_steps() -> None:
+    class Cutting(Played):
+        def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+            return {"ns": 116_000_000, "facts": {"steps": 58.0, "epoch": 1.0}}
+
+    told = timed_round(Cutting([]), iterations=1)
+    assert (told.iterations, told.iteration_s, told.facts) == (58, 0.002, {"epoch": 1.0})
 
 
 class Failing(PlayedPool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT
 
+RECORDINGS = ROOT / "docs" / "studies" / "recordings"
 SCRIPT = ROOT / "docs" / "studies" / "peers.py"
 
 
@@ -43,6 +45,23 @@ def test_a_page_without_the_place_is_left_alone(peers: dict[str, Any], tmp_path:
     assert page.read_text() == f"{peers['BEGIN']} and no end"
 
 
+def test_several_recordings_are_judged_as_one_but_for_where_they_end(
+    peers: dict[str, Any], tmp_path: Path
+) -> None:
+    found = peers["shared_out"]([[1, 2, 3], [4], [5, 6]], 2)
+    drawn = list(map(frozenset, found))
+    assert len(drawn) == peers["DRAWS"]  # of the middle one none can be drawn
+    assert set(drawn) == {frozenset(pair) for pair in ((1, 2), (1, 3), (2, 3), (5, 6))}
+    assert drawn.count(frozenset((5, 6))) == round(peers["DRAWS"] * 2 / 5)
+    pairs = list(peers["disjoint"]([[{"0": [1.0]}] * 3, [{"0": [2.0]}] * 2], 1))
+    assert [(len(base), len(head)) for base, head in pairs] == [(1, 1)] * 2
+    for number in ("1", "2"):
+        shutil.copytree(RECORDINGS / "1", tmp_path / number)
+    trust, processes = peers["recordings"](tmp_path, "quiet")
+    (alone,), (of_it,) = peers["recordings"](RECORDINGS / "1", "quiet")
+    assert (trust, processes) == ([alone] * 2, [of_it] * 2)
+
+
 def test_a_worker_that_fails_costs_one_line(peers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing:
         def __init__(self, environment: dict[str, str]) -> None: ...
@@ -61,7 +80,7 @@ def test_a_worker_that_fails_costs_one_line(peers: dict[str, Any], monkeypatch: 
     ("arguments", "said"),
     [
         ((), "expected record FOLDER MINUTES, or judge FOLDER [--write]"),
-        (("judge", "nowhere"), "nowhere/peers_quiet.jsonl"),
+        (("judge", "nowhere"), "nowhere/trust_quiet.jsonl"),
     ],
 )
 def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

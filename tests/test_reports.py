@@ -220,6 +220,22 @@ def test_a_run_without_intervals_is_told_so() -> None:
         assert "1.46" in told
 
 
+def test_ratios_to_other_variants_than_the_baseline_count_as_well() -> None:
+    run, group = kept(), "second_head/step"
+    known = run.measured[group]
+    against = known["separate"].case.name
+    assert known["both"].effect is not None
+    saved = msgspec.structs.replace(known["both"].effect, baseline=against, verdict="faster")
+    both = msgspec.structs.replace(known["both"], beside={"separate": saved})
+    counts = []
+    for variant in (known["both"], both):
+        page = run_page(msgspec.structs.replace(run, measured={group: {**known, "both": variant}}))
+        counts.append(int(page.verdict.split()[0]))
+        rows = [row[1:3] for row in page.decided.rows if row[:2] == (group, "both")]
+        assert (("both", "separate") in rows) == (variant is both)
+    assert counts == [3, 4]
+
+
 def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
     file = tmp_path / "foreign.json"
     stats = {"median": 0.5}

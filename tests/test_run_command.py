@@ -6,13 +6,14 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from bench.commands import run as under_test
-from tests.processes import all_said, in_pty
+from tests.processes import ROOT, all_said, in_pty
 
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -69,7 +70,7 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
     with in_pty(*resume, folder=tmp_path) as (running, terminal):
         for piece in all_said(terminal):
             said += piece
-            if b"(1 set-ups)" in said:
+            if b"(1 set-up)" in said:
                 break
         os.close(terminal)
         assert running.wait() == -signal.SIGHUP
@@ -77,7 +78,41 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
     with in_pty(*resume, folder=tmp_path) as (running, terminal):
         said = b"".join(all_said(terminal))
         assert running.wait() == 0, said.decode(errors="replace")
-    assert b"(1 set-ups)" in said
+    assert b"(1 set-up)" in said
     assert b"(0 set-ups)" not in said
     assert (tmp_path / "result.json").exists()
     assert not journal.exists()
+
+
+BROKEN = """
+from bench.questions import Question, Variant
+QUESTION = Question(
+    name="broken", asks="Does it?", workload="tests.faulty:Spin", baseline="a", control=False,
+    variants={"a": Variant(settings={"fault": "raise"})}, answer=lambda results: [],
+)
+def test_broken(measured_variant): measured_variant()
+"""
+RUN = """
+import test_broken
+from pathlib import Path
+from bench.commands.run import _measure
+from bench.questions import Asked
+_measure([test_broken], "5s", Asked(), 0, Path("result.json"), False, "again")
+"""
+
+
+def test_a_run_of_which_nothing_could_be_measured_says_so_and_writes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "test_broken.py").write_text(BROKEN)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "nothing could be measured, so that no results were written" in done.stderr
+    assert "ValueError: no such thing" in done.stderr  # what the worker said last
+    assert done.stderr.rstrip().endswith("Exit: 1") and done.returncode == 1  # as Typer takes it
+    assert not list(tmp_path.glob("**/*.json")) and not list(tmp_path.glob("**/*.journal"))

@@ -12,6 +12,7 @@ from bench.benchmarks.test_device import question_for
 from bench.harness import Harness
 from bench.pool import WorkerPool
 from bench.workloads.loading import EpochWorkload, LoadingWorkload, TrainingRun
+from bench.workloads.profiling import steps_in
 from bench.workloads.steps import SeparateNetworks, StepWorkload
 from mtl_core._mxnet import mx
 
@@ -123,8 +124,14 @@ def rounds(run: TrainingRun, count: int) -> list[int]:
 def test_a_training_run_goes_on_from_epoch_to_epoch() -> None:
     run = TrainingRun(images=640, data="synthetic", pieces=2)
     assert rounds(run, 4) == [2, 5, 7, 10]  # five batches an epoch, in two pieces
-    assert run.round_facts()["epoch"] == 2.0
-    assert run.images == 320
+    assert (run.round_facts()["epoch"], run.round_facts()["steps"]) == (2.0, 3.0)
+    assert run.images == 128  # of a step
+
+
+def test_a_profile_of_a_training_run_counts_the_steps_of_a_piece() -> None:
+    run = TrainingRun(images=640, data="synthetic", pieces=2)
+    rounds(run, 1)
+    assert steps_in(run) == 2
 
 
 def test_the_first_epoch_again_has_the_same_numbers() -> None:
@@ -135,7 +142,13 @@ def test_the_first_epoch_again_has_the_same_numbers() -> None:
         assert rounds(run, 2) == [2, 5]
         ends.append([array.asnumpy() for array in run.step.parameter_arrays()])
     assert all(np.array_equal(a, b) for a, b in zip(ends[0], ends[2], strict=True))
-    once = TrainingRun(images=640, data="synthetic", pieces=1)
-    rounds(once, 1)
+    once = TrainingRun(images=640, data="synthetic", pieces=1, again_share=0.1)
+    rounds(once, 1)  # whole, since nothing is repeated
     whole = [array.asnumpy() for array in once.step.parameter_arrays()]
     assert all(np.array_equal(a, b) for a, b in zip(ends[0], whole, strict=True))
+
+
+def test_what_is_repeated_may_be_a_share_of_each_piece() -> None:
+    run = TrainingRun(images=1280, data="synthetic", pieces=2, again=True, again_share=0.4)
+    assert rounds(run, 4) == [2, 4, 2, 4]  # two of five steps a piece, from the start again after two pieces
+    assert run.round_facts()["steps"] == 2.0

@@ -16,8 +16,8 @@ QUESTION = Question(
     fixed={"mode": "hybridized", "data": "synthetic"},
     answer=lambda results: growth(results["step"]),
     fits=lambda results: growth_fits(results["step"]),
-    rounds=4,
     target=0.1,
+    least_blocks=3,
     quick=Quick(variants=("1", "8", "64", "128", "512", "4096")),
 )
 

@@ -7,17 +7,16 @@ from bench.questions import Part, Question, Quick, Variant
 from bench.words import loaders
 
 HERE = "bench.workloads.loading"
-COUNTS = (0, 1, 2, 4)
-TUTORIAL = 5  # what the tutorial uses, measured on any machine
+COUNTS, TUTORIAL = (0, 1, 2, 4), 5  # the tutorial's own number is measured on any machine
 CORES = max(1, int(cores_granted()))
 WORKERS = (*(count for count in COUNTS if count <= CORES), TUTORIAL)
 WAYS = {
-    "tutorial": Variant(settings={"way": "tutorial", "workers": TUTORIAL}),
-    "unsplit": Variant(settings={"way": "tutorial", "workers": TUTORIAL, "split": False}),
+    "tutorial": Variant(settings={"workers": TUTORIAL}),
+    "unsplit": Variant(settings={"workers": TUTORIAL, "split": False}),
     "fast": Variant(settings={"way": "fast"}),
     "fast_unsplit": Variant(settings={"way": "fast", "split": False}),
 }
-# Of 40 batches, since 5 workers have 10 under way before the first is asked for.
+# Of 20 batches, since 5 workers have 10 under way before the first is asked for.
 EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 2560}, variants=WAYS, baseline="tutorial")
 QUICK = ("workers_0", "workers_2", "tutorial", "unsplit", "fast")
 

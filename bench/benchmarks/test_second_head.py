@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import difference, interval, ratio_of, verdict_of
+from bench.words import held_against
 from mtl_core.config import HEADS
 
 
 def answer(results: Results) -> list[str]:
     """The second head in time and in work, and what sharing the trunk saves against two networks."""
-    step, sentences = results["step"], []
-    for other, against, effect in (
-        ("digits", "digits alone", "The second head adds"),
-        ("separate", "two separate networks", "Sharing the trunk saves"),
-    ):
-        both = "both" in step and other in step
-        ratio = ratio_of(step["both"], step[other]) if both else None
-        if ratio:
-            sentences += [
-                f"Both heads take {interval(ratio.estimate)} the time of {against}: {verdict_of(ratio)}.",
-                f"{effect} {difference(step[other], step['both'])}.",
-            ]
-    return sentences
+    both = (results["step"], "both", "Both heads")
+    return [
+        *held_against(*both, "digits", "digits alone", "The second head adds"),
+        *held_against(*both, "separate", "two separate networks", "Sharing the trunk saves"),
+    ]
 
 
 QUESTION = Question(

@@ -217,10 +217,12 @@ def _measure(
     if frame.outcome is None:
         partial.unlink(missing_ok=True)
         raise frame.refused or _why_nothing(code, said, journal, again)
-    write_atomically(target, partial.read_bytes())
-    partial.unlink()
+    measured = partial.exists()  # pytest-benchmark writes no file without a benchmark
+    if measured:
+        write_atomically(target, partial.read_bytes())
+        partial.unlink()
     journal.unlink(missing_ok=True)
-    _report(frame.outcome, target)
+    _report(frame.outcome, target if measured else None)
     if frame.outcome.failures:
         raise typer.Exit(1)
 
@@ -249,12 +251,17 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     return int(code), said.getvalue()
 
 
-def _report(outcome: Run, target: Path) -> None:
+def _report(outcome: Run, target: Path | None) -> None:
     from rich.console import Console
 
     from reports import terminal
     from reports.view import run_page
 
     terminal.show(Console(), run_page(outcome))
+    if target is None:  # nor will a report of a file tell them
+        for failure in outcome.failures:
+            typer.echo("\n".join([f"\n{failure.case} said last:", *failure.last_lines]), err=True)
+        typer.echo("\nnothing could be measured, so that no results were written", err=True)
+        return
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
     typer.echo(f"Next: {_command('report', str(target), '--open')}")

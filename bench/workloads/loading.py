@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from bench.records import EPOCH
+from bench.records import EPOCH, STEPS
 from bench.workloads.steps import device_named, training_split
 from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
@@ -151,10 +151,11 @@ class EpochWorkload:
 
 
 class TrainingRun:
-    """A real training run on in-memory batches: each iteration is the next piece of an epoch.
+    """A real training run on in-memory batches: each round is the next piece of an epoch, counted in steps.
 
     Nothing is reset, since the course of time is what is measured. With ``again`` the first epoch is
-    repeated instead, with the same numbers: what training would take if it stayed as it began.
+    repeated instead, with the same numbers: what training would take if it stayed as it began. Of each
+    piece it runs ``again_share`` only, and so costs that much less than what is held against it.
     """
 
     def __init__(
@@ -166,14 +167,16 @@ class TrainingRun:
         seed: int = 42,
         pieces: int = 8,
         again: bool = False,
+        again_share: float = 1.0,
     ) -> None:
         split = training_split(images, data)
-        self.images = len(split.labels) // pieces
+        self.images = batch_size
         self.loader = FastLoader(split, batch_size, mx.cpu(), shuffle=True, seed=seed)
         self.step = TrainingStep(NetworkConfig(), StepConfig(seed=seed), mx.cpu())
         self.start = self.step.snapshot()
         self.pieces, self.again = pieces, again
-        self.done = 0
+        self.share = again_share if again else 1.0
+        self.done = self.steps = 0
         self.batches: Iterator[Batch] = iter(())
 
     def prepare(self) -> None:
@@ -190,7 +193,8 @@ class TrainingRun:
             self.prepare()
             piece, whole = self.done % self.pieces, len(self.loader)
             size = whole * (piece + 1) // self.pieces - whole * piece // self.pieces
-            for number, batch in enumerate(islice(self.batches, size)):
+            self.steps = max(1, round(self.share * size))
+            for number, batch in enumerate(islice(self.batches, self.steps)):
                 self.step(batch.images, batch.digits, batch.odd_even)
                 if number % 50 == 49:
                     mx.nd.waitall()  # a queue without bound would measure memory
@@ -200,8 +204,9 @@ class TrainingRun:
         mx.nd.waitall()
 
     def round_facts(self) -> dict[str, float]:
-        """The epoch, from 1, that the last piece belongs to."""
-        return {"denormal_share": denormal_share(self.step), EPOCH: (self.done - 1) // self.pieces + 1.0}
+        """The steps of the last piece, and the epoch, from 1, that it belongs to."""
+        epoch = (self.done - 1) // self.pieces + 1.0
+        return {"denormal_share": denormal_share(self.step), EPOCH: epoch, STEPS: float(self.steps)}
 
     def facts(self) -> dict[str, float]:
         return {"denormal_share": denormal_share(self.step)}

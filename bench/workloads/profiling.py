@@ -13,6 +13,7 @@ import os
 import sys
 from typing import Any
 
+from bench.workloads.loading import TrainingRun
 from mtl_core._mxnet import mx
 
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # linux/prctl.h
@@ -40,7 +41,9 @@ def let_attach() -> None:
 
 
 def steps_in(workload: Any) -> int:
-    """Training steps, or batches loaded, in one iteration of a workload."""
+    """Training steps, or batches loaded, in one iteration of a workload; of a training run its last piece."""
+    if isinstance(workload, TrainingRun):
+        return workload.steps
     loader = getattr(workload, "loader", None)
     return 1 if loader is None else len(loader)
 

@@ -2,8 +2,9 @@
 
 ``python docs/studies/peers.py record FOLDER MINUTES`` records, in slices that take turns, what trust and
 the peers need, quiet and with one core kept busy; called again it goes on. ``python docs/studies/peers.py
-judge FOLDER`` prints the tables of docs/trust.md, with ``--write`` also into it. Needs the extra
-``studies`` (pyperf).
+judge FOLDER`` prints the tables of docs/trust.md, with ``--write`` also into it. A folder of such folders
+is judged as one: no comparison reaches from one recording into the next, and their counts are added. Needs
+the extra ``studies`` (pyperf).
 
 Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a
 second of rounds (its default ``--benchmark-max-time``); more rounds do not change what it decides, since
@@ -16,7 +17,6 @@ process serves as a run of each; base and head of a comparison are always differ
 from __future__ import annotations
 
 import json
-import math
 import random
 import statistics
 import sys
@@ -24,13 +24,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import PercentageRegressionCheck
 
 from bench.gating.gate import GATE
 from bench.gating.recorder import busy, read, slowed
-from bench.gating.replay import Unit, clopper_pearson, comparisons, rate
+from bench.gating.replay import Unit, clopper_pearson, comparisons
 from bench.gating.trusting import record_here
 from bench.harness import ROUND_S
 from bench.pool import WorkerFailedError, WorkerProcess
@@ -52,6 +53,7 @@ DRAWS = 2000  # of groups of processes, for the share over more than disjoint gr
 
 Process = dict[str, list[float]]  # seconds an iteration, round by round, by share; and start_s
 Judge = Callable[[Sequence[Process], Sequence[Process], str], bool]
+T = TypeVar("T")
 
 
 def one_process(seed: int, level_s: float | None) -> Process:
@@ -149,21 +151,33 @@ def pyperf_changed(base: Sequence[Process], head: Sequence[Process], share: str)
     return bool(significant) and (share == "0" or statistics.mean(after) > statistics.mean(before))
 
 
-def disjoint(found: Sequence[Process], size: int) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
-    """Groups of ``size`` processes for base and head, none used twice."""
-    for start in range(0, len(found) - 2 * size + 1, 2 * size):
-        yield found[start : start + size], found[start + size : start + 2 * size]
+def disjoint(
+    recorded: Sequence[Sequence[Process]], size: int
+) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
+    """Groups of ``size`` processes of a recording for base and head, none used twice."""
+    for found in recorded:
+        for start in range(0, len(found) - 2 * size + 1, 2 * size):
+            yield found[start : start + size], found[start + size : start + 2 * size]
 
 
-def drawn(found: Sequence[Process], size: int) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
+def drawn(
+    recorded: Sequence[Sequence[Process]], size: int
+) -> Iterator[tuple[Sequence[Process], Sequence[Process]]]:
     """Every pair of processes, or many random groups: the same share, known better, of dependent ones."""
     if size == 1:
-        yield from (([a], [b]) for a, b in combinations(found, 2))
+        yield from (([a], [b]) for found in recorded for a, b in combinations(found, 2))
         return
-    rng = random.Random(0)
-    for _ in range(DRAWS if len(found) >= 2 * size else 0):
-        both = rng.sample(list(found), 2 * size)
+    for both in shared_out(recorded, 2 * size):
         yield both[:size], both[size:]
+
+
+def shared_out(recorded: Sequence[Sequence[T]], size: int | None = None) -> Iterator[list[T]]:
+    """So many random draws from the recordings, of each as many as it is long; ``size`` of it, or all."""
+    rng, lengths = random.Random(0), [len(found) for found in recorded if len(found) >= (size or 1)]
+    for found in recorded:
+        if len(found) >= (size or 1):
+            for _ in range(round(DRAWS * len(found) / sum(lengths))):
+                yield rng.sample(list(found), size or len(found))
 
 
 def counted(share: Estimate, hits: int) -> str:
@@ -171,49 +185,54 @@ def counted(share: Estimate, hits: int) -> str:
     return f"{hits} of {share.n} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
 
 
-def peer_line(name: str, judge: Judge, found: Sequence[Process], size: int) -> str:
+def peer_line(name: str, judge: Judge, recorded: Sequence[Sequence[Process]], size: int) -> str:
     """Counts over disjoint comparisons, and the share over all that can be drawn."""
     cells = []
     for share in SHARES:
-        made = [judge(base, head, share) for base, head in disjoint(found, size)]
-        more = [judge(base, head, share) for base, head in drawn(found, size)]
+        made = [judge(base, head, share) for base, head in disjoint(recorded, size)]
+        more = [judge(base, head, share) for base, head in drawn(recorded, size)]
         told = counted(clopper_pearson(sum(made), len(made)), sum(made)) if made else "none"
         cells.append(f"{told}; {statistics.mean(more):.1%} of {len(more)}" if more else told)
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def our_line(path: Path, budget_s: float, benchmarks: int = 1) -> str:
-    """regress over the recording of trust: the step alone, or as the first of so many."""
-    units, alpha = read(path, None), ALPHA / benchmarks
-    rates = [rate(units, share, budget_s, TOLERANCE, alpha) for share in SHARES]
-    hits = [rates[0].changed] + [r.slower for r in rates[1:]]
-    counts = [rates[0].verdicts["slower"] + rates[0].verdicts["faster"]]
-    counts += [r.verdicts["slower"] for r in rates[1:]]
-    more = [called(units, share, budget_s, alpha) for share in SHARES]
-    cells = [
-        f"{counted(*both)}; {share:.1%} of {DRAWS}" for *both, share in zip(hits, counts, more, strict=True)
-    ]
-    typical = statistics.median(r.seconds for r in rates)
+def is_called(verdict: str, share: str) -> bool:
+    """Slower; of identical code either way."""
+    return verdict == "slower" or (share == "0" and verdict == "faster")
+
+
+def our_line(recorded: Sequence[Sequence[Unit]], budget_s: float, benchmarks: int = 1) -> str:
+    """regress over the recordings of trust: the step alone, or as the first of so many."""
+    alpha, cells, spent = ALPHA / benchmarks, [], []
+    for share in SHARES:
+        made = [m for units in recorded for m in comparisons(units, share, budget_s, TOLERANCE, alpha)]
+        hits = sum(is_called(m.verdict, share) for m in made)
+        told = counted(clopper_pearson(hits, len(made)), hits) if made else "none"
+        more = called(recorded, share, budget_s, alpha)
+        cells.append(f"{told}; {statistics.mean(more):.1%} of {len(more)}" if more else told)
+        spent += [statistics.median(m.seconds for m in made)] if made else []
+    typical = f" (typically {statistics.median(spent):.0f} s)" if spent else ""
     name = "regress step" if benchmarks == 1 else f"regress, step the first of {benchmarks}"
-    return f"| {name}, at most {budget_s:g} s (typically {typical:.0f} s) | " + " | ".join(cells) + " |"
+    return f"| {name}, at most {budget_s:g} s{typical} | " + " | ".join(cells) + " |"
 
 
-def called(units: Sequence[Unit], share: str, budget_s: float, alpha: float) -> float:
-    """How often regress calls it (identical code: either way) when it meets the units in drawn orders.
+def called(recorded: Sequence[Sequence[Unit]], share: str, budget_s: float, alpha: float) -> list[bool]:
+    """Whether regress calls it when it meets the units in drawn orders; none where they do not last."""
+    met = (comparisons(order, share, budget_s, TOLERANCE, alpha) for order in shared_out(recorded))
+    return [is_called(made.verdict, share) for each in met for made in islice(each, 1)]
 
-    Not a number where the units do not last for one comparison.
-    """
-    rng, said = random.Random(0), []
-    for _ in range(DRAWS):
-        met = comparisons(rng.sample(list(units), len(units)), share, budget_s, TOLERANCE, alpha)
-        said += [made.verdict for made in islice(met, 1)]
-    hits = sum(verdict == "slower" or (share == "0" and verdict == "faster") for verdict in said)
-    return hits / len(said) if said else math.nan
+
+def recordings(folder: Path, name: str) -> tuple[list[list[Unit]], list[list[Process]]]:
+    """What was recorded under one condition, a list a recording: in the folder, or in those in it."""
+    below = sorted(path.parent for path in folder.glob(f"*/peers_{name}.jsonl")) or [folder]
+    trust = [read(place / f"trust_{name}.jsonl", None) for place in below]
+    return trust, [processes(place / f"peers_{name}.jsonl") for place in below]
 
 
 def judge(folder: Path, name: str) -> list[str]:
     """The lines of docs/trust.md for one condition."""
-    trust, found = folder / f"trust_{name}.jsonl", processes(folder / f"peers_{name}.jsonl")
+    trust, recorded = recordings(folder, name)
+    found = [process for processes_of_one in recorded for process in processes_of_one]
     start_s = statistics.median(process["start_s"][0] for process in found)
     each_s = start_s + (VALUES + 1) * ROUNDS_A_VALUE * ROUND_S
     size = max(2, int(BUDGET_S / 2 / each_s))
@@ -226,11 +245,12 @@ def judge(folder: Path, name: str) -> list[str]:
         "| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |",
         "|---|---|---|---|",
         *(our_line(trust, budget, count) for count in (1, len(GATE)) for budget in (BUDGET_S, 2 * BUDGET_S)),
-        *(peer_line(f"pytest-benchmark, {f} + 5 %", threshold(f), found, 1) for f in ("mean", "median")),
-        peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, found, size),
+        *(peer_line(f"pytest-benchmark, {f} + 5 %", threshold(f), recorded, 1) for f in ("mean", "median")),
+        peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, recorded, size),
         "",
-        f"{len(found)} processes, start and set-up {start_s:.1f} s each; means of runs differ by "
-        f"{spread:.2%} (standard deviation), with half the rounds by {half_spread:.2%}.",
+        f"{sum(map(len, trust))} invocations in {len(trust)} recordings. {len(found)} processes of the "
+        f"peers, start and set-up {start_s:.1f} s each; means of runs differ by {spread:.2%} (standard "
+        f"deviation), with half the rounds by {half_spread:.2%}.",
     ]
 
 
