@@ -328,7 +328,7 @@ def blocks_of_spread(within: float, between: float, count: int = 800) -> list[Bl
 
 
 @pytest.mark.parametrize(
-    ("within", "between", "wanted"), [(0.02, 0.02, (8, 8)), (0.06, 0.015, (9, 14)), (0.1, 0.001, (32, 32))]
+    ("within", "between", "wanted"), [(0.02, 0.02, (8, 8)), (0.06, 0.015, (9, 14)), (0.1, 0.001, (24, 24))]
 )
 def test_noisy_rounds_ask_for_more_of_them_and_noisy_set_ups_for_none(
     within: float, between: float, wanted: tuple[int, int]

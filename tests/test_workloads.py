@@ -142,13 +142,7 @@ def test_the_first_epoch_again_has_the_same_numbers() -> None:
         assert rounds(run, 2) == [2, 5]
         ends.append([array.asnumpy() for array in run.step.parameter_arrays()])
     assert all(np.array_equal(a, b) for a, b in zip(ends[0], ends[2], strict=True))
-    once = TrainingRun(images=640, data="synthetic", pieces=1, again_share=0.1)
-    rounds(once, 1)  # whole, since nothing is repeated
+    once = TrainingRun(images=640, data="synthetic", pieces=1)
+    rounds(once, 1)
     whole = [array.asnumpy() for array in once.step.parameter_arrays()]
     assert all(np.array_equal(a, b) for a, b in zip(ends[0], whole, strict=True))
-
-
-def test_what_is_repeated_may_be_a_share_of_each_piece() -> None:
-    run = TrainingRun(images=1280, data="synthetic", pieces=2, again=True, again_share=0.4)
-    assert rounds(run, 4) == [2, 4, 2, 4]  # two of five steps a piece, from the start again after two pieces
-    assert run.round_facts()["steps"] == 2.0

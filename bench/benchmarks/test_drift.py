@@ -7,7 +7,6 @@ from bench.words import slowing_down, too_few_batches
 from mtl_core.mnist import lies_here
 
 EPOCHS, PIECES, QUICK_PIECES = 8, 8, 4  # an epoch is timed in pieces, so that bursts do not fill one
-SHARE, QUICK_SHARE = 0.25, 0.5  # of each piece that the first epoch repeats: 20 ms and more
 DATA = "mnist" if lies_here() else "synthetic"
 
 QUESTION = Question(
@@ -22,17 +21,14 @@ QUESTION = Question(
     },
     baseline="first_epoch",
     answer=slowing_down,
-    fixed={"images": 60_000, "batch_size": 128, "data": DATA, "pieces": PIECES, "again_share": SHARE},
+    fixed={"images": 60_000, "batch_size": 128, "data": DATA, "pieces": PIECES},
     control=False,
     rounds=EPOCHS * PIECES,
     target=0.1,
     warm_ups=0,
     least_blocks=3,
     impossible=too_few_batches,
-    quick=Quick(
-        settings={"images": 12_800, "pieces": QUICK_PIECES, "again_share": QUICK_SHARE},
-        rounds=EPOCHS * QUICK_PIECES,
-    ),
+    quick=Quick(settings={"images": 12_800, "pieces": QUICK_PIECES}, rounds=EPOCHS * QUICK_PIECES),
 )
 
 

@@ -11,8 +11,8 @@ COUNTS, TUTORIAL = (0, 1, 2, 4), 5  # the tutorial's own number is measured on a
 CORES = max(1, int(cores_granted()))
 WORKERS = (*(count for count in COUNTS if count <= CORES), TUTORIAL)
 WAYS = {
-    "tutorial": Variant(settings={"workers": TUTORIAL}),
-    "unsplit": Variant(settings={"workers": TUTORIAL, "split": False}),
+    "tutorial": Variant(settings={"way": "tutorial", "workers": TUTORIAL}),
+    "unsplit": Variant(settings={"way": "tutorial", "workers": TUTORIAL, "split": False}),
     "fast": Variant(settings={"way": "fast"}),
     "fast_unsplit": Variant(settings={"way": "fast", "split": False}),
 }

@@ -154,8 +154,8 @@ class TrainingRun:
     """A real training run on in-memory batches: each round is the next piece of an epoch, counted in steps.
 
     Nothing is reset, since the course of time is what is measured. With ``again`` the first epoch is
-    repeated instead, with the same numbers: what training would take if it stayed as it began. Of each
-    piece it runs ``again_share`` only, and so costs that much less than what is held against it.
+    repeated instead, with the same numbers: what training would take if it stayed as it began. Its pieces
+    are as long as those that are held against them, since the first steps after another worker's take longer.
     """
 
     def __init__(
@@ -167,7 +167,6 @@ class TrainingRun:
         seed: int = 42,
         pieces: int = 8,
         again: bool = False,
-        again_share: float = 1.0,
     ) -> None:
         split = training_split(images, data)
         self.images = batch_size
@@ -175,7 +174,6 @@ class TrainingRun:
         self.step = TrainingStep(NetworkConfig(), StepConfig(seed=seed), mx.cpu())
         self.start = self.step.snapshot()
         self.pieces, self.again = pieces, again
-        self.share = again_share if again else 1.0
         self.done = self.steps = 0
         self.batches: Iterator[Batch] = iter(())
 
@@ -192,8 +190,7 @@ class TrainingRun:
         for _ in range(iterations):
             self.prepare()
             piece, whole = self.done % self.pieces, len(self.loader)
-            size = whole * (piece + 1) // self.pieces - whole * piece // self.pieces
-            self.steps = max(1, round(self.share * size))
+            self.steps = whole * (piece + 1) // self.pieces - whole * piece // self.pieces
             for number, batch in enumerate(islice(self.batches, self.steps)):
                 self.step(batch.images, batch.digits, batch.odd_even)
                 if number % 50 == 49:
