@@ -35,12 +35,12 @@ from bench.stats import (
     log_times,
     sign_flip_p,
     t_interval,
+    times_to_decide,
     weights,
 )
-from bench.verdict import verdicts
+from bench.verdict import ALPHA, TOLERANCE, verdicts
 
 MOST_DENORMALS = 1e-3  # of the optimizer's state; single ones come and go
-FEW_SET_UPS = 5  # below this, Student's t is wide and says so
 ENOUGH_FOR_SIGNS = 8  # set-ups: 2 / 2**8 is below the next
 CONTROL_ALPHA = 0.01  # a control that is off more clearly than this is told
 
@@ -69,10 +69,10 @@ def _by_stage(rows: Floats, stages: list[list[int]]) -> Floats:
     return np.stack([np.median(rows[:, stage], axis=1) for stage in stages], axis=1)
 
 
-def _level(blocks: list[Block], name: str, baseline: str) -> Level | None:
-    """Where epochs of several rounds end up, each round against the baseline's beside it.
+def _against_first(blocks: list[Block], name: str, baseline: str) -> Floats | None:
+    """log(time / time of the first epoch beside it): (set-ups, epochs), so that the machine's moods cancel.
 
-    So the machine's own moods cancel. None where no epoch is told, or for the baseline itself.
+    None where no epoch of several rounds is told, or for the baseline itself.
     """
     both = [block.set_ups for block in blocks if {name, baseline} <= block.set_ups.keys()]
     if name == baseline or not both:
@@ -82,8 +82,26 @@ def _level(blocks: list[Block], name: str, baseline: str) -> Level | None:
     if len(stages) == len(rounds):
         return None
     times, beside = (_log_rounds([b[which] for b in both], len(rounds)) for which in (name, baseline))
-    since, ratio = level_of(_by_stage(times - beside, stages))
-    return Level(since=since + 1, ratio=ratio)
+    return _by_stage(times - beside, stages)
+
+
+def _level(blocks: list[Block], name: str, baseline: str) -> Level | None:
+    """Where epochs of several rounds end up; None where there are none."""
+    course = _against_first(blocks, name, baseline)
+    if course is None:
+        return None
+    since, ratio = level_of(course)
+    return Level(since=since + 1, ratio=ratio, first=geometric(course[:, 0]))
+
+
+def _round_facts(set_ups: list[SetUp]) -> dict[str, Estimate]:
+    """What every round tells: over the set-ups, of the medians over their rounds."""
+    rounds = [r for s in set_ups for r in s.rounds]
+    names = sorted(set.intersection(*(set(r.facts) for r in rounds))) if rounds else []
+    return {
+        name: t_interval(np.array([np.median([r.facts[name] for r in s.rounds]) for s in set_ups]))
+        for name in names
+    }
 
 
 def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]]]:
@@ -99,13 +117,15 @@ def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]
     return [geometric(column) for column in times.T], facts
 
 
-def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict) -> Ratio:
+def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict, family: int = 1) -> Ratio:
+    """One of a ``family`` of so many that share the error rate."""
     return Ratio(
         case=case.name,
         baseline=baseline.name,
         estimate=exponential(mean.interval()),
         verdict=verdict,
-        detectable=detectable(mean),
+        detectable=detectable(mean, ALPHA / family, TOLERANCE),
+        times=times_to_decide(mean, ALPHA / family, TOLERANCE),
     )
 
 
@@ -134,7 +154,8 @@ def measured(
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
     found = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
     effects = {name: effect.mean() for name, effect in found.items() if len(effect.values)}
-    decided = verdicts(effects)
+    family = {name: mean for name, mean in effects.items() if name != CONTROL}
+    decided = verdicts(family) | verdicts({n: m for n, m in effects.items() if n == CONTROL})
     known = {}
     for name in present:
         set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
@@ -142,7 +163,8 @@ def measured(
         ratio = extra = None
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
-            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name])
+            of = 1 if name == CONTROL else len(family)
+            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of)
         course_s, course_facts = _course(set_ups)
         known[name] = Measured(
             case=cases[name],
@@ -157,9 +179,27 @@ def measured(
             course_facts=course_facts,
             course_s=course_s,
             level=_level(blocks, name, baseline),
+            round_facts=_round_facts(set_ups),
             beside=_beside(cases, name, blocks, also),
         )
     return known
+
+
+def first_epoch_warning(group: Group, blocks: list[Block]) -> str | None:
+    """The control of a course: its first epoch is the baseline's, where both have one environment."""
+    alike = group.cases[group.baseline].environment
+    for name, case in group.cases.items():
+        course = _against_first(blocks, name, group.baseline) if case.environment == alike else None
+        if course is None or len(course) < 2:
+            continue
+        first = geometric(course[:, 0], 1.0 - CONTROL_ALPHA)
+        if not first.low <= 1.0 <= first.high:
+            return (
+                f"control off: the first epoch of {name} takes {first.value:.3f}x ({first.low:.3f} to "
+                f"{first.high:.3f} at {first.confidence:.0%}) the time of the same beside it; "
+                "repeat the run on a quieter machine"
+            )
+    return None
 
 
 def control_warning(group: Group, blocks: list[Block]) -> str | None:
@@ -196,7 +236,7 @@ def denormal_warning(question: Question, group: Group, blocks: list[Block]) -> s
 
 def few_set_ups_warning(question: Question, counts: dict[str, int]) -> str | None:
     """One line for all parts that have fewer set-ups than a narrow interval needs."""
-    few = {part: n for part, n in counts.items() if 0 < n < min(FEW_SET_UPS, question.least_blocks)}
+    few = {part: n for part, n in counts.items() if 0 < n < question.least_blocks}
     if not few:
         return None
     told = ", ".join(f"{n} of {part}" for part, n in few.items())
@@ -220,7 +260,8 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
     found = [few_set_ups_warning(question, {part: len(mine) for part, mine in of_parts.items()})]
     for group in groups:
         mine = of_parts[group.part]
-        found += [control_warning(group, mine), denormal_warning(question, group, mine)]
+        found += [control_warning(group, mine), first_epoch_warning(group, mine)]
+        found.append(denormal_warning(question, group, mine))
     found.append(unsteady_warning([block for mine in of_parts.values() for block in mine]))
     return [line for line in found if line]
 

@@ -151,7 +151,9 @@ class Harness:
         return running, self._counts(running)  # a warm iteration takes less time: a round needs more of them
 
     def _counts(self, running: dict[str, SettingUp]) -> dict[str, int]:
-        return iterations_for({n: v.warm_up[-1].iteration_s for n, v in running.items()} or {"": 1.0})
+        """By the quicker of the last two warm-up rounds: a burst in one would make every round too short."""
+        times = {n: min(r.iteration_s for r in v.warm_up[-2:]) for n, v in running.items()}
+        return iterations_for(times or {"": 1.0})
 
     def round(self, variant: SettingUp, counts: dict[str, int]) -> Round:
         """One round of a variant."""

@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -26,6 +27,7 @@ RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "M
 BUSY_SHARE = 0.5  # of the granted cores taken by others at the start: rounds will wait for them
 STOLEN_SHARE = 0.02  # of the run's time: above it bursts reach the medians of rounds
 CEILINGS_LIMIT_S = 120.0
+LOOKS, LOOK_EVERY_S = 10, 0.05  # at how many want to run
 ROOT = Path("/")
 
 
@@ -100,10 +102,10 @@ def cores_granted(root: Path = ROOT) -> float:
 def memory_gib(root: Path = ROOT) -> int:
     """Memory granted, rounded to GiB: what is there or the cgroup's limit."""
     there = psutil.virtual_memory().total
-    two, one = (_text(root / "sys/fs/cgroup" / n) for n in ("memory.max", "memory/memory.limit_in_bytes"))
-    told = two or one or ""
-    limit = int(told) if told.isdigit() else there
-    return int(min(there, limit) / 2**30 + 0.5)
+    two = [_text(folder / "memory.max") for folder in _cgroups(root)]
+    one = _text(root / "sys/fs/cgroup/memory/memory.limit_in_bytes")
+    limits = [int(told) for told in (*two, one) if told and told.isdigit()]
+    return int(min(there, *limits) / 2**30 + 0.5) if limits else int(there / 2**30 + 0.5)
 
 
 def accelerators() -> list[str]:
@@ -171,7 +173,7 @@ def collect(root: Path = ROOT) -> Machine:
         system=system_name(root),
         accelerators=accelerators(),
         kernel=platform.release(),
-        load=load(),
+        load=load(root=root),
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         mhz=_mhz(),
         huge_pages=_text(root / "sys/kernel/mm/transparent_hugepage/enabled"),
@@ -201,15 +203,18 @@ def virtual(root: Path = ROOT) -> bool | None:
 
 
 def _throttled_s(root: Path) -> float | None:
-    """Seconds that the cgroup (version 2 or 1) held its processes back; None without such a count."""
-    for name, field, scale in (
-        ("cpu.stat", "throttled_usec", 1e-6),
-        ("cpu/cpu.stat", "throttled_time", 1e-9),
-    ):
-        told = re.search(rf"^{field} (\d+)$", _text(root / "sys/fs/cgroup" / name) or "", re.MULTILINE)
-        if told:
-            return int(told[1]) * scale
-    return None
+    """Seconds that the cgroup (version 2, its own or one above it, or 1) held its processes back.
+
+    None without such a count.
+    """
+    files = [(folder / "cpu.stat", "throttled_usec", 1e-6) for folder in _cgroups(root)]
+    files.append((root / "sys/fs/cgroup/cpu/cpu.stat", "throttled_time", 1e-9))
+    found = [
+        int(told[1]) * scale
+        for file, field, scale in files
+        if (told := re.search(rf"^{field} (\d+)$", _text(file) or "", re.MULTILINE))
+    ]
+    return max(found, default=None)
 
 
 def _thermal_events(root: Path) -> int | None:
@@ -221,18 +226,30 @@ def _thermal_events(root: Path) -> int | None:
     return sum(known) if known else None
 
 
-def load() -> float | None:
-    """Processes that want to run, averaged over a minute; None where the system has no such number."""
+def load(looks: int = LOOKS, root: Path = ROOT) -> float | None:
+    """How many others want to run, averaged over looks of half a second in all.
+
+    The system's own average is over a minute, in which an installation or the run itself still counts;
+    it is taken where looking is not possible, and there may be None.
+    """
+    found = []
+    for look in range(looks):
+        time.sleep(LOOK_EVERY_S if look else 0.0)
+        told = re.fullmatch(r"\S+ \S+ \S+ (\d+)/\d+ \d+", _text(root / "proc/loadavg") or "")
+        if told:
+            found.append(max(0, int(told[1]) - 1))  # one of them is looking
+    if found:
+        return sum(found) / len(found)
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def counters(root: Path = ROOT) -> Counters:
+def counters(root: Path = ROOT, looks: int = LOOKS) -> Counters:
     """The growing counts of this machine now."""
     times = psutil.cpu_times()
     return Counters(
         steal_s=float(getattr(times, "steal", 0.0)),
         total_s=float(sum(times)),
-        load=load(),
+        load=load(looks, root),
         throttled_s=_throttled_s(root),
         thermal_events=_thermal_events(root),
     )
@@ -315,10 +332,11 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
     return found
 
 
-def measure_ceilings() -> Ceilings:
+def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
     """Measure in a process of its own, since the coordinator never loads MXNet.
 
-    Raises UserError with what the process said last when MXNet does not load there.
+    ``environment`` is what every worker is given too, such as the number of threads. Raises UserError
+    with what the process said last when MXNet does not load there.
     """
     command = [sys.executable, "-m", "bench.ceilings"]
     try:
@@ -329,6 +347,7 @@ def measure_ceilings() -> Ceilings:
             check=False,
             timeout=CEILINGS_LIMIT_S,
             cwd=Path(__file__).parent.parent,
+            env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
         raise UserError(

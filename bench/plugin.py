@@ -9,6 +9,7 @@ selected variant is about to run, so that ``--collect-only`` measures nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records import Run, SetUp
+    from bench.schedule import Progress
     from bench.session import Session
 
 FIXTURE = "measured_variant"
@@ -86,11 +88,30 @@ def _session(config: pytest.Config) -> Session:
 
     if SESSION not in config.stash:
         config.stash[SESSION] = Session(
+            show=_told_by(config),
             budget_s=budget_s(config.getoption),
             seed=config.getoption("--mtl-seed"),
             asked=Asked(quick=config.getoption("--mtl-quick")),
         )
     return config.stash[SESSION]
+
+
+def _told_by(config: pytest.Config) -> Callable[[Progress], None]:
+    """A line a group, since measuring happens while the first test seems to run."""
+    reporter, told = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
+    capture = config.pluginmanager.get_plugin(
+        "capturemanager"
+    )  # what a test prints does not reach the terminal
+
+    def show(progress: Progress) -> None:
+        if reporter is not None and progress.group not in told and reporter.verbosity >= 0:
+            told.add(progress.group)
+            spent = f"{progress.spent_s:.0f} of {progress.budget_s:.0f} s spent"
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                reporter.ensure_newline()
+                reporter.line(f"measuring {progress.group}, {spent}")
+
+    return show
 
 
 def _outcome(session: pytest.Session) -> Run:
@@ -157,6 +178,20 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
                 pytest.fail("\n".join([f"{case.name}: {failure.reason}", *failure.last_lines]), pytrace=False)
 
     return hand_over
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The answers, and what to mind about them: pytest-benchmark's table alone tells neither."""
+    run = config.stash.get(OUTCOME, None)
+    if run is None:
+        return
+    terminalreporter.section("mtl-bench")
+    for line in run.warnings:
+        terminalreporter.line(f"! {line}")
+    for answer in run.answers:
+        terminalreporter.line(answer.asks)
+        for line in (*answer.sentences, *(f"! {warning}" for warning in answer.warnings)):
+            terminalreporter.line(f"  {line}")
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:

@@ -138,14 +138,16 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str
     estimate: Estimate
     verdict: Verdict
-    detectable: float  # the smallest relative effect this many set-ups could have told from none
+    detectable: float  # the smallest slow-down that would have been called, with power 0.8
+    times: float | None = None  # as many set-ups would decide; None where no reasonable number would
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
     """How long what goes on in time takes in the end, against its own first epoch beside it."""
 
-    since: int  # the epoch from which on, from 1
+    since: int  # the epoch from which on, from 2
     ratio: Estimate
+    first: Estimate | None = None  # of the first epoch alone, where both sides do the same: the noise floor
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +165,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     course_facts: list[dict[str, float]]  # medians over the set-ups, by stage
     course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups
     level: Level | None = None  # of a course that was held against its first epoch
+    round_facts: dict[str, Estimate] = {}  # of what was counted in each round: over set-ups, of their medians
     beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
 
     @property
@@ -192,7 +195,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     accelerators: list[str]
     kernel: str
-    load: float | None  # processes that want to run, averaged over a minute
+    load: float | None  # how many others want to run
     governor: str | None
     mhz: float | None
     huge_pages: str | None

@@ -13,6 +13,7 @@ from bench.answers import answer, measured
 from bench.counting import with_operators
 from bench.harness import LEAD_IN, Harness
 from bench.machine import (
+    LOOKS,
     code,
     collect,
     counters,
@@ -99,7 +100,7 @@ class Session:
     show: Callable[[Progress], None] = lambda progress: None
     harness: Harness = field(init=False)
     memory: PeakMemory = field(init=False)
-    weather: Callable[[float], Weather] = field(init=False)
+    weather: Callable[..., Weather] = field(init=False)
 
     def __post_init__(self) -> None:
         self.memory = PeakMemory()
@@ -128,14 +129,14 @@ class Session:
         self.weather = self._weather_since(done)
         schedule = self._schedule(groups, done, journal)
         try:
-            ceilings = measure_ceilings()
+            ceilings = measure_ceilings(self.asked.environment)
             blocks = schedule.run()
         finally:
             self.harness.close()
             if journal:
                 journal.close()
         uncounted = [line for group in groups for line in self._count(group, blocks)]
-        weather = self.weather(schedule.spent_s())
+        weather = self.weather(schedule.spent_s(), LOOKS)
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -162,13 +163,13 @@ class Session:
             versions=versions(),
         )
 
-    def _weather_since(self, done: list[Line]) -> Callable[[float], Weather]:
+    def _weather_since(self, done: list[Line]) -> Callable[..., Weather]:
         """Tells the weather of the run from its first part on, given the seconds spent."""
         before = counters()
         earlier = next((line for line in reversed(done) if line.weather), None)
 
-        def weather(spent_s: float) -> Weather:
-            now = weather_between(before, counters(), self.memory.peak_bytes)
+        def weather(spent_s: float, looks: int = 1) -> Weather:
+            now = weather_between(before, counters(looks=looks), self.memory.peak_bytes)
             if earlier is None or earlier.weather is None:
                 return now
             return weather_together(earlier.weather, earlier.spent_s, now, spent_s - earlier.spent_s)

@@ -26,6 +26,8 @@ EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
 SCATTER_FROM = 6  # rounds a set-up; the median absolute deviation of fewer says little
 NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
 WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
+MOST_TIMES = 100  # as many units are nothing that anybody would wait for
+LARGEST_LOG = 700.0  # above it a double overflows
 LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
 
@@ -249,14 +251,15 @@ def level_of(course: Floats) -> tuple[int, Estimate]:
     """From which epoch on a course has left its first level, and its level since: a ratio.
 
     ``course`` is (set-ups, epochs) of log(time / time of the first epoch, beside it). The epoch is where a
-    level of 0 before and one level after fit the mean course best, by least squares; the level is the
-    mean since then, a number a set-up, with Student's t over them.
+    level of 0 before and one level after fit the mean course best, by least squares, after the first epoch
+    at the earliest; the level is the mean since then, a number a set-up, with Student's t over them.
     """
     means = course.mean(axis=0)
     fits = [
-        float(np.sum(means[:k] ** 2) + np.sum((means[k:] - means[k:].mean()) ** 2)) for k in range(len(means))
+        float(np.sum(means[:k] ** 2) + np.sum((means[k:] - means[k:].mean()) ** 2))
+        for k in range(1, len(means))
     ]
-    since = int(np.argmin(fits))
+    since = 1 + int(np.argmin(fits)) if fits else 0
     return since, geometric(course[:, since:].mean(axis=1))
 
 
@@ -282,13 +285,25 @@ def sign_flip_p(effects: Floats) -> float:
     return float(np.mean(sums >= abs(effects.sum()) * (1 - 1e-12)))
 
 
-def detectable(mean: Mean, confidence: float = CONFIDENCE, power: float = 0.8) -> float:
-    """The smallest relative effect that a log ratio so well known tells from none with this power."""
+def detectable(mean: Mean, level: float, tolerance: float, power: float = 0.8) -> float:
+    """The smallest slow-down that a ratio so well known would be called slower for, with this power."""
     if not math.isfinite(mean.error):
         return math.inf
-    reach = student(confidence, mean.freedom) + float(special.stdtrit(mean.freedom, power))
-    with np.errstate(over="ignore"):
-        return float(np.expm1(reach * mean.error))
+    both = student(1.0 - level, mean.freedom) + student(2.0 * power - 1.0, mean.freedom)
+    reach = math.log1p(tolerance) + both * mean.error
+    return math.expm1(reach) if reach < LARGEST_LOG else math.inf
+
+
+def times_to_decide(mean: Mean, level: float, tolerance: float) -> float | None:
+    """As many times the units would decide, were the estimate right; None beyond a hundred times."""
+    if not math.isfinite(mean.error):
+        return None
+    distance = abs(abs(mean.value) - math.log1p(tolerance))  # to the nearer edge
+    times = np.arange(mean.n, MOST_TIMES * mean.n + 1) / mean.n
+    freedom = (mean.freedom + 1.0) * times - 1.0
+    reach = special.stdtrit(freedom, 1.0 - level / 2) * mean.error / np.sqrt(times)
+    enough = times[reach < distance]
+    return float(enough[0]) if len(enough) else None
 
 
 def fit_line(x: Floats, times: Floats) -> tuple[Floats, float]:

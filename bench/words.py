@@ -10,11 +10,14 @@ import numpy as np
 from bench.questions import Results, Settings
 from bench.records import CONTROL, Estimate, Measured, Ratio
 from bench.stats import Floats, fit_line, inverse, mean_of, t_interval
-from bench.verdict import judge, verdicts
+from bench.verdict import TOLERANCE, judge, verdicts
+from mtl_core.denormals import possible, why_not
 from mtl_core.gpu_choice import Choice, is_gpu_build
 from mtl_core.mnist import lies_here
 
 # Facts of a workload that tell its work, and what they are called.
+LARGEST_SLOW_DOWN = 1.0  # that a sentence gives a number for: twice the time
+WHOLE_EPOCH = 60_000  # images of MNIST
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
@@ -81,10 +84,15 @@ def _from_to(before: int, after: int, what: str) -> str:
 
 
 def undecided(ratio: Ratio) -> str:
-    """Not knowing, with the smallest effect that this run could have told and what would decide it."""
+    """Not knowing, with the smallest slow-down that this run would have called and what would decide it."""
     if ratio.estimate.n < 2:
         return "undecided, since one set-up has no interval; a larger --budget decides"
-    return f"undecided, this run could tell {ratio.detectable:.1%} or more; a larger --budget tells less"
+    could = f"undecided, this run would have called {ratio.detectable:.1%} or more"
+    if not ratio.detectable < LARGEST_SLOW_DOWN:
+        could = "undecided, this run could not even have called twice the time"
+    if ratio.times is None:
+        return f"{could}; so near the edge of {TOLERANCE:.0%}, no reasonable --budget decides"
+    return f"{could}; about {max(1.1, ratio.times):.1f} times as many set-ups decide (a larger --budget)"
 
 
 def milliseconds(estimate: Estimate) -> str:
@@ -93,22 +101,30 @@ def milliseconds(estimate: Estimate) -> str:
     return f"{value} ms ({low} to {high})" if estimate.n > 1 else f"{value} ms (one set-up: no interval)"
 
 
-def level_change(known: Measured) -> str:
-    """From which epoch on training has left its first speed, and by how much."""
+def level_change(known: Measured, whose: str = "its") -> str:
+    """From which epoch on training has left ``whose`` first speed, and by how much."""
     assert known.level is not None and known.effect is not None
     ratio = known.level.ratio
     if ratio.n < 2:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = known.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
-    speed, count, verdict = interval(inverse(ratio)), len(known.course_s), judge(ratio.low, ratio.high)
+    speed, verdict = f"{interval(inverse(ratio))} {whose} first speed", judge(ratio.low, ratio.high)
+    one, many = passes(known)
     if verdict == "slower" and known.effect.estimate.low > 1.0:
-        return f"training runs at {speed} its first speed from epoch {known.level.since} on; {beside}."
+        return f"training runs at {speed} from {one} {known.level.since} on; {beside}."
     if verdict in ("same", "faster"):
-        return f"training is no slower in {count} epochs: it ends at {speed} its first speed; {beside}."
-    return (
-        f"it is undecided whether training slows down in {count} epochs: {speed} its first speed; {beside}."
-    )
+        return f"training is no slower in {many}: it ends at {speed}; {beside}."
+    return f"it is undecided whether training slows down in {many}: {speed}; {beside}."
+
+
+def passes(known: Measured) -> tuple[str, str]:
+    """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
+    count, images = len(known.course_s), int(str(known.case.settings.get("images", WHOLE_EPOCH)))
+    if images >= WHOLE_EPOCH:
+        return "epoch", f"{count} epochs"
+    whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too short to show what more do"
+    return "pass", f"{count} passes over {images:,} images ({whole})"
 
 
 def trained_on(known: Measured) -> str:
@@ -138,8 +154,9 @@ def slowing_down(results: Results) -> list[str]:
     for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
         if name in runs:
             opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
-            said.append(f"{opening}, {level_change(runs[name])}")
-    return said
+            whose = "its" if not said else "the unflushed training's"
+            said.append(f"{opening}, {level_change(runs[name], whose)}")
+    return said if possible() else [*said, f"Flushed ones were not tried: {why_not()}."]
 
 
 def price(subject: str, plain: Measured, graph: Measured) -> str:
@@ -262,39 +279,52 @@ def each_device(results: Results) -> list[str]:
 def why_no_gpu(choice: Choice) -> str | None:
     """Why no GPU can be measured here; None when one can."""
     if not choice.devices:
-        return choice.reason.removesuffix(": CPU")
+        return choice.reason.removesuffix(": CPU").removesuffix(": GPU")
     return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
 
 
 def overtaking(results: Results, whom: str) -> list[str]:
-    """From which part on each variant is faster than its baseline, and in all parts after it too."""
+    """From which part on each variant is faster than its baseline, in all parts after it too, if in any."""
     said = []
     for name in next(iter(results.values())):
         parts = [(part, known[name].effect) for part, known in results.items() if name in known]
         slower = [n for n, (_, effect) in enumerate(parts) if effect is None or effect.verdict != "faster"]
         first = max(slower, default=-1) + 1
-        if name != CONTROL and first < len(parts):
+        if name == CONTROL or all(effect is None for _, effect in parts):
+            continue
+        if first < len(parts):
             said.append(f"{name} overtakes {whom} from {parts[first][0].replace('_', ' ')} on.")
+        else:
+            said.append(f"{name} is not shown to overtake {whom} up to {parts[-1][0].replace('_', ' ')}.")
     return said
 
 
 def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
     """The best number of workers, the fast loader beside it, and what limits an epoch."""
     loading, epoch = results["loading"], results["epoch"]
-    return [*fastest_loader(loading), *beyond_the_cores(counts, cores), *parts_of_epoch(epoch)]
+    return [*fastest_loader(loading), *not_tried(loading, counts, cores), *parts_of_epoch(epoch)]
 
 
-def beyond_the_cores(counts: Sequence[int], cores: int) -> list[str]:
-    """Which numbers of workers were not tried."""
-    left_out = ", ".join(str(count) for count in counts if count > cores)
-    return [f"Not tried on {cores} cores: {left_out} workers, more than there are cores."] if left_out else []
+def not_tried(loading: dict[str, Measured], counts: Sequence[int], cores: int) -> list[str]:
+    """Which numbers of workers were left out, and why."""
+    tried = {known.case.settings.get("workers") for known in loading.values()}
+    beyond = ", ".join(str(count) for count in counts if count > cores)
+    others = ", ".join(str(count) for count in counts if count <= cores and count not in tried)
+    said = [f"Not tried on {cores} cores: {beyond} workers, more than there are cores."] if beyond else []
+    return (
+        [*said, f"Left out of this run: {others} workers; a run without --quick tries them."]
+        if others
+        else said
+    )
 
 
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
     best, rivals = quickest([m for name, m in loading.items() if name.startswith("workers_")])
     none, threads = loading.get("workers_0"), [m for n, m in loading.items() if n.startswith("threads_")]
-    said = [f"The DataLoader is quickest with {_workers(best, rivals)}: {_rate(best, rivals)}."]
+    said = [
+        f"Of those tried, the DataLoader is quickest with {_workers(best, rivals)}: {_rate(best, rivals)}."
+    ]
     if none is not None and none is not best:
         said.append(f"Without workers it gives {_rate(none)}.")
     if threads:
@@ -335,13 +365,9 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
     for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's epoch")):
         if name not in epoch:
             continue
-        facts = epoch[name].course_facts[-1]
-        parts = {part: facts[f"{part}_s"] for part in EPOCH_PARTS}
-        total = sum(parts.values()) or 1.0
-        shares = ", ".join(f"{part} {seconds / total:.0%}" for part, seconds in parts.items())
-        part, most = max(parts.items(), key=lambda item: item[1])
-        limit = f"{LIMITED_BY[part]} limits it" if most > total / 2 else "no part takes more than half"
-        said.append(f"{subject} of {epoch[name].images:,} images: {shares}; {limit}.")
+        shares = {part: epoch[name].round_facts[f"{part}_share"] for part in EPOCH_PARTS}
+        told = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
+        said.append(f"{subject} of {epoch[name].images:,} images: {told}; {_limit(shares)}.")
         unsplit = epoch.get(UNSPLIT[name])
         ratio = unsplit and ratio_of(unsplit, epoch[name])
         if ratio:
@@ -349,12 +375,31 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
     return said
 
 
+def percent(share: Estimate) -> str:
+    """``62 % (55 to 69)``, within what a share can be."""
+    value, low, high = (100 * min(1.0, max(0.0, x)) for x in (share.value, share.low, share.high))
+    return f"{value:.0f} %" + (f" ({low:.0f} to {high:.0f})" if share.n > 1 else "")
+
+
+def _limit(shares: dict[str, Estimate]) -> str:
+    """Which part takes more than half of an epoch, as far as the intervals tell."""
+    part, most = max(shares.items(), key=lambda item: item[1].value)
+    if most.n > 1 and most.low > 0.5:
+        return f"{LIMITED_BY[part]} limits it"
+    if all(share.n > 1 and share.high < 0.5 for share in shares.values()):
+        return "no part takes more than half"
+    return "undecided which part limits it, if one does; a larger --budget tells"
+
+
 def _belief(unsplit: Ratio) -> str:
     """Whether the parts of a split epoch stand for the unsplit one."""
-    if unsplit.estimate.n > 1 and unsplit.estimate.low > 1.0 / SPLIT_COSTS_MOST:
+    low, high = unsplit.estimate.low, unsplit.estimate.high
+    if unsplit.estimate.n > 1 and low > 1.0 / SPLIT_COSTS_MOST and high < SPLIT_COSTS_MOST:
         return "the parts can be believed"
-    if unsplit.estimate.high < 1.0 / SPLIT_COSTS_MOST:
+    if high < 1.0 / SPLIT_COSTS_MOST:
         return "splitting costs too much to believe the parts"
+    if low > SPLIT_COSTS_MOST:
+        return "the unsplit epoch is slower, so that the parts cannot be believed"
     return "undecided whether the parts can be believed; a larger --budget decides"
 
 

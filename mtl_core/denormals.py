@@ -52,6 +52,11 @@ def _change(update: Callable[[int, int], int]) -> bool:
     return bool(libm.fesetenv(fenv) == 0)
 
 
+def possible() -> bool:
+    """Whether :func:`flush` can do anything here."""
+    return _register() is not None
+
+
 def flush() -> bool:
     """Make this thread, and those it starts from now on, treat denormals as zero.
 

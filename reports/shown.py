@@ -127,9 +127,9 @@ def step_alone(run: Run) -> Measured | None:
 def _split(known: Known) -> Bars | None:
     """Where an epoch's time goes, of each variant that tells its parts apart."""
     told = {
-        variant: measured.course_facts[-1]
+        variant: {part: measured.round_facts[part].value for part in PARTS}
         for variant, measured in known.items()
-        if variant != CONTROL and measured.course_facts and set(PARTS) <= measured.course_facts[-1].keys()
+        if variant != CONTROL and set(PARTS) <= measured.round_facts.keys()
     }
     if not told:
         return None

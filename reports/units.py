@@ -60,6 +60,12 @@ def ranged(estimate: Estimate, scale: float = 1.0) -> str:
     return f"{value} ({ends})" if ends else value
 
 
+def times(ratio: Estimate) -> str:
+    """``1.003x (0.994 to 1.012)``."""
+    ends = interval(ratio)
+    return f"{number(ratio.value, places=decimals_of(ratio))}x" + (f" ({ends})" if ends else "")
+
+
 def scaled(value: float, unit: str) -> str:
     """One number alone with the unit that suits it: ``1.23 ms``."""
     if unit not in UNITS:

@@ -14,7 +14,17 @@ from reports import history_of_rounds
 from reports.page import Answered, Fold, Page, Raw, Section
 from reports.shown import Known, charts_of
 from reports.tables import Cell, Column, Table, facts_table, same_work, variants_table
-from reports.units import number, scaled
+from reports.units import number, scaled, times
+
+# By the option of a run: the setting that it became, and what a file without one was measured with.
+OPTIONS = {
+    "batch-size": "batch_size",
+    "data": "data",
+    "threads": "OMP_NUM_THREADS",
+    "budget": "budget",
+    "seed": "seed",
+}
+USUAL = {"budget": "5m", "seed": "0"}
 
 
 def run_page(run: Run, raw: Raw | None = None) -> Page:
@@ -199,11 +209,30 @@ def _section(answer: Answer, run: Run) -> Section:
     folds = [history_of_rounds.fold(part, known, _blocks(answer, part, run)) for part, known in parts.items()]
     return Section(
         title=answer.asks,
+        sentences=tuple(_noise_floors(parts)),
         charts=tuple(charts_of(parts, answer.fits, run)),
         tables=tuple(_tables(answer.question, parts)),
         warnings=tuple(answer.warnings),
         folds=(*_said_last(answer.question, run), *(fold for fold in folds if isinstance(fold, Fold))),
     )
+
+
+def _noise_floors(parts: dict[str, Known]) -> Iterator[str]:
+    """What the control says: how unlike the baseline came out to itself."""
+    for part, known in parts.items():
+        effect = known[CONTROL].effect if CONTROL in known else None
+        if effect is not None:
+            baseline = _last(effect.baseline)
+            yield f"Noise floor of {part}: {baseline} took {times(effect.estimate)} the time of itself."
+        for name, measured in known.items():
+            if measured.level and measured.level.first and measured.case.environment == _environment(known):
+                first = times(measured.level.first)
+                yield f"Noise floor of {part}: the first of {name} took {first} the time of that beside it."
+
+
+def _environment(known: Known) -> dict[str, str] | None:
+    """What the workers of the baseline were given."""
+    return next((m.case.environment for m in known.values() if m.effect is None), None)
 
 
 def _tables(question: str, parts: dict[str, Known]) -> Iterator[Table]:
@@ -248,7 +277,8 @@ def _method(run: Run) -> tuple[str, ...]:
         f"set-ups{at}{over}.",
         f"Faster or slower: the whole interval lies outside the tolerance of {TOLERANCE:.0%}. Same: it lies "
         "inside. Undecided: neither. All variants of a part share one error rate "
-        f"of {ALPHA:.0%} (Holm's step-down).",
+        f"of {ALPHA:.0%} (Holm's step-down), the control by itself; the interval shown is each ratio's own, "
+        "so that one may lie outside the tolerance and yet be undecided.",
         "The variant named control is the baseline measured against itself: how far it is from 1 shows "
         "what this machine did to the measurement.",
         "Statistics are computed anew from the raw rounds whenever a file is read.",
@@ -260,11 +290,14 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     if run.schema is None:
         return ()
     names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
-    budget, seed = (quote(run.settings.get(name, usual)) for name, usual in (("budget", "5m"), ("seed", "0")))
+    command = ["python -m bench run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
+    for option, name in OPTIONS.items():
+        value = run.settings.get(name, USUAL.get(name))
+        command += [f"--{option} {quote(value)}"] if value is not None else []
     source = (run.machine.source if run.machine else None) or ""
     revision = source.partition("+")[0]
     return (
         *([f"git checkout {revision}"] if fullmatch(r"[0-9a-f]{7,64}", revision) else []),
-        f"python -m bench run {names} --budget {budget} --seed {seed} --json run.json",
+        " ".join([*filter(None, command), "--json run.json"]),
         "python -m bench report run.json --open",
     )

@@ -108,9 +108,9 @@ def test_rounds_that_tell_no_epoch_are_stages_by_themselves() -> None:
     assert (len(known.course_s), known.level) == (EPOCHS * PIECES, None)
 
 
-@pytest.mark.parametrize("since", range(4))
+@pytest.mark.parametrize("since", range(1, 4))
 def test_the_epoch_is_found_from_which_on_it_is_slower(since: int) -> None:
-    """From the first on, or from any later one; a training that stays as it is has a level of 1."""
+    """From the second on, or from any later one; a training that stays as it is has a level of 1."""
     course = np.zeros((3, 4))
     course[:, since:] = 0.2
     course += np.random.default_rng(since).normal(0.0, 0.005, course.shape)
@@ -119,6 +119,59 @@ def test_the_epoch_is_found_from_which_on_it_is_slower(since: int) -> None:
     assert ratio.value == pytest.approx(np.exp(0.2), rel=0.01)
 
 
+def test_what_is_slower_from_the_first_epoch_on_is_no_change_of_level() -> None:
+    """It is the measurement that is off then: the first epoch does what is done beside it."""
+    course = 0.2 + np.random.default_rng(7).normal(0.0, 0.005, (3, 4))
+    since, _ = level_of(course)
+    assert since >= 1
+    assert level_of(course[:, :1])[0] == 0  # a single epoch has nothing after it
+
+
 def test_a_training_that_stays_as_it_began_has_its_first_level() -> None:
     _, ratio = level_of(np.random.default_rng(9).normal(0.0, 0.002, (5, 8)))
     assert ratio.value == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_first_epoch_unlike_the_one_beside_it_is_a_control_that_is_off() -> None:
+    off = np.repeat([1.2, 1.2, 1.2, 1.2], PIECES)
+    question, blocks = drifting(off)
+    (said,) = warnings_for(question, question.groups(), blocks)
+    assert said.startswith("control off: the first epoch of keep takes 1.2")
+    question, blocks = drifting(SLOWER)
+    assert warnings_for(question, question.groups(), blocks) == []
+
+
+def drifting(slower: np.ndarray) -> tuple[Question, dict[str, list[Block]]]:
+    """A training of this course beside its first epoch, and one in another environment."""
+    rng = np.random.default_rng(4)
+    question = Question(
+        name="drift",
+        asks="?",
+        workload="m:W",
+        variants={
+            "first_epoch": Variant(),
+            "keep": Variant(),
+            "flush": Variant(environment={"MTL_DENORMALS": "flush"}),
+        },
+        baseline="first_epoch",
+        answer=lambda results: [],
+        parts={"epoch": Part()},
+        control=False,
+        warm_ups=0,
+        least_blocks=3,
+    )
+    blocks = []
+    for index in range(4):
+        plain = np.exp(rng.normal(0.0, 0.002, slower.size))
+        times = {"first_epoch": plain, "keep": plain * slower * np.exp(rng.normal(0.0, 0.002, plain.size))}
+        times["flush"] = 0.7 * plain  # may differ from the start: it computes otherwise
+        made = {name: set_up(name, t, told=True) for name, t in times.items()}
+        blocks.append(Block(group="drift/epoch", invocation=0, index=index, seconds=1.0, set_ups=made))
+    return question, {"drift/epoch": blocks}
+
+
+def test_what_rounds_tell_is_known_over_set_ups() -> None:
+    known = training()["keep"]
+    assert known.round_facts["epoch"].value == pytest.approx(2.5)
+    assert known.round_facts["epoch"].n == 4
+    assert training(told=False)["keep"].round_facts == {}

@@ -108,6 +108,7 @@ WITHOUT_MXNET = {
     "mtl_core.cost",
     "mtl_core.errors",
     "mtl_core.files",
+    "mtl_core.denormals",
     "mtl_core.gpu_choice",
     "mtl_core.mnist",
 }

@@ -353,6 +353,31 @@ def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call(
     assert set_up.first_call_s == set_up.rounds[0].seconds
 
 
+def test_a_burst_in_the_last_warm_up_round_does_not_make_rounds_too_short() -> None:
+    class Restless(Played):
+        rounds = 0
+
+        def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+            answer = super().ask(do, **arguments)
+            if do == "round":
+                self.rounds += 1
+                slow = 1.04 if self.rounds % 2 == 0 else 1.0  # two that agree
+                answer = {**answer, "ns": round(answer["ns"] * slow)}
+            return answer
+
+    class RestlessPool(PlayedPool):
+        def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+            return [Restless(self.log) for _ in range(count)]
+
+    group = replace(question("slow"), control=False).groups()[0]
+    block = harness(RestlessPool()).measure(group)
+    set_up = block.set_ups["slow"]
+    least_s = min(r.seconds for r in set_up.rounds)
+    quicker_s = min(r.iteration_s for r in set_up.warm_up[-2:])
+    assert set_up.rounds[0].iterations == iterations_for({"slow": quicker_s})["slow"]
+    assert least_s >= ROUND_S
+
+
 def test_a_workload_that_cuts_its_rounds_itself_tells_their_steps() -> None:
     class Cutting(Played):
         def ask(self, do: str, **arguments: Any) -> dict[str, Any]:

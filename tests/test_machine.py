@@ -18,6 +18,7 @@ from bench.machine import (
     counters,
     cpu_model,
     family_memory,
+    load,
     measure_ceilings,
     memory_gib,
     quota,
@@ -264,3 +265,26 @@ def test_the_weather_of_two_parts_is_that_of_the_whole() -> None:
         peak_memory_bytes=8,
     )
     assert weather_together(first, 0.0, second, 0.0).steal_share == 0.0
+
+
+def test_the_load_is_what_others_want_now(tmp_path: Path) -> None:
+    """The system's average over a minute still holds an installation that is over."""
+    root = root_with(tmp_path, {"proc/loadavg": "3.10 2.00 1.00 2/345 6789\n"})
+    assert load(2, root) == 1.0
+    assert collect(root).load == 1.0
+    (root / "proc/loadavg").write_text("nonsense")
+    assert load(2, root) is not None  # the system's own average
+
+
+NESTED = {
+    "proc/self/cgroup": "0::/user.slice/run.scope\n",
+    "sys/fs/cgroup/user.slice/memory.max": f"{2**30}\n",
+    "sys/fs/cgroup/user.slice/run.scope/memory.max": "max\n",
+    "sys/fs/cgroup/user.slice/run.scope/cpu.stat": "usage_usec 9\nthrottled_usec 1500000\n",
+}
+
+
+def test_limits_of_a_cgroup_and_of_those_above_it_count(tmp_path: Path) -> None:
+    root = root_with(tmp_path, NESTED)
+    assert memory_gib(root) == 1
+    assert counters(root).throttled_s == 1.5

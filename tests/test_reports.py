@@ -236,6 +236,24 @@ def test_ratios_to_other_variants_than_the_baseline_count_as_well() -> None:
     assert counts == [3, 4]
 
 
+def test_the_command_to_measure_again_has_what_was_asked_for() -> None:
+    settings = {"quick": "True", "batch_size": "256", "data": "mnist", "OMP_NUM_THREADS": "1", "budget": "9s"}
+    run = msgspec.structs.replace(kept(), settings={**settings, "seed": "7"})
+    (command,) = (line for line in run_page(run).reproduce if " run " in line)
+    options = "--quick --batch-size 256 --data mnist --threads 1 --budget 9s --seed 7 --json run.json"
+    assert command.endswith(options)
+    (usual,) = (line for line in run_page(kept()).reproduce if " run " in line)
+    assert "--quick" not in usual and "--batch-size" not in usual
+
+
+def test_the_control_is_told_as_the_noise_floor() -> None:
+    page = run_page(kept())
+    told = [sentence for section in page.sections for sentence in section.sentences]
+    assert sum(sentence.startswith("Noise floor of step: ") for sentence in told) >= 2
+    assert all("x (" in sentence and "the time of" in sentence for sentence in told)
+    assert told[0] in in_terminal(page, 200) and told[0] in html.page(page)
+
+
 def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
     file = tmp_path / "foreign.json"
     stats = {"median": 0.5}

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.commands import run as under_test
+from bench.questions import Asked
+from mtl_core.errors import UserError
 from tests.processes import ROOT, all_said, in_pty
 
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
@@ -78,6 +80,8 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
     with in_pty(*resume, folder=tmp_path) as (running, terminal):
         said = b"".join(all_said(terminal))
         assert running.wait() == 0, said.decode(errors="replace")
+    short = ESCAPES.sub(b"", said).decode().partition("In short:")[2]
+    assert "What does hybridizing buy? Hybridizing makes the" in short and "Results: result.json" in short
     assert b"(1 set-up)" in said
     assert b"(0 set-ups)" not in said
     assert (tmp_path / "result.json").exists()
@@ -116,3 +120,13 @@ def test_a_run_of_which_nothing_could_be_measured_says_so_and_writes_no_file(tmp
     assert "ValueError: no such thing" in done.stderr  # what the worker said last
     assert done.stderr.rstrip().endswith("Exit: 1") and done.returncode == 1  # as Typer takes it
     assert not list(tmp_path.glob("**/*.json")) and not list(tmp_path.glob("**/*.journal"))
+
+
+def test_a_folder_that_takes_no_journal_costs_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".benchmarks").write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="the journal of a run, which lies in the current folder"):
+        under_test._measure([], "5s", Asked(), 0, tmp_path / "result.json", False, "again")
+    assert not (tmp_path / "result.json").exists()

@@ -12,7 +12,6 @@ from scipy import stats as scipy_stats
 
 from bench.records import Block, Round, SetUp
 from bench.stats import (
-    detectable,
     effects_of,
     fit_line,
     geometric,
@@ -120,12 +119,6 @@ def test_sign_flips_of_equal_signs_give_the_smallest_p(sizes: list[float]) -> No
 def test_sign_flip_p_does_not_know_which_way_is_up(sample: np.ndarray) -> None:
     assert sign_flip_p(sample) == pytest.approx(sign_flip_p(-sample))
     assert 0 < sign_flip_p(sample) <= 1
-
-
-def test_more_set_ups_detect_less() -> None:
-    few = np.array([0.0, 0.02, -0.02, 0.01])
-    one, some, many = (mean_of(values) for values in (few[:1], few, np.tile(few, 8)))
-    assert detectable(many) < detectable(some) < detectable(one) == math.inf
 
 
 @given(st.lists(st.floats(-0.1, 0.1), min_size=2, max_size=12))

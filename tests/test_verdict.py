@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats import mean_of
-from bench.verdict import ALPHA, judge, least_alpha, verdicts
+from bench.stats import Mean, detectable, mean_of, times_to_decide
+from bench.verdict import ALPHA, TOLERANCE, judge, least_alpha, verdicts
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,39 @@ def test_among_identical_variants_a_false_alarm_is_rare_for_the_whole_family() -
         family = {str(i): mean_of(rng.normal(0.0, 0.015, 6)) for i in range(6)}
         alarms += any(verdict in ("faster", "slower") for verdict in verdicts(family).values())
     assert alarms <= 500 * ALPHA
+
+
+def called(mean: Mean) -> float:
+    """The smallest slow-down that would be called at the usual error rate and tolerance."""
+    return detectable(mean, ALPHA, TOLERANCE)
+
+
+def test_more_set_ups_detect_less_and_never_what_the_tolerance_allows() -> None:
+    few = np.array([0.0, 0.02, -0.02, 0.01])
+    one, some, many = (mean_of(values) for values in (few[:1], few, np.tile(few, 8)))
+    assert TOLERANCE < called(many) < called(some) < called(one) == math.inf
+    assert called(some) < detectable(some, ALPHA / 4, TOLERANCE)
+
+
+def test_what_is_detectable_is_called_in_four_of_five_runs() -> None:
+    rng, spread, n = np.random.default_rng(3), 0.03, 12
+    usual = called(mean_of(spread * np.resize([1.0, -1.0], n) * math.sqrt((n - 1) / n)))
+    drawn = math.log1p(usual) + spread * rng.standard_normal((2000, n))
+    share = np.mean([verdicts({"one": mean_of(row)})["one"] == "slower" for row in drawn])
+    assert 0.75 < share < 0.85
+
+
+@pytest.mark.parametrize("middle", [0.0, 0.01, 0.035, 0.1])
+def test_as_many_times_the_set_ups_decide(middle: float) -> None:
+    values = middle + 0.03 * np.resize([1.0, -1.0], 6)
+    times = times_to_decide(mean_of(values), ALPHA, TOLERANCE)
+    assert times is not None
+    for factor, decides in ((times * 1.2, True), (times * 0.8, times <= 1.0)):
+        more = middle + 0.03 * np.resize([1.0, -1.0], max(2, 2 * round(3 * factor)))
+        assert (verdicts({"one": mean_of(more)})["one"] != "undecided") == decides
+
+
+def test_on_the_edge_of_the_tolerance_nothing_decides() -> None:
+    edge = math.log1p(TOLERANCE) + 0.03 * np.resize([1.0, -1.0], 6)
+    assert times_to_decide(mean_of(edge), ALPHA, TOLERANCE) is None
+    assert times_to_decide(mean_of(edge[:1]), ALPHA, TOLERANCE) is None

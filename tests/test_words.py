@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench import words
-from bench.records import Case, Estimate, Level, Measured, Ratio
+from bench.records import Case, Estimate, Level, Measured, Ratio, Setting, Verdict
 from bench.words import (
     as_fast,
     fastest_loader,
@@ -17,6 +17,8 @@ from bench.words import (
     level_change,
     line,
     line_in_words,
+    not_tried,
+    overtaking,
     parts_of_epoch,
     price,
     quickest,
@@ -25,6 +27,7 @@ from bench.words import (
     reaching_in_words,
     slowing_down,
     too_few_batches,
+    verdict_of,
 )
 
 
@@ -40,6 +43,8 @@ def known(
     extra_s: Estimate | None = None,
     course_s: list[Estimate] | None = None,
     facts: list[dict[str, float]] | None = None,
+    round_facts: dict[str, Estimate] | None = None,
+    settings: dict[str, Setting] | None = None,
     times_s: list[float] | None = None,
     variant: str = "v",
 ) -> Measured:
@@ -47,7 +52,7 @@ def known(
         case="q/p/v", baseline="q/p/b", estimate=effect, verdict="undecided", detectable=0.05
     )
     return Measured(
-        case=Case(question="q", part="p", variant=variant, workload="m:W", settings={}),
+        case=Case(question="q", part="p", variant=variant, workload="m:W", settings=settings or {}),
         images=images,
         iteration_s=estimate(iteration_s),
         images_per_s=estimate(images / iteration_s),
@@ -58,12 +63,16 @@ def known(
         course_s=course_s or [],
         times_s=times_s or [iteration_s],
         course_facts=facts or [],
+        round_facts=round_facts or {},
     )
 
 
 def test_undecided_tells_what_could_have_been_seen() -> None:
     said = as_fast("Hybridizing makes the step", known(1e-3, effect=estimate(0.98, 0.05)))
-    assert "undecided, this run could tell 5.0% or more" in said
+    assert "undecided, this run would have called 5.0% or more; so near the edge of 2%, no reasonable" in said
+    few = msgspec.structs.replace(known(1e-3, effect=estimate(0.98, 0.05)).effect, times=3.4)
+    assert verdict_of(few).endswith("about 3.4 times as many set-ups decide (a larger --budget)")
+    assert "even have called twice" in verdict_of(msgspec.structs.replace(few, detectable=math.inf))
 
 
 def test_a_price_is_paid_after_as_many_steps_as_it_saves() -> None:
@@ -85,10 +94,12 @@ def test_a_price_that_is_not_paid_is_not_claimed_to_be(
     assert said in price("Tracing", known(1e-3), known(1e-3, effect=effect, extra_s=extra_s))
 
 
-def training(ratio: Estimate, since: int = 3) -> Measured:
+def training(ratio: Estimate, since: int = 3, images: int = 60_000) -> Measured:
     """Four epochs, and what the later ones take over the first one beside them."""
     facts = [{"denormal_share": 0.08}] * 4
-    ran = known(1.0, effect=estimate(1.2, 0.05), course_s=[estimate(1.0)] * 4, facts=facts)
+    settings: dict[str, Setting] = {"images": images, "data": "mnist"}
+    courses = [estimate(1.0)] * 4
+    ran = known(1.0, effect=estimate(1.2, 0.05), course_s=courses, facts=facts, settings=settings)
     return msgspec.structs.replace(ran, level=Level(since=since, ratio=ratio))
 
 
@@ -100,6 +111,26 @@ def test_a_training_that_slows_down_is_told_from_the_epoch_on_where_it_does() ->
 
 def test_a_training_that_keeps_its_speed_is_not_said_to_slow_down() -> None:
     assert level_change(training(estimate(1.0, 0.01))).startswith("training is no slower in 4 epochs")
+
+
+def test_a_pass_over_fewer_images_is_no_epoch() -> None:
+    short = "4 passes over 12,800 images (0.9 epochs, too short to show what more do)"
+    said = level_change(training(estimate(1.0, 0.01), images=12_800))
+    assert said.startswith(f"training is no slower in {short}: it ends at")
+    assert " from pass 3 on;" in level_change(training(estimate(1.7, 0.1), images=12_800))
+
+
+def test_flushed_training_is_held_against_the_unflushed_one_and_says_so() -> None:
+    both = {"keep": training(estimate(1.1, 0.01)), "flush": training(estimate(1.0, 0.01))}
+    as_it_is, flushed = slowing_down({"epoch": both})
+    assert "0.909x (0.901 to 0.917) its first speed" in as_it_is
+    assert "it ends at 1.000x (0.990 to 1.010) the unflushed training's first speed" in flushed
+
+
+def test_what_cannot_be_flushed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "possible", lambda: False)
+    _, why = slowing_down({"epoch": {"keep": training(estimate(1.1, 0.01))}})
+    assert why.startswith("Flushed ones were not tried: denormals cannot be flushed on ")
 
 
 def test_a_training_too_noisy_to_tell_is_undecided() -> None:
@@ -176,6 +207,8 @@ def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
     [
         (estimate(0.99, 0.02), "the parts can be believed"),
         (estimate(0.7, 0.05), "costs too much"),
+        (estimate(1.5, 0.05), "cannot be believed"),
+        (estimate(1.08, 0.05), "undecided"),
         (estimate(1.0, 0.5), "undecided"),
         (Estimate(value=1.0, low=0.0, high=math.inf, confidence=0.95, n=1), "undecided"),
     ],
@@ -183,14 +216,36 @@ def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
 def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
     unsplit: Estimate, said: str
 ) -> None:
-    facts = [{"waiting_s": 3.0, "computing_s": 1.0, "synchronising_s": 0.0}]
-    tutorial = known(4.0, images=5120, facts=facts, variant="b")
+    tutorial = known(4.0, images=5120, round_facts=shares(0.75, 0.25, 0.0), variant="b")
     told = parts_of_epoch({"tutorial": tutorial, "unsplit": known(4.0, effect=unsplit)})
     assert (
-        told[0] == "The tutorial's epoch of 5,120 images: waiting 75%, computing 25%, synchronising 0%; "
-        "the loader limits it."
+        told[0]
+        == "The tutorial's epoch of 5,120 images: waiting 75 % (70 to 80), computing 25 % (20 to 30), "
+        "synchronising 0 % (0 to 5); the loader limits it."
     )
     assert said in told[1]
+
+
+def shares(*each: float, reach: float = 0.05, n: int = 4) -> dict[str, Estimate]:
+    """Of an epoch's three parts."""
+    names = ("waiting_share", "computing_share", "synchronising_share")
+    return {name: estimate(share, reach, n) for name, share in zip(names, each, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (shares(0.2, 0.7, 0.1), "the step limits it"),
+        (shares(0.4, 0.4, 0.2), "no part takes more than half"),
+        (shares(0.52, 0.4, 0.08), "undecided which part limits it"),
+        (shares(0.9, 0.1, 0.0, reach=math.inf, n=1), "undecided which part limits it"),
+    ],
+)
+def test_what_limits_an_epoch_is_claimed_only_where_the_interval_says_so(
+    found: dict[str, Estimate], said: str
+) -> None:
+    (told,) = parts_of_epoch({"fast": known(4.0, round_facts=found)})
+    assert said in told
 
 
 def loading(rates: dict[str, list[float]], facts: dict[str, float] | None = None) -> dict[str, Measured]:
@@ -204,26 +259,54 @@ def loading(rates: dict[str, list[float]], facts: dict[str, float] | None = None
     return made
 
 
+QUICKEST = "Of those tried, the DataLoader is quickest with"
 APART = {"workers_0": [1e4, 1.01e4, 0.99e4, 1e4], "workers_2": [2e4, 2.02e4, 1.98e4, 2e4]}
 CLOSE = {**APART, "workers_5": [1.9e4, 2.1e4, 1.9e4, 2.05e4]}
 
 
 def test_a_number_of_workers_is_the_quickest_only_where_the_others_are_slower() -> None:
     said = fastest_loader(loading(APART, {"first_batch_s": 0.12, "pss_bytes": 300 * 2**20}))
-    assert said[0].startswith("The DataLoader is quickest with 2 workers: 20,000 images/s, the first batch")
+    assert said[0].startswith(
+        "Of those tried, the DataLoader is quickest with 2 workers: 20,000 images/s, the first batch"
+    )
     assert "300 MiB" in said[0]
     assert said[1].startswith("Without workers it gives 10,000 images/s")
 
 
 def test_numbers_of_workers_that_are_not_told_apart_are_all_named() -> None:
     said = fastest_loader(loading({**CLOSE, "threads_1": [1e4] * 4, "threads_2": [0.9e4, 1.1e4, 1e4, 1e4]}))
-    assert said[0].startswith("The DataLoader is quickest with 2 or 5 workers, not told apart: 2 give 20,000")
+    assert said[0].startswith(
+        "Of those tried, the DataLoader is quickest with 2 or 5 workers, not told apart: 2 give 20,000"
+    )
     assert said[2].endswith("images/s with 1 or 2 workers, not told apart.")
+
+
+def test_what_was_not_tried_is_told_with_the_reason() -> None:
+    tried = loading(APART)  # 0 and 2
+    (few,) = not_tried(tried, (0, 2, 4), 2)
+    assert few == "Not tried on 2 cores: 4 workers, more than there are cores."
+    (quick,) = not_tried(tried, (0, 1, 2, 4), 8)
+    assert quick == "Left out of this run: 1, 4 workers; a run without --quick tries them."
+
+
+def test_a_device_that_never_overtakes_is_told_too() -> None:
+    def part(verdict: Verdict) -> dict[str, Measured]:
+        gpu = known(1e-3, effect=estimate(0.9, 0.05))
+        assert gpu.effect is not None
+        return {
+            "cpu": known(1e-3),
+            "gpu": msgspec.structs.replace(gpu, effect=msgspec.structs.replace(gpu.effect, verdict=verdict)),
+        }
+
+    results = {"batch_32": part("slower"), "batch_512": part("undecided")}
+    assert overtaking(results, "the CPU") == ["gpu is not shown to overtake the CPU up to batch 512."]
+    results["batch_2048"] = part("faster")
+    assert overtaking(results, "the CPU") == ["gpu overtakes the CPU from batch 2048 on."]
 
 
 def test_one_worker_is_no_workers() -> None:
     said = fastest_loader(loading({"workers_0": APART["workers_0"], "workers_1": APART["workers_2"]}))
-    assert said[0].startswith("The DataLoader is quickest with 1 worker: 20,000 images/s")
+    assert said[0].startswith(f"{QUICKEST} 1 worker: 20,000 images/s")
 
 
 def test_one_set_up_tells_no_numbers_of_workers_apart() -> None:

@@ -100,11 +100,14 @@ def test_the_parts_of_a_split_epoch_are_those_of_one_epoch() -> None:
     workload.run(3)
     assert workload.epochs == 4
     parts = workload.round_facts()
-    assert parts == {name: seconds / 4 for name, seconds in workload.spent.items()}
+    seconds = {name: parts.pop(name) for name in workload.spent}
+    assert seconds == {name: spent / 4 for name, spent in workload.spent.items()}
+    assert set(parts) == {"waiting_share", "computing_share", "synchronising_share"}
+    assert sum(parts.values()) == pytest.approx(1.0)
     workload.prepare()
     assert workload.step.trainer.optimizer.num_update == 0
-    assert set(parts) == {"waiting_s", "computing_s", "synchronising_s"}
-    assert all(seconds >= 0 for seconds in parts.values())
+    assert set(seconds) == {"waiting_s", "computing_s", "synchronising_s"}
+    assert all(each >= 0 for each in seconds.values())
     unsplit = EpochWorkload(way="fast", split=False, images=640)
     unsplit.run(1)
     assert unsplit.round_facts() == {}
@@ -119,6 +122,18 @@ def rounds(run: TrainingRun, count: int) -> list[int]:
         run.synchronise()
         seen.append(run.step.trainer.optimizer.num_update)
     return seen
+
+
+@pytest.mark.parametrize(("batch_size", "images"), [(32, 640), (128, 640), (512, 2560)])
+def test_larger_batches_are_as_many(batch_size: int, images: int) -> None:
+    """With one batch for five workers none of them would help."""
+    for workload in (
+        LoadingWorkload(way="fast", images=640, batch_size=batch_size),
+        EpochWorkload(way="fast", images=640, batch_size=batch_size),
+    ):
+        assert workload.images == images
+        assert len(workload.loader) == max(5, 640 // batch_size)
+        workload.close()
 
 
 def test_a_training_run_goes_on_from_epoch_to_epoch() -> None:

@@ -165,10 +165,6 @@ def _asked(
     )
 
 
-def _journal_of(json_file: Path | None) -> Path:
-    return (json_file or RESULTS / "run").with_suffix(".journal")
-
-
 def _put_aside(journal: Path) -> Path:
     """Rename a journal to the first name that is free, so that none is written over."""
     number = 1
@@ -200,7 +196,8 @@ def _measure(
             self.refused = config.stash.get(REFUSED, None)
 
     frame = Frame()
-    journal = _journal_of(None)
+    journal = RESULTS / "run.journal"
+    check_place(journal, "the journal of a run, which lies in the current folder")
     with progress.shown() as show:
         session = Session(parse_duration(budget), seed, journal, resume, asked, show)
         if journal.exists() and in_use(journal):
@@ -257,7 +254,12 @@ def _report(outcome: Run, target: Path | None) -> None:
     from reports import terminal
     from reports.view import run_page
 
-    terminal.show(Console(), run_page(outcome))
+    console = Console()
+    terminal.show(console, run_page(outcome))
+    console.print("\nIn short:", style="bold")  # the answers stand above all tables, and so far up by now
+    for answer in outcome.answers:
+        first = (answer.sentences or ["not answered."])[0]
+        console.print(f"{answer.asks} {first}", markup=False, highlight=False)
     if target is None:  # nor will a report of a file tell them
         for failure in outcome.failures:
             typer.echo("\n".join([f"\n{failure.case} said last:", *failure.last_lines]), err=True)

@@ -19,6 +19,7 @@ from mtl_core.loaders import Batch, FastLoader, TutorialLoader
 from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]
+BATCH_SIZE = 128  # the tutorial's; of larger batches there are as many, or workers would have nothing to do
 
 
 def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_pool: bool = False) -> Any:
@@ -37,6 +38,11 @@ def proportional_memory() -> int:
     return sum(int(getattr(member.memory_full_info(), "pss", 0)) for member in family)
 
 
+def images_for(images: int, batch_size: int) -> int:
+    """So many at the tutorial's batch size or a smaller one; the same number of batches at a larger one."""
+    return images * max(1, batch_size // BATCH_SIZE)
+
+
 class LoadingWorkload:
     """Passes over the images with nothing done to them."""
 
@@ -50,9 +56,10 @@ class LoadingWorkload:
         batch_size: int = 128,
         data: str = "synthetic",
     ) -> None:
-        self.images = images
-        self.loader = make_loader(way, training_split(images, data), batch_size, workers, thread_pool)
-        start = time.perf_counter()
+        self.images = images_for(images, batch_size)
+        split = training_split(self.images, data)
+        start = time.perf_counter()  # what starts the workers is waited for too
+        self.loader = make_loader(way, split, batch_size, workers, thread_pool)
         for batch in self.loader:  # the pass is finished, so that no prefetched batch is left over
             batch.images.wait_to_read()
             if start:
@@ -96,9 +103,9 @@ class EpochWorkload:
         batch_size: int = 128,
         data: str = "synthetic",
     ) -> None:
-        self.images = images
+        self.images = images_for(images, batch_size)
         self.split = split
-        self.loader = make_loader(way, training_split(images, data), batch_size, workers)
+        self.loader = make_loader(way, training_split(self.images, data), batch_size, workers)
         mode: Literal["hybridized", "whole_graph"] = "hybridized" if way == "tutorial" else "whole_graph"
         self.step = TrainingStep(NetworkConfig(), StepConfig(mode=mode), device_named("cpu"))
         self.metrics_each_batch = way == "tutorial"
@@ -140,8 +147,12 @@ class EpochWorkload:
         mx.nd.waitall()
 
     def round_facts(self) -> dict[str, float]:
-        """Seconds an epoch; those of a lead-in are epochs like the others."""
-        return {name: s / max(1, self.epochs) for name, s in self.spent.items()} if self.split else {}
+        """Seconds an epoch, and shares of it; those of a lead-in are epochs like the others."""
+        if not self.split:
+            return {}
+        whole = sum(self.spent.values()) or 1.0
+        shares = {f"{name[:-2]}_share": s / whole for name, s in self.spent.items()}
+        return {name: s / max(1, self.epochs) for name, s in self.spent.items()} | shares
 
     def facts(self) -> dict[str, float]:
         return {"denormal_share": denormal_share(self.step)}

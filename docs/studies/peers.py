@@ -7,8 +7,8 @@ is judged as one: no comparison reaches from one recording into the next, and th
 the extra ``studies`` (pyperf).
 
 Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a
-second of rounds (its default ``--benchmark-max-time``); more rounds do not change what it decides, since
-its runs differ from process to process: the last line shows it. A run of pyperf is as many processes as
+second of rounds (its default ``--benchmark-max-time``), and for identical code also as many as fit half of
+the time of a comparison. A run of pyperf is as many processes as
 fit the time, each giving three values of 100 ms after one to warm up. Both decide by their own code. In
 each recorded process, rounds of the step as it is and slowed by known shares take turns, so that one
 process serves as a run of each; base and head of a comparison are always different processes.
@@ -44,6 +44,7 @@ SHARES = ("0", "0.03", "0.05")
 CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy
 TRUST_SLICE_S, PEERS_SHARE = 300.0, 0.2  # of trust at a time, and what the peers get of that
 RUN_S = 1.0  # of rounds in a run of pytest-benchmark
+LONG_RUN_S = 27.0  # of rounds in one that takes half of the time of a comparison
 THRESHOLD_PERCENT = 5.0
 BUDGET_S = 60.0  # of a comparison
 PAGE = Path(__file__).parents[1] / "trust.md"
@@ -56,8 +57,10 @@ Judge = Callable[[Sequence[Process], Sequence[Process], str], bool]
 T = TypeVar("T")
 
 
-def one_process(seed: int, level_s: float | None) -> Process:
-    """A worker, a set-up, warm-up, then rounds of every share in turn."""
+def one_process(
+    seed: int, level_s: float | None, shares: Sequence[str] = SHARES, run_s: float = RUN_S
+) -> Process:
+    """A worker, a set-up, warm-up, then rounds of every share in turn, ``run_s`` of each."""
     start, rng, benchmark = time.monotonic(), random.Random(seed), slowed()
     worker = WorkerProcess({})
     try:
@@ -65,9 +68,9 @@ def one_process(seed: int, level_s: float | None) -> Process:
         for _ in range(5):
             iteration_s = worker.ask("round", iterations=20)["ns"] / 20e9
         count = max(1, round(ROUND_S / iteration_s))
-        rounds: Process = {share: [] for share in SHARES}
-        for _ in range(round(RUN_S / ROUND_S)):
-            for share in rng.sample(SHARES, len(SHARES)):
+        rounds: Process = {share: [] for share in shares}
+        for _ in range(round(run_s / ROUND_S)):
+            for share in rng.sample(shares, len(shares)):
                 worker.ask("change", spin_s=float(share) * (level_s or iteration_s))
                 rounds[share].append(worker.ask("round", iterations=count)["ns"] / 1e9 / count)
     except WorkerFailedError as failure:
@@ -90,6 +93,13 @@ def record_peers(path: Path, seconds: float, cores: int) -> None:
             file.flush()
 
 
+def record_long(path: Path, cores: int) -> None:
+    """One more process with the rounds of half a comparison, of identical code alone."""
+    with path.open("a") as file, busy(cores):
+        seed = len(processes(path))
+        file.write(json.dumps(one_process(seed, None, SHARES[:1], LONG_RUN_S)) + "\n")
+
+
 def record(folder: Path, minutes: float) -> None:
     """Slices of trust and of the peers, quiet and busy in turn, until the time is over."""
     end = time.monotonic() + 60.0 * minutes
@@ -108,6 +118,7 @@ def record(folder: Path, minutes: float) -> None:
                 slow_downs=SHARES,
             )
             record_peers(peers, slice_s * PEERS_SHARE, cores)
+            record_long(folder / f"long_{name}.jsonl", cores)
             print(f"{name}: {len(read(trust, None))} units, {len(processes(peers))} processes", flush=True)
 
 
@@ -189,6 +200,9 @@ def peer_line(name: str, judge: Judge, recorded: Sequence[Sequence[Process]], si
     """Counts over disjoint comparisons, and the share over all that can be drawn."""
     cells = []
     for share in SHARES:
+        if any(share not in process for found in recorded for process in found):
+            cells.append("not recorded")
+            continue
         made = [judge(base, head, share) for base, head in disjoint(recorded, size)]
         more = [judge(base, head, share) for base, head in drawn(recorded, size)]
         told = counted(clopper_pearson(sum(made), len(made)), sum(made)) if made else "none"
@@ -222,9 +236,14 @@ def called(recorded: Sequence[Sequence[Unit]], share: str, budget_s: float, alph
     return [is_called(made.verdict, share) for each in met for made in islice(each, 1)]
 
 
+def places(folder: Path, name: str) -> list[Path]:
+    """The folders of recordings: this one, or those in it."""
+    return sorted(path.parent for path in folder.glob(f"*/trust_{name}.jsonl")) or [folder]
+
+
 def recordings(folder: Path, name: str) -> tuple[list[list[Unit]], list[list[Process]]]:
-    """What was recorded under one condition, a list a recording: in the folder, or in those in it."""
-    below = sorted(path.parent for path in folder.glob(f"*/peers_{name}.jsonl")) or [folder]
+    """What was recorded under one condition, a list a recording."""
+    below = places(folder, name)
     trust = [read(place / f"trust_{name}.jsonl", None) for place in below]
     return trust, [processes(place / f"peers_{name}.jsonl") for place in below]
 
@@ -233,6 +252,9 @@ def judge(folder: Path, name: str) -> list[str]:
     """The lines of docs/trust.md for one condition."""
     trust, recorded = recordings(folder, name)
     found = [process for processes_of_one in recorded for process in processes_of_one]
+    kept = (place / f"long_{name}.jsonl" for place in places(folder, name))
+    long = [processes(path) for path in kept if path.exists()]
+    fields = ("mean", "median")
     start_s = statistics.median(process["start_s"][0] for process in found)
     each_s = start_s + (VALUES + 1) * ROUNDS_A_VALUE * ROUND_S
     size = max(2, int(BUDGET_S / 2 / each_s))
@@ -245,7 +267,11 @@ def judge(folder: Path, name: str) -> list[str]:
         "| judge | alarms on identical code | 3 % slower, called | 5 % slower, called |",
         "|---|---|---|---|",
         *(our_line(trust, budget, count) for count in (1, len(GATE)) for budget in (BUDGET_S, 2 * BUDGET_S)),
-        *(peer_line(f"pytest-benchmark, {f} + 5 %", threshold(f), recorded, 1) for f in ("mean", "median")),
+        *(peer_line(f"pytest-benchmark, {f} + 5 %", threshold(f), recorded, 1) for f in fields),
+        *(
+            peer_line(f"the same, {2 * LONG_RUN_S:g} s of rounds a pair, {f}", threshold(f), long, 1)
+            for f in fields
+        ),
         peer_line(f"pyperf compare_to, {size} processes a side", pyperf_changed, recorded, size),
         "",
         f"{sum(map(len, trust))} invocations in {len(trust)} recordings. {len(found)} processes of the "
