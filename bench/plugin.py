@@ -101,7 +101,7 @@ def _told_by(config: pytest.Config) -> Callable[[Progress], None]:
     reporter, told = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
     capture = config.pluginmanager.get_plugin(
         "capturemanager"
-    )  # what a test prints does not reach the terminal
+    )  # it keeps what a test prints
 
     def show(progress: Progress) -> None:
         if reporter is not None and progress.group not in told and reporter.verbosity >= 0:
