@@ -165,8 +165,8 @@ def failed(benchmark: Benchmark, tolerance: float, seconds: float, reason: str |
 
 
 def few_slow_rounds(decision: Decision) -> list[str]:
-    """What the medians of rounds do not tell, where there is any of it."""
-    if not decision.few_slow_rounds:
+    """What the medians of rounds do not tell, where there is any of it that the verdict does not say."""
+    if decision.held_back or not decision.few_slow_rounds:
         return []
     totals = exponential(decision.totals.interval())
     return [
@@ -191,6 +191,7 @@ def comparison(known: Measured, decision: Decision) -> Comparison:
         head_s=geometric(log_times(known.blocks, HEAD)),
         detectable=seen(decision, tolerance),
         times_the_budget=factor if math.isfinite(factor) else None,
+        sums=exponential(decision.totals.interval()) if decision.held_back else None,
         notes=few_slow_rounds(decision),
     )
 
