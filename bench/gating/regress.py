@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
-from bench.gating.environments import PROJECT, python_for
+from bench.gating.environments import PROJECT, differing, python_for
 from bench.gating.gate import Benchmark
 from bench.gating.regressions import Comparison, Regression
 from bench.gating.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
@@ -255,7 +255,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         before = stack.enter_context(worktree(root, base_commit))
         after = stack.enter_context(worktree(root, head_commit)) if head_commit else working_tree(root)
         sides = both_sides(before, after, settings)
-        notes = _notes(before, after)
+        notes = [*_notes(before, after), *_own_environment(sides)]
         for note in notes:
             settings.say(note)
         comparisons = compare(names, sides, settings)
@@ -278,6 +278,16 @@ def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[S
     if base_python == head.python:
         settings.say("environment: one for both revisions, since their dependencies are the same")
     return declared(Side(BASE, before.root, base_python)), declared(head)
+
+
+def _own_environment(sides: tuple[Side, Side]) -> list[str]:
+    """A base with other libraries: what it takes is theirs as well as its code's."""
+    base, head = sides
+    if base.python == head.python:
+        return []
+    found = differing((base.python, base.root), (head.python, head.root))
+    told = f": {', '.join(found)}" if found else ", with the same versions of all that either declares"
+    return [f"base ran in an environment of its own{told}"]
 
 
 def _named(asked: str, revision: str) -> str:
