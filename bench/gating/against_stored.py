@@ -5,7 +5,8 @@ machine is estimated from its own stored runs, one level a day, and the interval
 of a new day against the given ones: Student's t with as many degrees of freedom as days less one.
 
 The head is measured alone and finds its caches warm, where a stored run's rounds followed those of other
-workers. The lead-in leaves about 0.4 % of that: the head looks so much faster than it is.
+workers. The lead-in leaves about 0.4 % of that in the step: its head looks so much faster than it is. Rounds
+of fewer than four iterations have no lead-in, and what that leaves was not measured.
 """
 
 from __future__ import annotations
