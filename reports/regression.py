@@ -155,9 +155,10 @@ def _marked(words: object) -> str:
 def method(regression: Regression) -> str:
     """How it was found out, in a line."""
     measured = "the head alone" if regression.stored else "both revisions interleaved on one machine"
+    seed = "" if regression.seed is None else f" Order of rounds: --seed {regression.seed}."
     return (
         f"Up to {regression.budget_s:g} s a benchmark, {measured}; "
-        f"all verdicts together hold at {regression.confidence:.0%}."
+        f"all verdicts together hold at {regression.confidence:.0%}.{seed}"
     )
 
 

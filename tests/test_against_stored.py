@@ -34,7 +34,7 @@ from bench.gating.regressions import Comparison
 from bench.gating.sides import Side, SidePool
 from bench.gating.tolerances import Tolerances
 from bench.pool import WorkerFailedError
-from bench.records import Case, Estimate, Machine, Measured, Run, Verdict
+from bench.records import Block, Case, Estimate, Machine, Measured, Run, Verdict
 from bench.stats import Mean
 from mtl_core.errors import UserError
 from reports.regression import method, sentence
@@ -321,3 +321,21 @@ def test_verdicts_share_the_error_rate_among_what_is_compared_step_by_step() -> 
         assert (told.effect.low > 1.02) == (told.verdict == "slower")
     with_lost = judged([Found(clear), Found(second, Mean(*border, 1000.0, 1001))])
     assert [c.verdict for c in with_lost] == ["slower", "slower"]  # what is not compared takes no share
+
+
+def test_the_order_of_rounds_follows_from_the_revisions(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int | None] = []
+
+    def measure(benchmark: Benchmark, side: Side, chosen: Settings) -> tuple[list[float], list[Block], None]:
+        seen.append(chosen.seed)
+        return [0.0], [], None
+
+    monkeypatch.setattr(against_stored, "measure", measure)
+    told = []
+    for source, seed in (("a" * 40, None), ("a" * 40, None), ("b" * 40, None), ("b" * 40, 7)):
+        then = run("2024-05-01", 0.001, msgspec.structs.replace(MACHINE, source=source))
+        monkeypatch.setattr(against_stored, "read_run", lambda path, then=then: then)
+        told.append(against(["step"], [played], Settings(60.0, lambda name: 0.02, seed=seed)).seed)
+    assert told == seen
+    assert told[0] == told[1] != told[2]
+    assert told[3] == 7

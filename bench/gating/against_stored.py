@@ -15,6 +15,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
-from bench.gating.regress import HEAD, Settings, chosen, group_of
+from bench.gating.regress import HEAD, Settings, chosen, group_of, seed_of
 from bench.gating.regressions import Comparison, Regression
 from bench.gating.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness import LEAD_IN, Harness
@@ -77,12 +78,15 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
     picked, left_out = in_mode(names, side)
     check_work(files, given, picked)
     gone, unknown = removed(given, side) if not names else ([], False)
+    if settings.seed is None:
+        settings = replace(settings, seed=seed_of(machine.source, *(_revision(run) for run in given)))
     found = [_one(benchmark, side, given, around, settings) for benchmark in picked]
     return Regression(
         base=", ".join(path.name for path in files),
         head="working tree",
         stored=True,
         budget_s=settings.budget_s,
+        seed=settings.seed,
         confidence=1.0 - ALPHA,
         comparisons=[
             *judged(found),
@@ -131,10 +135,13 @@ def removed(given: Sequence[Run], side: Side) -> tuple[list[str], bool]:
     return list(names), None in gates
 
 
+def _revision(run: Run) -> str:
+    return (run.machine.source if run.machine else None) or ""
+
+
 def gate_then(run: Run) -> list[str] | None:
     """The names in the gate at a run's revision; None where git does not have it."""
-    source = (run.machine.source if run.machine else None) or ""
-    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", source)
+    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", _revision(run))
     if revision is None:
         return None
     try:
@@ -277,7 +284,9 @@ def measure(
     Raises UserError when no worker comes up.
     """
     group = group_of(benchmark.name, (side,))
-    harness = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
+    harness = Harness(
+        seed_of(settings.seed, benchmark.name), pool=lambda: SidePool((side,)), lead_in=LEAD_IN
+    )
     blocks: list[Block] = []
     logs: list[float] = []
     start = harness.clock()

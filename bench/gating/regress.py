@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
@@ -34,7 +35,7 @@ class Settings:
     budget_s: float
     tolerance: Callable[[str], float]  # by benchmark
     check: Callable[[Collection[str]], None] = lambda known: None  # raises for settings of unknown benchmarks
-    seed: int = 0
+    seed: int | None = None  # of the random orders; None: drawn from what is compared
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
     clock: Callable[[], float] = time.monotonic
@@ -49,6 +50,12 @@ class Measured:
     seconds: float
     blocks: list[Block] = field(default_factory=list)
     failure: str | None = None
+
+
+def seed_of(*parts: object) -> int:
+    """A seed that follows from the parts alone: other revisions draw other orders, the same ones the same."""
+    told = "\0".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
 
 
 def question_of(benchmark: Benchmark) -> Question:
@@ -108,7 +115,7 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
     """One benchmark until it is decided at ``alpha`` or its budget is spent."""
     group, mine = group_of(name, sides), sides[-1].benchmarks[name]
     kept: list[Block] = []
-    harness = Harness(settings.seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
+    harness = Harness(seed_of(settings.seed, name), pool=lambda: SidePool(sides), lead_in=LEAD_IN)
     trial = Trial(
         measure=lambda: unit(harness, group, mine.set_ups, kept),
         budget_s=settings.budget_s,
@@ -254,6 +261,8 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
     with ExitStack() as stack:
         before = stack.enter_context(worktree(root, base_commit))
         after = stack.enter_context(worktree(root, head_commit)) if head_commit else working_tree(root)
+        if settings.seed is None:
+            settings = replace(settings, seed=seed_of(before.revision, after.revision))
         sides = both_sides(before, after, settings)
         notes = [*_notes(before, after), *_own_environment(sides)]
         for note in notes:
@@ -266,6 +275,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         confidence=1.0 - ALPHA,
         comparisons=comparisons,
         notes=notes,
+        seed=settings.seed,
     )
 
 

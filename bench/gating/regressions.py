@@ -50,6 +50,7 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: list[Comparison]
     notes: list[str] = []
     stored: bool = False  # base is stored runs, and only the head was measured
+    seed: int | None = None  # of the random orders: with --seed they are drawn again
 
     @property
     def passes(self) -> bool:
