@@ -219,6 +219,7 @@ def test_a_tolerance_holds_from_a_subfolder_and_for_no_unknown_name(repo: Path) 
         (("--base", "nowhere"), "--base 'nowhere' is no revision"),
         (("--base", "HEAD", "--head", "nowhere"), "--head 'nowhere' is no revision"),
         (("spni", "--base", "HEAD"), "no benchmark of the gate is named 'spni'; expected one of spin"),
+        (("added", "--base", "HEAD~1"), "nothing to compare: the base does not have added; name a benchmark"),
         (("--base", "HEAD", "--tolerance", "two"), "--tolerance is 'two'"),
         (("--base", "HEAD", "--budget", "0s"), "budget is '0s'"),
         (("--base", "HEAD", "--output", "r.xml"), "--output r.xml: its ending tells the format"),

@@ -220,9 +220,17 @@ def differences(name: str, sides: tuple[Side, ...]) -> str | None:
 
 
 def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
-    """Every benchmark measured in turn, then the verdicts at one error rate."""
+    """Every benchmark measured in turn, then the verdicts at one error rate.
+
+    Raises UserError where all that is asked for is new: a gate that compared nothing must not pass.
+    """
     settings.check([name for side in reversed(sides) for name in side.benchmarks])
     picked = chosen(names, sides)
+    if not any(name in sides[0].benchmarks for name in picked):
+        raise UserError(
+            f"nothing to compare: the base does not have {', '.join(picked) or 'a benchmark'}; "
+            "name a benchmark that both revisions have, or a later --base"
+        )
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
     known: dict[str, Measured] = {}
     decided = 0
