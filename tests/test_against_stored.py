@@ -300,7 +300,9 @@ def judge_these(*effects: tuple[float, float]) -> list[Comparison]:
     return judged(
         [
             Found(
-                Comparison(benchmark=str(n), asks="", effect=None, verdict="undecided", tolerance=0.02, seconds=0),
+                Comparison(
+                    benchmark=str(n), asks="", effect=None, verdict="undecided", tolerance=0.02, seconds=0
+                ),
                 Mean(value, error, 1000.0, 1001),
             )
             for n, (value, error) in enumerate(effects)
@@ -311,7 +313,7 @@ def judge_these(*effects: tuple[float, float]) -> list[Comparison]:
 def test_verdicts_share_the_error_rate_among_what_is_compared_step_by_step() -> None:
     """The second is clear at 5 % and not at 5 % / 2: what the first one leaves decides it (Holm)."""
     border = math.log(1.02) + 2.1 * 0.01, 0.01
-    words: list[list[Verdict]] = [[c.verdict for c in judge_these(*told)] for told in ([border], [border] * 2)]
+    words: list[list[Verdict]] = [[c.verdict for c in judge_these(*[border] * n)] for n in (1, 2)]
     assert words == [["slower"], ["undecided"] * 2]
     clear, second, unclear = judge_these((0.5, 0.01), (0.4, 0.01), (math.log(1.02) + 0.019, 0.01))
     assert [c.verdict for c in (clear, second, unclear)] == ["slower", "slower", "undecided"]
@@ -323,10 +325,12 @@ def test_verdicts_share_the_error_rate_among_what_is_compared_step_by_step() -> 
     assert [c.verdict for c in with_lost] == ["slower", "slower"]  # what is not compared takes no share
 
 
-def test_the_order_of_rounds_follows_from_the_revisions(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_of_rounds_follows_from_the_revisions(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int | None] = []
 
-    def measure(benchmark: Benchmark, side: Side, chosen: Settings) -> tuple[list[float], list[Block], None]:
+    def measure(_: Benchmark, __: Side, chosen: Settings) -> tuple[list[float], list[Block], None]:
         seen.append(chosen.seed)
         return [0.0], [], None
 

@@ -210,7 +210,7 @@ def test_a_baseline_that_gained_does_not_make_its_variants_slower() -> None:
 
 
 def test_what_fails_the_gate_is_sorted_first() -> None:
-    """By its time too, where the ratio is the same; before a ratio that only the baseline's gain made slower."""
+    """By its time too, where the ratio is the same; before a ratio that the baseline's gain made slower."""
 
     def by_verdict(before: dict[str, float], after: dict[str, float]) -> list[str]:
         found = compare([run_of(before), run_of(after, seed=1)])

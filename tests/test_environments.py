@@ -132,11 +132,12 @@ def an_environment(folder: Path, **versions: str) -> str:
 
 
 def two_environments(tmp_path: Path) -> tuple[tuple[str, Path], tuple[str, Path]]:
-    more = '[project.optional-dependencies]\ncpu = ["My.Library[fast]>=1; python_version > \'3\'"]\n'
+    more = "[project.optional-dependencies]\ncpu = [\"My.Library[fast]>=1; python_version > '3'\"]\n"
     base = checkout(tmp_path, "base", "numpy>=1.26", "rich", more=more), {"numpy": "1.26.4", "rich": "13.0"}
     head = checkout(tmp_path, "head", "numpy>=2", "rich"), {"numpy": "2.1.0", "rich": "13.0"}
     one, other = (
-        (an_environment(tmp_path / f"of_{root.name}", mxnet="1.9.1", **has), root) for root, has in (base, head)
+        (an_environment(tmp_path / f"of_{root.name}", mxnet="1.9.1", **has), root)
+        for root, has in (base, head)
     )
     an_environment(tmp_path / "of_base", my_library="3.0")
     return one, other
@@ -166,7 +167,9 @@ def test_an_environment_of_its_own_is_told_in_the_result(
         monkeypatch.setattr(regress, "both_sides", lambda *_, one=one: (one, other))
         settings = regress.Settings(1.0, lambda name: 0.02, say=said.append)
         notes.append(regress.between([], "HEAD", None, tmp_path / "repo", settings).notes[1:])
-    assert notes[0] == ["base ran in an environment of its own: my-library 3.0 -> none, numpy 1.26.4 -> 2.1.0"]
+    assert notes[0] == [
+        "base ran in an environment of its own: my-library 3.0 -> none, numpy 1.26.4 -> 2.1.0"
+    ]
     assert notes[1] == [
         "base ran in an environment of its own, with the same versions of all that either declares"
     ]

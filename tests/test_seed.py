@@ -1,4 +1,4 @@
-"""The order of rounds: another one for every pair of revisions and benchmark, the same one again for the same."""
+"""The order of rounds: another for other revisions and another benchmark, the same again for the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_seed_follows_from_its_parts_and_their_order() -> None:
     assert all(0 <= seed_of(number) < 2**32 for number in range(100))
 
 
-class Enough(UserError):
+class EnoughError(UserError):
     """Ends a comparison where its orders would be drawn."""
 
 
@@ -42,7 +42,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def harness(seed: int, **_: Any) -> None:
         seeds.append(seed)
-        raise Enough
+        raise EnoughError
 
     monkeypatch.setattr(regress, "Harness", harness)
     monkeypatch.setattr(against_stored, "Harness", harness)
@@ -51,9 +51,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_each_benchmark_has_orders_of_its_own(drawn: list[int]) -> None:
     for name, seed in (("step", 1), ("step", 1), ("forward", 1), ("step", 2)):
-        with pytest.raises(Enough):
+        with pytest.raises(EnoughError):
             regress.measure(name, SIDES, settings(seed), 0.05)
-        with pytest.raises(Enough):
+        with pytest.raises(EnoughError):
             against_stored.measure(SIDES[1].benchmarks[name], SIDES[1], settings(seed))
     assert drawn[::2] == drawn[1::2]
     again, once, *others = drawn[::2]
@@ -72,7 +72,7 @@ def test_other_revisions_draw_other_orders_and_the_same_ones_the_same(
         revisions.append(commit(tmp_path, text))
     seen: list[int | None] = []
 
-    def compare(names: list[str], sides: tuple[Side, ...], chosen: Settings) -> list[Comparison]:
+    def compare(_: list[str], __: tuple[Side, ...], chosen: Settings) -> list[Comparison]:
         seen.append(chosen.seed)
         return []
 

@@ -211,8 +211,8 @@ def check_conditions(path: Path, run: Run, machine: Machine, here: Mapping[str, 
     differing = other_conditions(run, machine, here)
     if differing:
         raise UserError(
-            f"{path} was measured under other conditions: {'; '.join(differing)}. Its times would be those of "
-            "another set-up; measure under the same, or use --base to measure both revisions here"
+            f"{path} was measured under other conditions: {'; '.join(differing)}. "
+            "Measure under the same ones, or use --base to measure both revisions here"
         )
 
 
@@ -284,9 +284,7 @@ def measure(
     Raises UserError when no worker comes up.
     """
     group = group_of(benchmark.name, (side,))
-    harness = Harness(
-        seed_of(settings.seed, benchmark.name), pool=lambda: SidePool((side,)), lead_in=LEAD_IN
-    )
+    harness = Harness(seed_of(settings.seed, benchmark.name), pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
     blocks: list[Block] = []
     logs: list[float] = []
     start = harness.clock()
