@@ -317,8 +317,9 @@ def test_verdicts_share_the_error_rate_among_what_is_compared_step_by_step() -> 
     assert words == [["slower"], ["undecided"] * 2]
     clear, second, unclear = judge_these((0.5, 0.01), (0.4, 0.01), (math.log(1.02) + 0.019, 0.01))
     assert [c.verdict for c in (clear, second, unclear)] == ["slower", "slower", "undecided"]
-    assert [c.verdict for c in judge_these((0.5, 0.01), border)] == ["slower", "slower"]
-    for told in (clear, second, unclear):
+    left = judge_these((0.5, 0.01), border)
+    assert [c.verdict for c in left] == ["slower", "slower"]
+    for told in (clear, second, unclear, *left, *judge_these(border, border)):
         assert told.effect is not None
         assert (told.effect.low > 1.02) == (told.verdict == "slower")
     with_lost = judged([Found(clear), Found(second, Mean(*border, 1000.0, 1001))])

@@ -222,6 +222,8 @@ def test_what_fails_the_gate_is_sorted_first() -> None:
         "alike",
         "quicker",
     ]
+    ones = {"imperative": 1.0e-3, "alike": 1.0e-3, "quicker": 1.0e-3}
+    assert by_verdict(ones, {"imperative": 0.8e-3, "alike": 0.8e-3, "quicker": 0.6e-3}) == list(ones)
     excused = {"imperative": 1.0e-3, "static": 0.9e-3, "other": 1.0e-3}
     assert by_verdict(excused, {"imperative": 0.8e-3, "static": 0.9e-3, "other": 1.2e-3}) == [
         "other",
