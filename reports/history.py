@@ -48,7 +48,7 @@ def _beside_marks(machine: MachineHistory) -> str:
 
 def _changed(series: Series, change: LevelChange, machine: MachineHistory) -> str:
     low, value, high = (100 * (x - 1) for x in (change.ratio.low, change.ratio.value, change.ratio.high))
-    beside = f"; also new there: {', '.join(map(harmless, change.build))}" if change.build else ""
+    beside = f"; also changed there: {', '.join(map(harmless, change.build))}" if change.build else ""
     doubt = (
         "; the run before has this revision too, so that its code is not the cause"
         if change.same_source

@@ -63,6 +63,8 @@ def sentence(comparison: Comparison) -> str:
 def undecided(comparison: Comparison) -> str:
     """The smallest effect this could have seen, and what it would take to decide."""
     c = comparison
+    if c.sums is not None:
+        return _now_and_then(c.sums)
     if c.effect is None or c.effect.n < 2 or c.detectable is None:
         return "Too few invocations for an interval; a larger --budget gives one."
     if c.detectable > 1.0:
@@ -72,6 +74,15 @@ def undecided(comparison: Comparison) -> str:
     if c.times_the_budget is None:
         return f"{could}; so near the edge of it, no reasonable budget would decide."
     return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
+
+
+def _now_and_then(sums: Estimate) -> str:
+    """Why what is usually the same is not called so; more of the same rounds would not change that."""
+    what = "few slow rounds make the whole slower" if sums.value > 1.0 else "few rounds make the whole faster"
+    return (
+        f"The usual round is the same, but {what} (sums {sums.value:.3f}x, {sums.low:.3f} to "
+        f"{sums.high:.3f}); look at what happens now and then, e.g. with python -m bench profile."
+    )
 
 
 def table(regression: Regression) -> Table:
@@ -144,9 +155,10 @@ def _marked(words: object) -> str:
 def method(regression: Regression) -> str:
     """How it was found out, in a line."""
     measured = "the head alone" if regression.stored else "both revisions interleaved on one machine"
+    seed = "" if regression.seed is None else f" Order of rounds: --seed {regression.seed}."
     return (
         f"Up to {regression.budget_s:g} s a benchmark, {measured}; "
-        f"all verdicts together hold at {regression.confidence:.0%}."
+        f"all verdicts together hold at {regression.confidence:.0%}.{seed}"
     )
 
 

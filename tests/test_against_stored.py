@@ -16,25 +16,31 @@ from hypothesis import strategies as st
 from bench import benchmarks
 from bench.gating import against_stored
 from bench.gating.against_stored import (
+    Found,
     Level,
     against,
+    check_conditions,
     check_machine,
     check_work,
     effect,
     in_mode,
+    judged,
     levels,
     stored,
 )
 from bench.gating.gate import GATE, Benchmark
 from bench.gating.regress import Settings
+from bench.gating.regressions import Comparison
 from bench.gating.sides import Side, SidePool
 from bench.gating.tolerances import Tolerances
 from bench.pool import WorkerFailedError
-from bench.records import Case, Estimate, Machine, Measured, Run
+from bench.records import Block, Case, Estimate, Machine, Measured, Run, Verdict
+from bench.stats import Mean
 from mtl_core.errors import UserError
 from reports.regression import method, sentence
 from tests.made_up import MACHINE
 from tests.revisions import ROOT, commit
+from tests.test_compare import CEILINGS
 
 STEP = next(benchmark for benchmark in GATE if benchmark.name == "step")
 EVEN = Estimate(value=1.0, low=1.0, high=1.0, confidence=0.95, n=3)
@@ -198,14 +204,14 @@ def days(values: list[float]) -> list[Level]:
 
 
 def test_one_day_has_no_interval() -> None:
-    found = effect([0.0, 0.0], days([0.0]), days([0.0]), 0.05)
+    found = effect([0.0, 0.0], days([0.0]), days([0.0])).interval()
     assert (found.low, found.high) == (-math.inf, math.inf)
 
 
 @given(st.lists(st.floats(-0.1, 0.1), min_size=3, max_size=10), st.floats(-0.3, 0.3))
 def test_the_interval_is_never_narrower_than_days_differ(spread: list[float], head: float) -> None:
     around = days(spread)
-    found = effect([head] * 5, around[:1], around, 0.05)
+    found = effect([head] * 5, around[:1], around).interval()
     deviation = float(np.std(spread, ddof=1))
     assert found.value == pytest.approx(head - spread[0])
     assert found.high - found.value >= 1.95 * math.sqrt(2) * deviation - 1e-12
@@ -218,6 +224,123 @@ def test_the_interval_holds_no_change_as_often_as_it_says() -> None:
     for _ in range(1000):
         around = days(list(rng.normal(0.0, 0.03, size=6)))
         mood = rng.normal(0.0, 0.03)
-        found = effect(list(mood + rng.normal(0.0, 0.002, size=10)), around[:1], around, 0.05)
+        found = effect(list(mood + rng.normal(0.0, 0.002, size=10)), around[:1], around).interval()
         held += found.low <= 0.0 <= found.high
     assert 925 <= held <= 985
+
+
+HERE = {"mxnet": "1.9.1", "numpy": "1.26.4"}
+
+
+def under(day: str = "2024-05-01", mxnet: str = "1.9.1", numpy: str = "1.26.4", **machine: object) -> Run:
+    """A stored run of this class of machine, with what is not part of the class."""
+    ceilings = msgspec.structs.replace(CEILINGS, mxnet=mxnet, numpy=numpy)
+    told = run(day, 0.001, msgspec.structs.replace(MACHINE, **machine))
+    return msgspec.structs.replace(told, ceilings=ceilings)
+
+
+def test_another_environment_or_mxnet_is_refused_naming_both_values() -> None:
+    """Else the threads of another setting would pass for a change of the code."""
+    now = msgspec.structs.replace(MACHINE, environment={"OMP_NUM_THREADS": "2", "MXNET_X": "1"})
+    then = under(mxnet="1.8.0", environment={"OMP_NUM_THREADS": "1", "MTL_DENORMALS": "flush"})
+    with pytest.raises(UserError) as refused:
+        check_conditions(Path("a.json"), then, now, HERE)
+    line = str(refused.value)
+    assert line.startswith(
+        "a.json was measured under other conditions: MTL_DENORMALS was flush, is not set; "
+        "MXNET_X was not set, is 1; OMP_NUM_THREADS was 1, is 2; mxnet was 1.8.0, is 1.9.1."
+    )
+    assert "--base" in line and "\n" not in line
+
+
+@pytest.mark.parametrize("here", [HERE, {"mxnet-cu112": "1.9.1"}, {}])
+def test_what_is_alike_or_not_known_of_mxnet_is_accepted(here: dict[str, str]) -> None:
+    check_conditions(Path("a.json"), under(python="3.12.1", numpy="2.1.0"), MACHINE, here)
+    check_conditions(Path("a.json"), run("2024-05-01", 0.001), MACHINE, here)
+
+
+def test_another_python_or_numpy_is_told(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against_stored, "versions", lambda: HERE)
+    monkeypatch.setattr(against_stored, "read_run", lambda path: under(python="3.12.1", numpy="2.1.0"))
+    notes = against(["step"], [played], Settings(60.0, lambda name: 0.02)).notes
+    said = "stored.json is of another build: python was 3.12.1, is 3.11.7; numpy was 2.1.0, is 1.26.4"
+    assert [note for note in notes if note.startswith(said)]
+    monkeypatch.setattr(against_stored, "read_run", lambda path: under())
+    notes = against(["step"], [played], Settings(60.0, lambda name: 0.02)).notes
+    assert not [note for note in notes if "another build" in note]
+
+
+def test_a_stored_run_of_another_environment_stops_the_comparison(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = under(environment={"OMP_NUM_THREADS": "1"})
+    monkeypatch.setattr(against_stored, "read_run", lambda path: other)
+    with pytest.raises(UserError, match="OMP_NUM_THREADS was 1, is not set"):
+        against(["step"], [played], Settings(60.0, lambda name: 0.02))
+
+
+def test_only_runs_of_this_environment_and_mxnet_tell_how_days_differ(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five days of which three had another environment or MXNet are two days."""
+    monkeypatch.setattr(against_stored, "versions", lambda: HERE)
+    here = [under(f"2024-05-0{n}", numpy="2.1.0", python="3.12.1") for n in (1, 2)]
+    others = [under("2024-05-03", mxnet="1.8.0")]
+    others += [under(f"2024-05-0{n}", environment={"OMP_NUM_THREADS": "1"}) for n in (4, 5)]
+    monkeypatch.setattr(against_stored, "neighbours", lambda files: [*here, *others])
+    told = against(["step"], [played], Settings(60.0, lambda name: 0.02))
+    (step,) = told.comparisons
+    assert step.effect is not None and step.effect.n == 2
+    assert step.verdict == "undecided" and "of 2 days" in step.notes[0]
+    assert [note for note in told.notes if note.startswith("3 stored runs of this machine had another")]
+
+
+def judge_these(*effects: tuple[float, float]) -> list[Comparison]:
+    """Benchmarks with these log ratios and standard errors, known from so many days that t is normal."""
+    return judged(
+        [
+            Found(
+                Comparison(
+                    benchmark=str(n), asks="", effect=None, verdict="undecided", tolerance=0.02, seconds=0
+                ),
+                Mean(value, error, 1000.0, 1001),
+            )
+            for n, (value, error) in enumerate(effects)
+        ]
+    )
+
+
+def test_verdicts_share_the_error_rate_among_what_is_compared_step_by_step() -> None:
+    """The second is clear at 5 % and not at 5 % / 2: what the first one leaves decides it (Holm)."""
+    border = math.log(1.02) + 2.1 * 0.01, 0.01
+    words: list[list[Verdict]] = [[c.verdict for c in judge_these(*[border] * n)] for n in (1, 2)]
+    assert words == [["slower"], ["undecided"] * 2]
+    clear, second, unclear = judge_these((0.5, 0.01), (0.4, 0.01), (math.log(1.02) + 0.019, 0.01))
+    assert [c.verdict for c in (clear, second, unclear)] == ["slower", "slower", "undecided"]
+    left = judge_these((0.5, 0.01), border)
+    assert [c.verdict for c in left] == ["slower", "slower"]
+    for told in (clear, second, unclear, *left, *judge_these(border, border)):
+        assert told.effect is not None
+        assert (told.effect.low > 1.02) == (told.verdict == "slower")
+    with_lost = judged([Found(clear), Found(second, Mean(*border, 1000.0, 1001))])
+    assert [c.verdict for c in with_lost] == ["slower", "slower"]  # what is not compared takes no share
+
+
+def test_the_order_of_rounds_follows_from_the_revisions(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+
+    def measure(_: Benchmark, __: Side, chosen: Settings) -> tuple[list[float], list[Block], None]:
+        seen.append(chosen.seed)
+        return [0.0], [], None
+
+    monkeypatch.setattr(against_stored, "measure", measure)
+    told = []
+    for source, seed in (("a" * 40, None), ("a" * 40, None), ("b" * 40, None), ("b" * 40, 7)):
+        then = run("2024-05-01", 0.001, msgspec.structs.replace(MACHINE, source=source))
+        monkeypatch.setattr(against_stored, "read_run", lambda path, then=then: then)
+        told.append(against(["step"], [played], Settings(60.0, lambda name: 0.02, seed=seed)).seed)
+    assert told == seen
+    assert told[0] == told[1] != told[2]
+    assert told[3] == 7

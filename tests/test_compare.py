@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench.answers import measured
+from bench.commands import compare as command
 from bench.comparing.compare import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
 from bench.comparing.compared import Benchmark, Change, Comparison
 from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
@@ -206,6 +207,29 @@ def test_a_baseline_that_gained_does_not_make_its_variants_slower() -> None:
     found = compare([before, after])
     assert change(found, "static").ratio_verdict == "slower"
     assert got_slower(found) == []
+
+
+def test_what_fails_the_gate_is_sorted_first() -> None:
+    """By its time too, where the ratio is the same; before a ratio that the baseline's gain made slower."""
+
+    def by_verdict(before: dict[str, float], after: dict[str, float]) -> list[str]:
+        found = compare([run_of(before), run_of(after, seed=1)])
+        return [b.variant for b in command._sorted(found, command.Sort.verdict).benchmarks]
+
+    ones = {"imperative": 1.0e-3, "quicker": 1.0e-3, "alike": 1.0e-3}
+    assert by_verdict(ones, {"imperative": 1.2e-3, "quicker": 0.9e-3, "alike": 1.2e-3}) == [
+        "imperative",
+        "alike",
+        "quicker",
+    ]
+    ones = {"imperative": 1.0e-3, "alike": 1.0e-3, "quicker": 1.0e-3}
+    assert by_verdict(ones, {"imperative": 0.8e-3, "alike": 0.8e-3, "quicker": 0.6e-3}) == list(ones)
+    excused = {"imperative": 1.0e-3, "static": 0.9e-3, "other": 1.0e-3}
+    assert by_verdict(excused, {"imperative": 0.8e-3, "static": 0.9e-3, "other": 1.2e-3}) == [
+        "other",
+        "static",
+        "imperative",
+    ]
 
 
 def test_ratios_and_times_share_one_error_rate() -> None:

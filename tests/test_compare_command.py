@@ -154,6 +154,20 @@ def test_unlike_machines_are_not_asked_which_is_slower(tmp_path: Path) -> None:
     assert "these differ in cpu" in done.stderr
 
 
+def test_a_run_that_is_not_judged_is_told(tmp_path: Path) -> None:
+    """Its benchmarks are slower, and no exit code would say so."""
+    before, after, other = (
+        slowed(tmp_path, factor, cpu) for factor, cpu in ((1.0, None), (1.01, None), (1.2, "Z80"))
+    )
+    done = bench("compare", before, after, other, "--fail-on", "slower")
+    assert done.returncode == 0
+    assert done.stderr == "not judged: C (slowed1.2Z80.json) is of another machine class than A: cpu\n"
+    assert bench("compare", before, after, other).stderr == ""
+    old = bench("compare", before, after, str(OLD / "pytest_benchmark.json"), "--fail-on", "slower")
+    assert "not judged: C (pytest_benchmark.json) " in old.stderr
+    assert old.stderr.endswith(": one of the two tells no machine\n")
+
+
 def test_runs_with_nothing_in_common_say_so_first_and_an_empty_file_is_none(tmp_path: Path) -> None:
     done = bench("compare", str(OLD / "pytest_benchmark.json"), TWO[0])
     assert done.returncode == 0

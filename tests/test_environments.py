@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.gating import environments
-from bench.gating.environments import dependencies, python_for
+from bench.gating import environments, regress
+from bench.gating.environments import dependencies, differing, installed, python_for
+from bench.gating.sides import Side
 from mtl_core.errors import UserError
+from tests.revisions import commit
 
 HEADER = '[project]\nname = "x"\n'
 
@@ -115,3 +117,69 @@ def test_what_the_maker_said_last_is_told(tmp_path: Path) -> None:
 def test_a_checkout_without_a_project_is_none_of_this_suite(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkout of this suite"):
         dependencies(tmp_path, "cpu")
+
+
+def an_environment(folder: Path, **versions: str) -> str:
+    """A Python that finds these distributions, and what is installed here behind them."""
+    for name, version in versions.items():
+        told = folder / f"{name}-{version}.dist-info" / "METADATA"
+        told.parent.mkdir(parents=True)
+        told.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{folder}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return str(python)
+
+
+def two_environments(tmp_path: Path) -> tuple[tuple[str, Path], tuple[str, Path]]:
+    more = "[project.optional-dependencies]\ncpu = [\"My.Library[fast]>=1; python_version > '3'\"]\n"
+    base = checkout(tmp_path, "base", "numpy>=1.26", "rich", more=more), {"numpy": "1.26.4", "rich": "13.0"}
+    head = checkout(tmp_path, "head", "numpy>=2", "rich"), {"numpy": "2.1.0", "rich": "13.0"}
+    one, other = (
+        (an_environment(tmp_path / f"of_{root.name}", mxnet="1.9.1", **has), root)
+        for root, has in (base, head)
+    )
+    an_environment(tmp_path / "of_base", my_library="3.0")
+    return one, other
+
+
+def test_what_is_installed_otherwise_is_named(tmp_path: Path) -> None:
+    """What is the same is not; nor is what neither checkout declares."""
+    base, head = two_environments(tmp_path)
+    assert differing(base, head) == ["my-library 3.0 -> none", "numpy 1.26.4 -> 2.1.0"]
+    assert differing(head, head) == []
+
+
+def test_an_environment_of_its_own_is_told_in_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a change of a library would pass for one of the code."""
+    (base, base_root), (head, head_root) = two_environments(tmp_path)
+    other = Side("head", head_root, head)
+    like = an_environment(tmp_path / "like", mxnet="1.9.1", numpy="2.1.0", rich="13.0")
+    gate = tmp_path / "repo" / "bench" / "gating" / "gate.py"
+    gate.parent.mkdir(parents=True)
+    gate.touch()
+    commit(tmp_path / "repo", "base")
+    monkeypatch.setattr(regress, "compare", lambda *_: [])
+    notes, said = [], []
+    for one in (Side("base", base_root, base), Side("base", head_root, like), other):
+        monkeypatch.setattr(regress, "both_sides", lambda *_, one=one: (one, other))
+        settings = regress.Settings(1.0, lambda name: 0.02, say=said.append)
+        notes.append(regress.between([], "HEAD", None, tmp_path / "repo", settings).notes[1:])
+    assert notes[0] == [
+        "base ran in an environment of its own: my-library 3.0 -> none, numpy 1.26.4 -> 2.1.0"
+    ]
+    assert notes[1] == [
+        "base ran in an environment of its own, with the same versions of all that either declares"
+    ]
+    assert notes[2] == []
+    assert notes[0][0] in said
+
+
+def test_an_interpreter_that_does_not_answer_costs_one_line(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'no such library' >&2; exit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(UserError, match="does not tell what is installed: no such library; remove "):
+        installed(str(python), ["numpy"])

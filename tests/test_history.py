@@ -82,7 +82,38 @@ def test_another_python_at_the_change_is_told() -> None:
     newer = [dated(run, day, python="3.12.1") if day >= 7 else run for day, run in enumerate(runs)]
     found = history(newer)
     assert series(found, "hybridize/step/static", "time ratio").changes[0].build == ["python"]
-    assert "also new there: python" in " ".join(told.sentences(found.machines[0]))
+    assert "also changed there: python" in " ".join(told.sentences(found.machines[0]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ({}, {"OMP_NUM_THREADS": "1"}, "OMP_NUM_THREADS"),
+        ({"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}, "OMP_NUM_THREADS"),
+        ({"MTL_DENORMALS": "flush", "python": "1"}, {"python": "2"}, "MTL_DENORMALS"),
+    ],
+)
+def test_another_environment_at_the_change_is_told(
+    before: dict[str, str], after: dict[str, str], names: str
+) -> None:
+    """Set, unset or other; a file that calls a variable "python" changes no version."""
+    runs = runs_with(STEPPED)
+    runs = [dated(run, day, environment=after if day >= 7 else before) for day, run in enumerate(runs)]
+    found = history(runs)
+    assert series(found, "hybridize/step/static", "throughput").changes[0].build == [names]
+    assert f"also changed there: {names}" in " ".join(told.sentences(found.machines[0]))
+
+
+def test_what_changed_in_a_run_of_other_benchmarks_stands_at_the_next_of_this_one() -> None:
+    """The run before the change is the last that measured it."""
+    runs = runs_with(STEPPED)
+    settings = {"source": "f" * 40, "environment": {"OMP_NUM_THREADS": "1"}}
+    between = dated(run_of({"eager": 1e-3, "other": 1e-3}), 6, **settings)
+    between = msgspec.structs.replace(between, measured_at="2026-01-07T12:00:00+00:00")
+    later = [dated(run, day, **settings) for day, run in enumerate(runs[7:], 7)]
+    found = history([*runs[:7], between, *later])
+    (change,) = series(found, "hybridize/step/static", "throughput").changes
+    assert (change.run, change.build, change.same_source) == (8, ["OMP_NUM_THREADS"], False)
 
 
 def test_few_runs_claim_nothing() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands import regress as command
+from bench.gating.regress import seed_of
 from bench.gating.regressions import Regression
 from bench.records import VERDICTS
 from tests.revisions import commit, environment, files_at, git, write_gate, write_speed
@@ -73,6 +74,10 @@ def test_a_slow_down_is_found_and_fails_the_gate(compared: Any) -> None:
     assert (spin["benchmark"], spin["verdict"]) == ("spin", "slower")
     assert spin["effect"]["ratio"] == pytest.approx(LONGER)
     assert all(c["verdict"] in VERDICTS for c in compared[1]["comparisons"])
+
+
+def test_the_order_of_rounds_follows_from_both_revisions(repo: Path, compared: Any) -> None:
+    assert compared[1]["seed"] == seed_of(git(repo, "rev-parse", "HEAD~1"), git(repo, "rev-parse", "HEAD"))
 
 
 def test_a_benchmark_on_one_side_only_is_told(compared: Any) -> None:
@@ -214,6 +219,7 @@ def test_a_tolerance_holds_from_a_subfolder_and_for_no_unknown_name(repo: Path) 
         (("--base", "nowhere"), "--base 'nowhere' is no revision"),
         (("--base", "HEAD", "--head", "nowhere"), "--head 'nowhere' is no revision"),
         (("spni", "--base", "HEAD"), "no benchmark of the gate is named 'spni'; expected one of spin"),
+        (("added", "--base", "HEAD~1"), "nothing to compare: the base does not have added; name a benchmark"),
         (("--base", "HEAD", "--tolerance", "two"), "--tolerance is 'two'"),
         (("--base", "HEAD", "--budget", "0s"), "budget is '0s'"),
         (("--base", "HEAD", "--output", "r.xml"), "--output r.xml: its ending tells the format"),

@@ -8,12 +8,19 @@ import math
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.gating import regress
+from bench.gating.gate import GATE
+from bench.gating.regress import Measured
 from bench.gating.regressions import Comparison, Regression
-from bench.records import Estimate
+from bench.gating.sequential import Decision, Stream
+from bench.records import Block, Estimate, Round, SetUp
+from bench.stats import mean_of
 from reports import regression as report
+from tests.made_up import alike
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -109,6 +116,46 @@ def test_the_summary_begins_with_what_is_wrong() -> None:
 def test_every_outcome_in_words(name: str, said: str) -> None:
     (found,) = [c for c in ALL.comparisons if c.benchmark == name]
     assert said in report.sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("sums", "said"),
+    [
+        (estimate(1.2, 1.15, 1.25), "few slow rounds make the whole slower (sums 1.200x, 1.150 to 1.250)"),
+        (estimate(0.8, 0.75, 0.85), "few rounds make the whole faster (sums 0.800x, 0.750 to 0.850)"),
+    ],
+)
+def test_what_the_sums_hold_back_gets_no_advice_that_would_not_help(sums: Estimate, said: str) -> None:
+    found = comparison("step", effect=estimate(1.0, 0.995, 1.005), detectable=0.025, sums=sums)
+    told = report.sentence(found)
+    assert f"undecided. The usual round is the same, but {said}; look at what happens now and then" in told
+    assert "budget" not in told
+
+
+def test_the_sums_are_told_once() -> None:
+    """In the sentence where they decide, in a note where they only stand beside the verdict."""
+    usual, slow = (mean_of(np.array(values)) for values in ([0.0, 0.001, 0.002], [0.1, 0.101, 0.102]))
+    rounds = [Round(seconds=0.02, iterations=10)]
+    sides = {
+        side: SetUp(
+            case=side, images=1, set_up_s=0.1, first_call_s=0.1, warm_up=[], rounds=rounds, steady=True
+        )
+        for side in ("base", "head")
+    }
+    block = Block(group="step/gate", invocation=0, index=0, seconds=1.0, set_ups=sides)
+    known = Measured(GATE[0], Stream(alike([0.0] * 3), (), 0.02), 1.0, [block])
+    beside, held = (
+        regress.comparison(known, decision)
+        for decision in (
+            Decision("slower", usual, 0.05, slow),
+            Decision("undecided", usual, 0.05, slow, held_back=True),
+        )
+    )
+    assert (beside.sums, len(beside.notes)) == (None, 1)
+    assert held.sums is not None and held.sums.value == pytest.approx(math.exp(0.101))
+    assert (held.notes, held.times_the_budget) == ([], None)
+    told = json.loads(report.as_json(msgspec.structs.replace(ALL, comparisons=[held])))
+    assert told["comparisons"][0]["sums"]["value"] == held.sums.value
 
 
 def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:

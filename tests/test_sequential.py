@@ -124,6 +124,22 @@ def test_a_slow_down_of_few_rounds_is_not_the_same() -> None:
         assert decision.few_slow_rounds
 
 
+def test_what_the_sums_hold_back_no_budget_decides() -> None:
+    """The medians say same as clearly as can be; more units would find both as they are."""
+    rng = np.random.default_rng(14)
+    shape = (COUNTS[-1], 2, 16)
+    quiet, other = (0.002 * rng.normal(size=shape) for _ in range(2))
+    slow = np.log(2.4) * (rng.random(shape) < 1 / 7)
+    made = [
+        decide(Stream(from_rounds(head, base), LOOKS, TOLERANCE), ALPHA)
+        for head, base in ((quiet + slow, other), (other, quiet + slow), (quiet, other))
+    ]
+    assert [(d.verdict, d.held_back) for d in made] == [("undecided", True)] * 2 + [("same", False)]
+    assert all(times_the_budget(d, TOLERANCE) == math.inf for d in made[:2])
+    usual = made[0]._replace(held_back=False)
+    assert times_the_budget(usual, TOLERANCE) == 1.0  # what the medians alone would have said
+
+
 def test_weighing_by_how_restless_the_machine_was_errs_no_more() -> None:
     rng = np.random.default_rng(11)
     made = [decide(Stream(restless(EDGE, rng), LOOKS, TOLERANCE), ALPHA).verdict for _ in range(400)]

@@ -128,3 +128,19 @@ def test_benchmarks_declared_differently_are_not_compared() -> None:
     assert (told.effect, told.verdict, told.seconds) == (None, "undecided", 0.0)
     assert told.failure is not None
     assert "batch_size 128 -> 64" in told.failure
+
+
+def test_a_gate_that_could_compare_nothing_does_not_pass() -> None:
+    """What vanished is a finding; what is new is none."""
+    step, forward = GATE[:2]
+    head = Side("head", Path(), sys.executable, {step.name: step})
+    settings = Settings(budget_s=1.0, tolerance=lambda _: 0.02)
+    for others in ({}, {forward.name: forward}):
+        with pytest.raises(UserError, match="nothing to compare: the base does not have step; "):
+            compare([step.name], (Side("base", Path(), sys.executable, others), head), settings)
+    base = Side("base", Path(), sys.executable, {forward.name: forward})
+    found = compare([], (base, head), settings)
+    assert {c.benchmark: (c.missing, c.passes) for c in found} == {
+        "step": ("base", True),
+        "forward": ("head", False),
+    }

@@ -99,6 +99,8 @@ def compare(
             f"--fail-on slower compares runs of one machine class; these differ in {', '.join(fields)}"
         )
     _write(_sorted(comparison, sort), form)
+    for line in unjudged(comparison) if fail_on else []:
+        typer.echo(harmless(line), err=True)
     slower = got_slower(comparison) if fail_on else []
     lost = got_lost(comparison) if fail_on else []
     for word, names in (("slower", slower), ("missing or failed in the later run", lost)):
@@ -106,6 +108,18 @@ def compare(
             typer.echo(f"{word}: {', '.join(map(harmless, names))}", err=True)
     if slower or lost:
         raise typer.Exit(SLOWER)
+
+
+def unjudged(comparison: Comparison) -> list[str]:
+    """A line for each run that ``--fail-on`` says nothing of, since its machine is not the first run's."""
+    first, *_ = (side.label for side in comparison.sides)
+    names = {side.label: side.name for side in comparison.sides}
+    return [
+        f"not judged: {pair.label} ({names[pair.label]}) is of another machine class than {first}: "
+        f"{', '.join(pair.unlike) or 'one of the two tells no machine'}"
+        for pair in comparison.pairs
+        if not pair.alike
+    ]
 
 
 def parse_share(text: str, option: str) -> float:
@@ -200,7 +214,7 @@ def _sorted(comparison: Comparison, sort: Sort) -> Comparison:
         Sort.name: lambda benchmark: benchmark.name,
         Sort.ratio: lambda benchmark: -_largest([change.ratio for change in benchmark.changes]),
         Sort.time: lambda benchmark: -_largest([change.time for change in benchmark.changes]),
-        Sort.verdict: _by_verdict,
+        Sort.verdict: _by_verdict(comparison),
     }
     return msgspec.structs.replace(comparison, benchmarks=sorted(comparison.benchmarks, key=keys[sort]))
 
@@ -210,10 +224,19 @@ def _largest(changes: list[Estimate | None]) -> float:
     return max((abs(math.log(change.value)) for change in changes if change), default=-1.0)
 
 
-def _by_verdict(benchmark: Benchmark) -> int:
+def _by_verdict(comparison: Comparison) -> Callable[[Benchmark], Any]:
+    """First what ``--fail-on slower`` fails for, then by the worse of the verdicts on ratio and time."""
+    from bench.comparing.compare import got_slower
+
     order = ["slower", "different", "faster", "undecided", "same", None]
-    told = [c.ratio_verdict or c.time_verdict for c in benchmark.changes]
-    return min((order.index(word) for word in told), default=len(order))
+    failing = set(got_slower(comparison))
+
+    def key(benchmark: Benchmark) -> tuple[bool, int]:
+        told = [word for c in benchmark.changes for word in (c.ratio_verdict, c.time_verdict)]
+        worst = min((order.index(word) for word in told), default=len(order))
+        return benchmark.name not in failing, worst
+
+    return key
 
 
 def _write(comparison: Comparison, form: Format) -> None:

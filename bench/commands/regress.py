@@ -57,7 +57,10 @@ def regress(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 when something is undecided.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the random order of rounds; without, it follows from both revisions."),
+    ] = None,
 ) -> None:
     """Compare two revisions and say what got slower, with an interval.
 
@@ -88,7 +91,7 @@ def _compared(
     baseline: list[Path],
     budget: str,
     tolerance: str | None,
-    seed: int,
+    seed: int | None,
 ) -> Regression:
     """Measure, showing how far it is."""
     from bench.gating import against_stored

@@ -131,7 +131,7 @@ class HistoricRun(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     measured_at: str  # ISO 8601
     source: str | None  # revision
-    build: dict[str, str]  # versions, for what changed beside the revision
+    build: dict[str, str]  # versions and environment variables, for what changed beside the revision
 
 
 class LevelChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
                 benchmark="/".join(key),
                 measure=measure,
                 values=[None if math.isnan(v) else float(v) for v in values[key, measure]],
-                changes=[_told(change, points) for change in changes[told]],
+                changes=[_told(change, points, values[key, measure]) for change in changes[told]],
                 note=_left_out(runs, key, newest[key]),
             )
             for told, (key, measure) in names.items()
@@ -91,6 +91,7 @@ def _point(run: Run) -> HistoricRun:
         measured_at=_moment(run).isoformat(timespec="seconds"),
         source=run.machine.source,
         build={
+            **run.machine.environment,  # first: whatever a file calls its variables, the rest is as named
             "python": run.machine.python,
             "kernel": run.machine.kernel,
             "mxnet": run.ceilings.mxnet,
@@ -128,8 +129,11 @@ def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
     return f"{len(unlike)} runs are left out: they differ in {', '.join(sorted(set.union(*unlike)))}"
 
 
-def _told(change: Change, points: list[HistoricRun]) -> LevelChange:
-    here, there = points[change.start], points[change.start - 1]
+def _told(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:
+    """What else changed since the last run that the series has a value of; others may lie between."""
+    before = int(np.flatnonzero(~np.isnan(values[: change.start]))[-1])
+    here, there = points[change.start], points[before]
+    names = dict.fromkeys((*here.build, *there.build))  # a variable may be set in one of them alone
     return LevelChange(
         run=change.start,
         source=here.source,
@@ -138,5 +142,5 @@ def _told(change: Change, points: list[HistoricRun]) -> LevelChange:
         after=change.after,
         p=change.p,
         same_source=here.source is not None and here.source == there.source,
-        build=[name for name, value in here.build.items() if value != there.build[name]],
+        build=[name for name in names if here.build.get(name) != there.build.get(name)],
     )

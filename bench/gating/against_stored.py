@@ -5,7 +5,8 @@ machine is estimated from its own stored runs, one level a day, and the interval
 of a new day against the given ones: Student's t with as many degrees of freedom as days less one.
 
 The head is measured alone and finds its caches warm, where a stored run's rounds followed those of other
-workers. The lead-in leaves about 0.4 % of that: the head looks so much faster than it is.
+workers. The lead-in leaves about 0.4 % of that in the step: its head looks so much faster than it is. Rounds
+of fewer than four iterations have no lead-in, and what that leaves was not measured.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,16 +24,16 @@ import numpy as np
 
 from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
-from bench.gating.regress import HEAD, Settings, chosen, group_of
+from bench.gating.regress import HEAD, Settings, chosen, group_of, seed_of
 from bench.gating.regressions import Comparison, Regression
 from bench.gating.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness import LEAD_IN, Harness
-from bench.machine import collect
+from bench.machine import collect, versions
 from bench.pool import WorkerFailedError
 from bench.records import Block, Estimate, Machine, Measured, Run
 from bench.runs import read_run
-from bench.stats import exponential, geometric, log_times, student
-from bench.verdict import ALPHA, judge
+from bench.stats import Mean, exponential, geometric, log_times
+from bench.verdict import ALPHA, verdicts
 from mtl_core.errors import UserError
 
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
@@ -51,39 +53,71 @@ class Level(NamedTuple):
     log_s: float
 
 
+class Found(NamedTuple):
+    """One benchmark before the verdicts are made together."""
+
+    comparison: Comparison
+    mean: Mean | None = None  # of log(head / given); None where there is nothing to judge
+
+
 def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regression:
     """Measure the working tree and compare it with stored runs.
 
-    Raises UserError for a run of another machine, naming the fields that differ, and where the runs
-    have no work in common with the gate.
+    Raises UserError for a run of another machine, environment or MXNet, naming what differs, and where
+    the runs have no work in common with the gate.
     """
-    machine = collect()
+    machine, here = collect(), versions()
     given = [read_run(path) for path in files]
     for path, run in zip(files, given, strict=True):
         check_machine(path, run, machine)
-    around = [run for run in neighbours(files) if same_class(run, machine)]
+        check_conditions(path, run, machine, here)
+    alike = [run for run in neighbours(files) if same_class(run, machine)]
+    around = [run for run in alike if not other_conditions(run, machine, here)]
     side = declared(Side(HEAD, ROOT, sys.executable))
     settings.check(side.benchmarks)
     picked, left_out = in_mode(names, side)
     check_work(files, given, picked)
     gone, unknown = removed(given, side) if not names else ([], False)
-    alpha = ALPHA / len(picked)
+    if settings.seed is None:
+        settings = replace(settings, seed=seed_of(machine.source, *(_revision(run) for run in given)))
+    found = [_one(benchmark, side, given, around, settings) for benchmark in picked]
     return Regression(
         base=", ".join(path.name for path in files),
         head="working tree",
         stored=True,
         budget_s=settings.budget_s,
+        seed=settings.seed,
         confidence=1.0 - ALPHA,
         comparisons=[
-            *(_one(found, side, given, around, settings, alpha) for found in picked),
+            *judged(found),
             *(vanished(name, settings.tolerance(name)) for name in gone),
         ],
         notes=[
             "a stored run is of another day: the band is as wide as this machine's days differ",
+            *([_left_out(len(alike) - len(around))] if len(around) < len(alike) else []),
+            *other_builds(files, given, machine, here),
             *([REVISION_UNKNOWN] if unknown else []),
             *(f"{name} is left out: no stored run measures it; compare it with --base" for name in left_out),
         ],
     )
+
+
+def judged(found: Sequence[Found]) -> list[Comparison]:
+    """The verdicts at one error rate, shared by what there is to judge (Holm); each interval says its own."""
+    means = {one.comparison.benchmark: one.mean for one in found if one.mean}
+    words = verdicts(means, {one.comparison.benchmark: one.comparison.tolerance for one in found if one.mean})
+    open_ = sum(word == "undecided" for word in words.values())
+    told = []
+    for one in found:
+        name = one.comparison.benchmark
+        if name not in words:
+            told.append(one.comparison)
+            continue
+        # As wide as the step-down came: all of the decided ones are so at this share, none of the others is.
+        share = ALPHA / (open_ if words[name] == "undecided" else open_ + 1)
+        shown = exponential(means[name].interval(1.0 - share))
+        told.append(msgspec.structs.replace(one.comparison, effect=shown, verdict=words[name]))
+    return told
 
 
 def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
@@ -101,10 +135,13 @@ def removed(given: Sequence[Run], side: Side) -> tuple[list[str], bool]:
     return list(names), None in gates
 
 
+def _revision(run: Run) -> str:
+    return (run.machine.source if run.machine else None) or ""
+
+
 def gate_then(run: Run) -> list[str] | None:
     """The names in the gate at a run's revision; None where git does not have it."""
-    source = (run.machine.source if run.machine else None) or ""
-    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", source)
+    revision = re.fullmatch(r"([0-9a-f]{7,64})(\+dirty)?", _revision(run))
     if revision is None:
         return None
     try:
@@ -156,6 +193,45 @@ def same_class(run: Run, machine: Machine) -> bool:
     return run.machine is not None and run.machine.class_key == machine.class_key
 
 
+def other_conditions(run: Run, machine: Machine, here: Mapping[str, str]) -> list[str]:
+    """Which environment variables and which MXNet were other than here, in words.
+
+    ``here`` is the versions installed. What a side does not tell of its MXNet is not held against it.
+    """
+    then, now = run.machine.environment if run.machine else {}, machine.environment
+    fields = [(name, then.get(name, "not set"), now.get(name, "not set")) for name in sorted({*then, *now})]
+    mxnet = sorted({version for name, version in here.items() if name.startswith("mxnet")})
+    if run.ceilings and mxnet and run.ceilings.mxnet not in mxnet:
+        fields.append(("mxnet", run.ceilings.mxnet, ", ".join(mxnet)))
+    return [f"{name} was {before}, is {after}" for name, before, after in fields if before != after]
+
+
+def check_conditions(path: Path, run: Run, machine: Machine, here: Mapping[str, str]) -> None:
+    """Raise UserError unless the run had the environment variables and the MXNet that the head will have."""
+    differing = other_conditions(run, machine, here)
+    if differing:
+        raise UserError(
+            f"{path} was measured under other conditions: {'; '.join(differing)}. "
+            "Measure under the same ones, or use --base to measure both revisions here"
+        )
+
+
+def other_builds(
+    files: Sequence[Path], given: Sequence[Run], machine: Machine, here: Mapping[str, str]
+) -> list[str]:
+    """A note for each run of another Python or NumPy, which a time may depend on."""
+    notes = []
+    for path, run in zip(files, given, strict=True):
+        fields = [
+            ("python", run.machine.python if run.machine else None, machine.python),
+            ("numpy", run.ceilings.numpy if run.ceilings else None, here.get("numpy")),
+        ]
+        told = [f"{n} was {then}, is {now}" for n, then, now in fields if then and now and then != now]
+        if told:
+            notes.append(f"{path.name} is of another build: {'; '.join(told)}; what differs may be theirs")
+    return notes
+
+
 def neighbours(files: Sequence[Path]) -> list[Run]:
     """All runs that lie where the given ones lie; what cannot be read is none."""
     paths = sorted({other.resolve() for path in files for other in path.parent.glob("*.json")})
@@ -188,17 +264,16 @@ def levels(runs: Sequence[Run], benchmark: Benchmark) -> list[Level]:
     return [Level(day, float(np.mean(values))) for day, values in sorted(by_day.items())]
 
 
-def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level], level: float) -> Estimate:
-    """log(head / given), as wide as days differ; ``head`` is one log time an invocation."""
+def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level]) -> Mean:
+    """log(head / given), known as badly as days differ; ``head`` is one log time an invocation."""
     value = float(np.mean(head)) - float(np.mean([g.log_s for g in given]))
     days = np.array([a.log_s for a in around])
     if len(days) < 2:
-        return Estimate(value=value, low=-math.inf, high=math.inf, confidence=1.0 - level, n=len(days))
+        return Mean(value, math.inf, 1, len(days))
     variance = float(np.var(days, ddof=1)) * (1.0 + 1.0 / len(given))
     if len(head) > 1:
         variance += float(np.var(head, ddof=1)) / len(head)
-    reach = student(1.0 - level, len(days) - 1) * math.sqrt(variance)
-    return Estimate(value=value, low=value - reach, high=value + reach, confidence=1.0 - level, n=len(days))
+    return Mean(value, math.sqrt(variance), len(days) - 1, len(days))
 
 
 def measure(
@@ -209,7 +284,7 @@ def measure(
     Raises UserError when no worker comes up.
     """
     group = group_of(benchmark.name, (side,))
-    harness = Harness(settings.seed, pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
+    harness = Harness(seed_of(settings.seed, benchmark.name), pool=lambda: SidePool((side,)), lead_in=LEAD_IN)
     blocks: list[Block] = []
     logs: list[float] = []
     start = harness.clock()
@@ -239,40 +314,36 @@ def _one(
     given: Sequence[Run],
     around: Sequence[Run],
     settings: Settings,
-    alpha: float,
-) -> Comparison:
+) -> Found:
     """One benchmark against the stored runs that have it."""
-    tolerance = settings.tolerance(benchmark.name)
     untold = Comparison(
         benchmark=benchmark.name,
         asks=benchmark.asks,
         effect=None,
         verdict="undecided",
-        tolerance=tolerance,
+        tolerance=settings.tolerance(benchmark.name),
         seconds=0.0,
         missing="stored",
     )
     base, days = levels(given, benchmark), levels(around, benchmark)
     if not base:
-        return untold
+        return Found(untold)
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start
+    known = msgspec.structs.replace(untold, missing=None, seconds=seconds)
     if failure or not logs:
-        return msgspec.structs.replace(untold, missing=None, failure=failure or "no time", seconds=seconds)
-    found = exponential(effect(logs, base, days, alpha))
-    enough = len(days) >= LEAST_DAYS
-    return msgspec.structs.replace(
-        untold,
-        missing=None,
-        effect=found,
-        verdict=judge(found.low, found.high, tolerance) if enough else "undecided",
-        seconds=seconds,
+        return Found(msgspec.structs.replace(known, failure=failure or "no time"))
+    mean, enough = effect(logs, base, days), len(days) >= LEAST_DAYS
+    known = msgspec.structs.replace(
+        known,
+        effect=exponential(mean.interval()),
         set_ups=len(blocks),
         base_s=exponential(geometric_level(base)),
         head_s=geometric(np.array(logs)),
         notes=[] if enough else [_too_few(len(days))],
     )
+    return Found(known, mean if enough else None)
 
 
 def geometric_level(base: Sequence[Level]) -> Estimate:
@@ -285,4 +356,11 @@ def _too_few(days: int) -> str:
     return (
         f"stored runs of {days} day{'s' if days != 1 else ''} do not tell how much days differ here; "
         f"it takes runs of {LEAST_DAYS} days in the same folder, or --base"
+    )
+
+
+def _left_out(runs: int) -> str:
+    return (
+        f"{runs} stored run{'s' if runs != 1 else ''} of this machine had another environment or MXNet, and "
+        "do not count for how much days differ"
     )

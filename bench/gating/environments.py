@@ -10,10 +10,11 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ else:  # what Python took in later
 
 PROJECT = "pyproject.toml"
 READY = "mtl-bench-ready"  # written into an environment when it is whole
+MEASURED = ("mxnet", "numpy", "scipy")  # whose versions matter even where neither checkout declares them
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what a requirement begins with
+# Asked of another interpreter: the versions of the distributions named.
+VERSIONS = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
 Run = Callable[[list[str], Path], None]
 
 
@@ -82,6 +97,41 @@ def python_for(
             _make(folder, python, root, wanted, extra, run or _run)
             (folder / READY).touch()
     return str(python)
+
+
+def installed(python: str, names: Iterable[str]) -> dict[str, str]:
+    """The versions of these distributions that an interpreter finds; what it does not find is left out.
+
+    Raises UserError when it does not even answer.
+    """
+    command = [python, "-c", VERSIONS, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"{python} does not tell what is installed: {last}; remove {cache()} to make it anew")
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
+
+
+def declared_names(root: Path) -> set[str]:
+    """The distributions that a checkout needs to measure, without their versions."""
+    needs = dependencies(root, choose().extra)
+    found = (NAME.match(line) for line in (*needs["required"], *needs["mxnet"]))
+    return {re.sub("[-_.]+", "-", match[0]).lower() for match in found if match}
+
+
+def differing(base: tuple[str, Path], head: tuple[str, Path]) -> list[str]:
+    """What is installed in one of two environments and otherwise in the other: ``numpy 1.26.4 -> 2.1.0``.
+
+    Each side is its interpreter and its checkout.
+    """
+    names = sorted({*MEASURED, *declared_names(base[1]), *declared_names(head[1])})
+    before, after = (installed(python, names) for python, _ in (base, head))
+    return [
+        f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _make(folder: Path, python: Path, root: Path, wanted: dict[str, list[str]], extra: str, run: Run) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
-from bench.gating.environments import PROJECT, python_for
+from bench.gating.environments import PROJECT, differing, python_for
 from bench.gating.gate import Benchmark
 from bench.gating.regressions import Comparison, Regression
 from bench.gating.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
@@ -34,7 +35,7 @@ class Settings:
     budget_s: float
     tolerance: Callable[[str], float]  # by benchmark
     check: Callable[[Collection[str]], None] = lambda known: None  # raises for settings of unknown benchmarks
-    seed: int = 0
+    seed: int | None = None  # of the random orders; None: drawn from what is compared
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
     clock: Callable[[], float] = time.monotonic
@@ -49,6 +50,12 @@ class Measured:
     seconds: float
     blocks: list[Block] = field(default_factory=list)
     failure: str | None = None
+
+
+def seed_of(*parts: object) -> int:
+    """A seed that follows from the parts alone: other revisions draw other orders, the same ones the same."""
+    told = "\0".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
 
 
 def question_of(benchmark: Benchmark) -> Question:
@@ -108,7 +115,7 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
     """One benchmark until it is decided at ``alpha`` or its budget is spent."""
     group, mine = group_of(name, sides), sides[-1].benchmarks[name]
     kept: list[Block] = []
-    harness = Harness(settings.seed, pool=lambda: SidePool(sides), lead_in=LEAD_IN)
+    harness = Harness(seed_of(settings.seed, name), pool=lambda: SidePool(sides), lead_in=LEAD_IN)
     trial = Trial(
         measure=lambda: unit(harness, group, mine.set_ups, kept),
         budget_s=settings.budget_s,
@@ -165,8 +172,8 @@ def failed(benchmark: Benchmark, tolerance: float, seconds: float, reason: str |
 
 
 def few_slow_rounds(decision: Decision) -> list[str]:
-    """What the medians of rounds do not tell, where there is any of it."""
-    if not decision.few_slow_rounds:
+    """What the medians of rounds do not tell, where there is any of it that the verdict does not say."""
+    if decision.held_back or not decision.few_slow_rounds:
         return []
     totals = exponential(decision.totals.interval())
     return [
@@ -191,6 +198,7 @@ def comparison(known: Measured, decision: Decision) -> Comparison:
         head_s=geometric(log_times(known.blocks, HEAD)),
         detectable=seen(decision, tolerance),
         times_the_budget=factor if math.isfinite(factor) else None,
+        sums=exponential(decision.totals.interval()) if decision.held_back else None,
         notes=few_slow_rounds(decision),
     )
 
@@ -212,9 +220,17 @@ def differences(name: str, sides: tuple[Side, ...]) -> str | None:
 
 
 def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
-    """Every benchmark measured in turn, then the verdicts at one error rate."""
+    """Every benchmark measured in turn, then the verdicts at one error rate.
+
+    Raises UserError where all that is asked for is new: a gate that compared nothing must not pass.
+    """
     settings.check([name for side in reversed(sides) for name in side.benchmarks])
     picked = chosen(names, sides)
+    if not any(name in sides[0].benchmarks for name in picked):
+        raise UserError(
+            f"nothing to compare: the base does not have {', '.join(picked) or 'a benchmark'}; "
+            "name a benchmark that both revisions have, or a later --base"
+        )
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
     known: dict[str, Measured] = {}
     decided = 0
@@ -253,8 +269,10 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
     with ExitStack() as stack:
         before = stack.enter_context(worktree(root, base_commit))
         after = stack.enter_context(worktree(root, head_commit)) if head_commit else working_tree(root)
+        if settings.seed is None:
+            settings = replace(settings, seed=seed_of(before.revision, after.revision))
         sides = both_sides(before, after, settings)
-        notes = _notes(before, after)
+        notes = [*_notes(before, after), *_own_environment(sides)]
         for note in notes:
             settings.say(note)
         comparisons = compare(names, sides, settings)
@@ -265,6 +283,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         confidence=1.0 - ALPHA,
         comparisons=comparisons,
         notes=notes,
+        seed=settings.seed,
     )
 
 
@@ -277,6 +296,16 @@ def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[S
     if base_python == head.python:
         settings.say("environment: one for both revisions, since their dependencies are the same")
     return declared(Side(BASE, before.root, base_python)), declared(head)
+
+
+def _own_environment(sides: tuple[Side, Side]) -> list[str]:
+    """A base with other libraries: what it takes is theirs as well as its code's."""
+    base, head = sides
+    if base.python == head.python:
+        return []
+    found = differing((base.python, base.root), (head.python, head.root))
+    told = f": {', '.join(found)}" if found else ", with the same versions of all that either declares"
+    return [f"base ran in an environment of its own{told}"]
 
 
 def _named(asked: str, revision: str) -> str:

@@ -26,6 +26,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     head_s: Estimate | None = None
     detectable: float | None = None  # the smallest slow-down that would have been called, with power 0.8
     times_the_budget: float | None = None  # about what it would take to decide; None when it never would
+    # The ratio of the sums of rounds, where they alone keep "same" from being said.
+    sums: Estimate | None = None
     missing: Literal["head", "base", "stored"] | None = (
         None  # what does not have it: a side, or the stored run
     )
@@ -48,6 +50,7 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: list[Comparison]
     notes: list[str] = []
     stored: bool = False  # base is stored runs, and only the head was measured
+    seed: int | None = None  # of the random orders: with --seed they are drawn again
 
     @property
     def passes(self) -> bool:

@@ -61,6 +61,7 @@ class Decision(NamedTuple):
     mean: Mean
     level: float  # of the look's interval
     totals: Mean  # of the sums of the rounds
+    held_back: bool = False  # the medians say same, and the sums do not: more units would not change that
 
     @property
     def few_slow_rounds(self) -> bool:
@@ -98,7 +99,7 @@ def at_look(effects: Effects, level: float, tolerance: float) -> Decision:
     mean, totals = effects.mean(), effects.mean_of_totals()
     verdict = _judged(mean, level, tolerance)
     if verdict == "same" and _judged(totals, ALPHA, tolerance) in ("slower", "faster"):
-        verdict = "undecided"  # a median does not see what happens in few rounds
+        return Decision("undecided", mean, level, totals, held_back=True)  # medians see nothing of few rounds
     return Decision(verdict, mean, level, totals)
 
 
@@ -142,9 +143,12 @@ def seen(decision: Decision, tolerance: float, power: float = 0.8) -> float:
 
 
 def times_the_budget(decision: Decision, tolerance: float) -> float:
-    """How many times as many units would decide, were the estimate right; endless beyond a hundred times."""
+    """How many times as many units would decide, were the estimate right; endless beyond a hundred times.
+
+    Endless too where the sums hold "same" back: the interval of the medians is narrow enough already.
+    """
     mean, n = decision.mean, decision.mean.n
-    if not math.isfinite(mean.error):
+    if decision.held_back or not math.isfinite(mean.error):
         return math.inf
     distance = abs(abs(mean.value) - math.log1p(tolerance))  # to the nearer edge
     times = np.arange(n, MOST_TIMES * n + 1) / n
