@@ -99,9 +99,7 @@ def _session(config: pytest.Config) -> Session:
 def _told_by(config: pytest.Config) -> Callable[[Progress], None]:
     """A line a group, since measuring happens while the first test seems to run."""
     reporter, told = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
-    capture = config.pluginmanager.get_plugin(
-        "capturemanager"
-    )  # it keeps what a test prints
+    capture = config.pluginmanager.get_plugin("capturemanager")  # it keeps what a test prints
 
     def show(progress: Progress) -> None:
         if reporter is not None and progress.group not in told and reporter.verbosity >= 0:

@@ -76,7 +76,7 @@ class Frame:
 def test_what_was_measured_before_a_failure_is_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "measure_ceilings", lambda: CEILINGS)
+    monkeypatch.setattr(session_module, "measure_ceilings", lambda environment: CEILINGS)
     (tmp_path / "test_q.py").write_text(MODULE)
     pool, session = WearingPool(), Session(60.0)
     session.harness.pool, session.harness.new_pool = pool, lambda: pool  # type: ignore[assignment]

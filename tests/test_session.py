@@ -46,7 +46,7 @@ class Stopping(PlayedPool):
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
-    monkeypatch.setattr(under_test, "measure_ceilings", lambda: CEILINGS)
+    monkeypatch.setattr(under_test, "measure_ceilings", lambda environment: CEILINGS)
 
     def made(pool: Any, *, resume: bool = False, seed: int = 0) -> Session:
         found = Session(60.0, seed, tmp_path / "run.journal", resume)
@@ -98,7 +98,7 @@ def test_a_run_is_not_resumed_after_an_edit_or_with_another_build(
     with pytest.raises(UserError, match=r"changed since: bench/untracked.py;"):
         session(PlayedPool(), resume=True).measure(groups())
     monkeypatch.undo()
-    monkeypatch.setattr(under_test, "measure_ceilings", lambda: CEILINGS)
+    monkeypatch.setattr(under_test, "measure_ceilings", lambda environment: CEILINGS)
     monkeypatch.setattr(under_test, "versions", lambda: {"numpy": "0.1", "mxnet": "1.9.1"})
     with pytest.raises(UserError, match=r"numpy was \S+, is 0\.1"):
         session(PlayedPool(), resume=True).measure(groups())
@@ -109,7 +109,7 @@ def test_the_weather_of_a_resumed_run_is_that_of_all_its_parts(
 ) -> None:
     readings = iter([Counters(steal_s=0.0, total_s=0.0, load=7.0, throttled_s=0.0, thermal_events=0)])
     later = Counters(steal_s=5.0, total_s=10.0, load=1.0, throttled_s=3.0, thermal_events=2)
-    monkeypatch.setattr(under_test, "counters", lambda: next(readings, later))
+    monkeypatch.setattr(under_test, "counters", lambda looks=0: next(readings, later))
     with pytest.raises(KeyboardInterrupt):
         session(Stopping(2)).measure(groups())
     weather = session(PlayedPool(), resume=True).measure(groups()).weather

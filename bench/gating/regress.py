@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -184,7 +183,7 @@ def few_slow_rounds(decision: Decision) -> list[str]:
 
 def comparison(known: Measured, decision: Decision) -> Comparison:
     """What is known of one benchmark, with its verdict."""
-    tolerance, factor = known.stream.tolerance, times_the_budget(decision, known.stream.tolerance)
+    tolerance = known.stream.tolerance
     return Comparison(
         benchmark=known.benchmark.name,
         asks=known.benchmark.asks,
@@ -197,7 +196,7 @@ def comparison(known: Measured, decision: Decision) -> Comparison:
         base_s=geometric(log_times(known.blocks, BASE)),
         head_s=geometric(log_times(known.blocks, HEAD)),
         detectable=seen(decision, tolerance),
-        times_the_budget=factor if math.isfinite(factor) else None,
+        times_the_budget=times_the_budget(decision, tolerance),
         sums=exponential(decision.totals.interval()) if decision.held_back else None,
         notes=few_slow_rounds(decision),
     )

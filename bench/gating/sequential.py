@@ -26,17 +26,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-from scipy import stats
-
 from bench.records import Estimate, Verdict
-from bench.stats import Effects, Mean
+from bench.stats import LARGEST_LOG, Effects, Mean, detectable, times_to_decide
 from bench.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
 GROWTH = 1.5  # of the number of units from look to look
 POWER = 1.5  # of the share of the budget: between early decisions (1) and late ones (3, O'Brien & Fleming)
-MOST_TIMES = 100  # a budget so many times larger is no advice
 
 
 class Look(NamedTuple):
@@ -105,7 +101,7 @@ def at_look(effects: Effects, level: float, tolerance: float) -> Decision:
 
 def _judged(mean: Mean, level: float, tolerance: float) -> Verdict:
     estimate = mean.interval(1.0 - level)
-    low, high = math.exp(estimate.low), math.exp(min(estimate.high, 700.0))  # exp stays finite
+    low, high = math.exp(estimate.low), math.exp(min(estimate.high, LARGEST_LOG))
     return judge(low, high, tolerance)
 
 
@@ -132,29 +128,17 @@ def holm(streams: Mapping[str, Stream], alpha: float) -> dict[str, Decision]:
     return made
 
 
-def seen(decision: Decision, tolerance: float, power: float = 0.8) -> float:
-    """The smallest slow-down that so many units of such spread would call slower with this power."""
-    mean = decision.mean
-    if not math.isfinite(mean.error):
-        return math.inf
-    both = stats.t.ppf(1.0 - decision.level / 2, mean.freedom) + stats.t.ppf(power, mean.freedom)
-    reach = math.log1p(tolerance) + float(both) * mean.error
-    return math.expm1(reach) if reach < 700.0 else math.inf
+def seen(decision: Decision, tolerance: float) -> float:
+    """The smallest slow-down that so many units of such spread would call slower, with power 0.8."""
+    return detectable(decision.mean, decision.level, tolerance)
 
 
-def times_the_budget(decision: Decision, tolerance: float) -> float:
-    """How many times as many units would decide, were the estimate right; endless beyond a hundred times.
+def times_the_budget(decision: Decision, tolerance: float) -> float | None:
+    """How many times as many units would decide, were the estimate right; None beyond a hundred times.
 
-    Endless too where the sums hold "same" back: the interval of the medians is narrow enough already.
+    None too where the sums hold "same" back: the interval of the medians is narrow enough already.
     """
-    mean, n = decision.mean, decision.mean.n
-    if decision.held_back or not math.isfinite(mean.error):
-        return math.inf
-    distance = abs(abs(mean.value) - math.log1p(tolerance))  # to the nearer edge
-    times = np.arange(n, MOST_TIMES * n + 1) / n
-    freedom = (mean.freedom + 1.0) * times - 1.0
-    enough = stats.t.ppf(1.0 - decision.level / 2, freedom) * mean.error / np.sqrt(times) < distance
-    return float(times[enough][0]) if enough.any() else math.inf
+    return None if decision.held_back else times_to_decide(decision.mean, decision.level, tolerance)
 
 
 def relative_spread(mean: Mean) -> float:
