@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import textwrap
 from pathlib import Path
@@ -15,10 +16,12 @@ from tests.revisions import ROOT
 WORKFLOW = ROOT / ".github" / "workflows" / "bench.yml"
 GH = """#!/bin/sh
 case "$*" in
-  *--paginate*) printf %s "$FOUND";;
+  *--paginate*) printf %s "$FOUND"; exit "${LISTED:-0}";;
   *) echo "$*" >> calls; for a in "$@"; do case "$a" in body=@*) cat "${a#body=@}" > body;; esac; done;;
 esac
 """
+# What GitHub makes of a workflow's word for a shell, and of none at all.
+SHELLS = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"], None: ["bash", "-e"]}
 
 
 def script(step: str) -> str:
@@ -28,6 +31,14 @@ def script(step: str) -> str:
     lines = commands.splitlines(keepends=True)
     end = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(" " * 10)), None)
     return textwrap.dedent("".join(lines[:end]))
+
+
+def run_step(step: str, job: Path, environment: dict[str, str]) -> int:
+    """The exit code of a step in the shell that the workflow names for every step."""
+    named = re.search(r"^defaults:\n  run:\n    shell: (\S+)", WORKFLOW.read_text(encoding="utf-8"), re.MULTILINE)
+    shell = SHELLS[named[1] if named else None]
+    told = {**os.environ, "PATH": f"{job}{os.pathsep}{os.environ['PATH']}", "RESULTS": "results", **environment}
+    return subprocess.run([*shell, "-c", script(step)], cwd=job, env=told, check=False).returncode
 
 
 @pytest.fixture
@@ -40,33 +51,31 @@ def job(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tell(job: Path, *, work: str = "success", timed: str = "success", found: str = "") -> str:
-    """Run both steps as the runner does; what became the comment."""
+def tell(job: Path, *, work: str = "success", timed: str = "success", **more: str) -> int:
+    """Run both steps; the exit code of the second."""
     told = {
-        **os.environ,
-        "PATH": f"{job}{os.pathsep}{os.environ['PATH']}",
-        "RESULTS": "results",
         "WORK": work,
         "TIMED": timed,
         "RUN": "run",
-        "FOUND": found,
+        "FOUND": "",
         "GITHUB_STEP_SUMMARY": "summary",
         "GITHUB_REPOSITORY": "owner/name",
         "NUMBER": "7",
+        **more,
     }
-    for step in ("Words for the reader", "Comment, updated in place"):
-        subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script(step)],
-            cwd=job,
-            env=told,
-            check=True,
-        )
+    assert run_step("Words for the reader", job, told) == 0
+    return run_step("Comment, updated in place", job, told)
+
+
+def comment(job: Path, **given: str) -> str:
+    """What became the comment, and the summary too."""
+    assert tell(job, **given) == 0
     assert (job / "summary").read_text() == (job / "body").read_text()
     return (job / "body").read_text()
 
 
 def test_a_comparison_without_a_result_replaces_the_comment_of_an_earlier_push(job: Path) -> None:
-    said = tell(job, timed="failure", found="42\n")
+    said = comment(job, timed="failure", FOUND="42\n")
     assert said.startswith(MARKER + "\n")
     assert "no timings" in said and "(failure)" in said
     assert "--method PATCH repos/owner/name/issues/comments/42" in (job / "calls").read_text()
@@ -74,10 +83,10 @@ def test_a_comparison_without_a_result_replaces_the_comment_of_an_earlier_push(j
 
 def test_the_table_is_the_comment_and_the_counters_only_where_they_changed(job: Path) -> None:
     (job / "results" / "regress.md").write_text(f"{MARKER}\na table\n")
-    assert tell(job) == f"{MARKER}\na table\n"
+    assert comment(job) == f"{MARKER}\na table\n"
     assert "--method POST repos/owner/name/issues/7/comments" in (job / "calls").read_text()
     (job / "summary").unlink()
-    said = tell(job, work="failure", timed="failure")
+    said = comment(job, work="failure", timed="failure")
     assert said.startswith(f"{MARKER}\na table\n")
     assert "1 more synchronisation a step" in said
 
@@ -87,3 +96,22 @@ def test_results_do_not_make_the_checkout_dirty() -> None:
     folder = line.split()[1]
     assert f"{folder}/" in (ROOT / ".gitignore").read_text().splitlines()
     assert f"mkdir -p {folder}" in (ROOT / "docs" / "ci.md").read_text()
+
+
+def test_of_many_comments_the_first_is_updated(job: Path) -> None:
+    """More than a pipe holds."""
+    (job / "results" / "regress.md").write_text(f"{MARKER}\na table\n")
+    comment(job, FOUND="42\n" + "43\n" * 30_000)
+    assert "--method PATCH repos/owner/name/issues/comments/42 " in (job / "calls").read_text()
+
+
+def test_where_the_comments_cannot_be_listed_no_second_one_is_posted(job: Path) -> None:
+    assert tell(job, LISTED="1") == 1
+    assert not (job / "calls").exists()
+
+
+def test_counters_that_changed_fail_their_step_though_what_they_say_is_piped(job: Path) -> None:
+    (job / "uv").write_text("#!/bin/sh\necho 1 more synchronisation\nexit 1\n")
+    (job / "uv").chmod(0o755)
+    assert run_step("Work counters", job, {}) == 1
+    assert (job / "results" / "work.txt").read_text() == "1 more synchronisation\n"
