@@ -134,12 +134,23 @@ def gpu_wheels(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py", *session.posargs)
 
 
+def gitlab_pipeline() -> str:
+    """What docs/ci.md shows for GitLab; a check reads no Markdown."""
+    _, _, rest = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("## GitLab\n\n```yaml\n")
+    shown, end, _ = rest.partition("```\n")
+    assert end, "docs/ci.md shows no pipeline for GitLab"
+    return shown
+
+
 @nox.session(python=DEFAULT)
 def lint(session: nox.Session) -> None:
-    """Check style, format, types and workflows. Arguments go to ruff's check, such as ``-- --fix``."""
+    """Check style, format, types and CI files. Arguments go to ruff's check, such as ``-- --fix``."""
     install(session, "lint")
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("mypy", "--strict", "bench", "mtl_core", "reports")
     workflows = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(".github/workflows/*.yml"))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    shown = Path(session.virtualenv.location, "gitlab-ci.yml")
+    shown.write_text(gitlab_pipeline(), encoding="utf-8")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(shown))

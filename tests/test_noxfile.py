@@ -133,7 +133,17 @@ def test_lint_checks_style_format_types_and_workflows(
             ".github/workflows/bench.yml",
             ".github/workflows/tests.yml",
         ],
+        ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(session.folder / "gitlab-ci.yml")],
     ]
+
+
+def test_lint_sees_the_whole_pipeline_that_the_docs_show(
+    noxfile: dict[str, Any], session: PlayedSession
+) -> None:
+    noxfile["lint"](session)
+    shown = (session.folder / "gitlab-ci.yml").read_text()
+    assert shown.startswith("bench:\n") and shown.endswith("    paths: [bench-results]\n")
+    assert shown in (ROOT / "docs" / "ci.md").read_text()
 
 
 def test_the_device_decides_what_is_installed_and_is_told(

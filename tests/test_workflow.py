@@ -35,9 +35,16 @@ def script(step: str) -> str:
 
 def run_step(step: str, job: Path, environment: dict[str, str]) -> int:
     """The exit code of a step in the shell that the workflow names for every step."""
-    named = re.search(r"^defaults:\n  run:\n    shell: (\S+)", WORKFLOW.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.search(
+        r"^defaults:\n  run:\n    shell: (\S+)", WORKFLOW.read_text(encoding="utf-8"), re.MULTILINE
+    )
     shell = SHELLS[named[1] if named else None]
-    told = {**os.environ, "PATH": f"{job}{os.pathsep}{os.environ['PATH']}", "RESULTS": "results", **environment}
+    told = {
+        **os.environ,
+        "PATH": f"{job}{os.pathsep}{os.environ['PATH']}",
+        "RESULTS": "results",
+        **environment,
+    }
     return subprocess.run([*shell, "-c", script(step)], cwd=job, env=told, check=False).returncode
 
 
@@ -115,3 +122,21 @@ def test_counters_that_changed_fail_their_step_though_what_they_say_is_piped(job
     (job / "uv").chmod(0o755)
     assert run_step("Work counters", job, {}) == 1
     assert (job / "results" / "work.txt").read_text() == "1 more synchronisation\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "cut"}, "cut"),
+        ({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "cut", "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": ""}, "cut"),
+        ({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "cut", "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "target"}, "target"),
+    ],
+    ids=["branch", "branch, set and empty", "merged results"],
+)
+def test_gitlab_s_base_is_what_the_head_was_made_from(given: dict[str, str], base: str) -> None:
+    """In a merged-results pipeline the head is a merge, which has what the target did since the cut."""
+    text = (ROOT / "docs" / "ci.md").read_text()
+    (line,) = re.findall(r"^    - (base=.*)$", text, re.MULTILINE)
+    assert 'regress --base "$base" ' in text
+    said = subprocess.run(["bash", "-c", f"{line}; echo $base"], env=given, capture_output=True, check=True)
+    assert said.stdout == f"{base}\n".encode()
