@@ -14,7 +14,7 @@ from rich.text import Text
 from bench.gating.regressions import REGRESSION_SCHEMA, Comparison, Regression
 from bench.records import Estimate
 from reports import markdown, terminal
-from reports.github import Level, annotation
+from reports.github import Annotation, Level, commands
 from reports.tables import Cell, Column, Table, laid_out
 from reports.text import harmless
 
@@ -193,5 +193,5 @@ def github_annotations(regression: Regression, file: str, lines: dict[str, int])
         word = verdict_of(c)
         level: Level = "error" if not c.passes else "warning" if word in ("undecided", "new") else "notice"
         title = f"{word}: {c.benchmark}"
-        found.append(annotation(level, sentence(c), title, file, lines.get(c.benchmark, 1)))
-    return found
+        found.append(Annotation(level, sentence(c), title, file, lines.get(c.benchmark, 1)))
+    return commands(found)

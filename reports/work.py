@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bench.records import Count, Work, WorkChange
-from reports.github import annotation
+from reports.github import Annotation, commands
 from reports.tables import Cell, Column, Table
 
 # What one of a counter is called, what many are, and what they are counted by.
@@ -71,16 +73,16 @@ def _parts(parts: dict[str, Count], signed: bool) -> str:
     )
 
 
-def github_annotations(changes: list[WorkChange]) -> list[str]:
-    """An error on each line of code to look at; on the golden file where none is known."""
+def github_annotations(changes: list[WorkChange], files: Collection[str]) -> list[str]:
+    """An error on each line to look at in the repository's files; on the golden file where there is none."""
     told = []
     for change in changes:
-        for place in change.places or [f"{GOLDEN}:1"]:
+        places = [place for place in change.places if place.rpartition(":")[0] in files]
+        for place in places or [f"{GOLDEN}:1"]:
             file, _, line = place.rpartition(":")
-            told.append(
-                annotation("error", sentence(change), f"{change.counter} of a step changed", file, int(line))
-            )
-    return told
+            title = f"{change.counter} of a step changed"
+            told.append(Annotation("error", sentence(change), title, file, int(line)))
+    return commands(told)
 
 
 def step_table(work: dict[str, Work]) -> Table:

@@ -199,6 +199,17 @@ def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
     assert all("\n" not in line for line in lines)
 
 
+def test_github_drops_no_annotation_unseen() -> None:
+    """It shows ten errors, ten warnings and ten notices of a step."""
+    many = [comparison(f"gone{i}", missing="head") for i in range(12)]
+    kept = [comparison(f"new{i}", missing="base") for i in range(10)]
+    told = msgspec.structs.replace(ALL, comparisons=[*many, *kept])
+    lines = report.github_annotations(told, "gate.py", {"gone9": 7})
+    assert [line.split(" ", 1)[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10
+    assert lines[9] == "::error file=gate.py,line=7,title=3 more::3 more in the summary"
+    assert "new9" in lines[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "passes"),
     [

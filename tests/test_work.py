@@ -25,6 +25,7 @@ from mtl_core.config import HEADS, MODES, NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
 from reports.work import WORDS, operators_lines, sentence
+from tests.revisions import commit
 
 ROOT = Path(__file__).parent.parent
 BOTH: list[str] = list(HEADS)
@@ -341,19 +342,34 @@ def test_another_release_of_mxnet_is_told_in_a_line(counted_is: dict[str, Work],
     assert "counted under" not in run("--check", "--golden", str(path)).output
 
 
+def waiting(work: Work, *places: str) -> Work:
+    told = {"synchronisations": {"asnumpy": len(places)}, "waited_at": {"asnumpy": list(places)}}
+    return msgspec.structs.replace(work, **told)
+
+
+@pytest.fixture
+def on_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a repository of one file, with an environment beside it that the repository does not keep."""
+    for path in ("mtl_core/step.py", ".venv/other.py"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    (tmp_path / ".gitignore").write_text(".venv\n")
+    commit(tmp_path, "one file")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+
+def annotations() -> list[str]:
+    return [line for line in run("--check").output.splitlines() if line.startswith("::error ")]
+
+
+@pytest.mark.usefixtures("on_github")
 def test_a_change_stands_beside_its_line_on_github(
     counted_is: dict[str, Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted_is["step/static"] = msgspec.structs.replace(
-        counted_is["step/static"],
-        synchronisations={"asnumpy": 1},
-        waited_at={"asnumpy": ["mtl_core/step.py:9"]},
-    )
+    counted_is["step/static"] = waiting(counted_is["step/static"], "mtl_core/step.py:9")
     counted_is["step/digits"] = msgspec.structs.replace(counted_is["step/digits"], graphs_traced=3)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    assert "::error" not in run("--check").output
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    said = [line for line in run("--check").output.splitlines() if line.startswith("::error ")]
+    said = annotations()
     assert [line.partition(",title=")[0] for line in said] == [
         "::error file=mtl_core/step.py,line=9",
         "::error file=bench/work.golden.json,line=1",
@@ -361,6 +377,29 @@ def test_a_change_stands_beside_its_line_on_github(
     assert said[0].endswith(
         "::step/static: 1 more synchronisation a step: asnumpy, at mtl_core/step.py:9 (0 -> 1)"
     )
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    assert annotations() == []
+
+
+@pytest.mark.usefixtures("on_github")
+@pytest.mark.parametrize("place", ["module.py:9", ".venv/other.py:9", "<string>:1"])
+def test_where_github_has_no_such_file_the_golden_one_is_marked(
+    counted_is: dict[str, Work], place: str
+) -> None:
+    counted_is["step/static"] = waiting(counted_is["step/static"], place)
+    (said,) = annotations()
+    assert said.startswith("::error file=bench/work.golden.json,line=1,")
+    assert f"at {place} (0 -> 1)" in said
+
+
+@pytest.mark.usefixtures("on_github")
+def test_more_lines_than_github_shows_are_told_as_their_number(counted_is: dict[str, Work]) -> None:
+    for name, lines in (("step/static", range(1, 9)), ("step/digits", range(9, 14))):
+        counted_is[name] = waiting(counted_is[name], *(f"mtl_core/step.py:{line}" for line in lines))
+    said = annotations()
+    assert len(said) == 10
+    assert said[-1].startswith("::error file=mtl_core/step.py,line=")
+    assert said[-1].endswith(",title=4 more::4 more in the summary")
 
 
 def test_json_has_the_counts_the_changes_and_their_words(counted_is: dict[str, Work]) -> None:

@@ -93,8 +93,18 @@ def _annotate(changed: list[WorkChange]) -> None:
     from reports.work import github_annotations
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in github_annotations(changed):
+        for line in github_annotations(changed, _kept_by_git(Path.cwd())):
             typer.echo(line, err=True)
+
+
+def _kept_by_git(folder: Path) -> frozenset[str]:
+    """The files of a repository, by their paths from this folder of it: what GitHub can show a line of."""
+    from bench.gating.checkouts import GitError, git
+
+    try:
+        return frozenset(git(folder, "ls-files", "-z").split("\0"))
+    except (GitError, UserError):
+        return frozenset()
 
 
 def _replaced(path: Path) -> Golden | None:
