@@ -149,7 +149,34 @@ def test_what_is_no_revision_is_named(repo: Path) -> None:
 
 
 def test_outside_a_repository_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not in a git repository"):
+    with pytest.raises(UserError, match=r"not in a git repository .*\(fatal: not a git rep"):
+        repository(tmp_path)
+
+
+def test_another_user_s_repository_is_told_with_git_s_remedy(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git's last line is its remedy, so that the reason stands further up."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    with pytest.raises(UserError) as raised:
+        repository(repo)
+    said = str(raised.value)
+    assert "another user's repository" in said and "fatal: detected dubious ownership" in said
+    assert said.endswith(f"git config --global --add safe.directory {repo}")
+    assert "\n" not in said
+
+
+def test_git_is_asked_in_english_since_its_reason_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkouts.local_variables()  # from git itself
+    (tmp_path / "git").write_text('#!/bin/sh\necho "fatal: said in $LC_ALL" >&2\nexit 128\n')
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(UserError, match="fatal: said in C"):
         repository(tmp_path)
 
 
@@ -169,3 +196,32 @@ def test_without_git_one_line_says_so(repo: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="git was not found"):
         repository(repo)
+
+
+def test_another_user_s_leftover_is_left_to_them(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after sudo: mkdtemp's folder lets nobody but its maker in."""
+    commit_ = resolve(repo, "HEAD", "--base")
+    theirs = repo.parent / f"{checkouts.PREFIX}a1b2c3d4" / commit_[:12]
+    git(repo, "worktree", "add", "--quiet", "--detach", str(theirs), commit_)
+    opened = Path.open
+
+    def refused(path: Path, *arguments: str) -> object:
+        if path.name == checkouts.LOCK:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", refused)
+    assert prune(repo) == 0
+    assert (theirs / "file").exists()
+
+
+def test_a_damaged_index_costs_one_line(repo: Path) -> None:
+    (repo / ".git" / "index").write_text("no index")
+    with pytest.raises(UserError, match=r"status --porcelain failed \(fatal: .*index") as raised:
+        working_tree(repo)
+    assert "\n" not in str(raised.value)
+
+
+def test_worktrees_that_cannot_be_listed_cost_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"worktree list --porcelain failed \(fatal: not a git repository"):
+        prune(tmp_path)

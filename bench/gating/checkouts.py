@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -34,7 +35,7 @@ class Checkout(NamedTuple):
 
 
 class GitError(Exception):
-    """Git said no; carries its last line."""
+    """Git said no; carries its reason in a line."""
 
 
 @cache
@@ -47,26 +48,50 @@ def local_variables() -> frozenset[str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git says, without hooks. Raises GitError, and UserError where there is no git."""
+    """What git says in English, without hooks. Raises GitError, and UserError where there is no git."""
     command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
     try:
-        environment = {n: v for n, v in os.environ.items() if n not in local_variables()}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        kept = {n: v for n, v in os.environ.items() if n not in local_variables()}
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**kept, "LC_ALL": "C"}
+        )
     except FileNotFoundError:
         raise UserError("git was not found; comparing revisions needs it") from None
     if done.returncode != 0:
-        raise GitError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+        raise GitError(_reason(done.stderr))
     return done.stdout.strip()
+
+
+def _reason(said: str) -> str:
+    """The line in which git gives up, or its last one; after it may come advice."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("fatal: ")]
+    return ["git failed", *lines, *fatal][-1]
+
+
+def _answer(repository: Path, *arguments: str) -> str:
+    """What git says where only a damaged or a foreign repository keeps it from it. Raises UserError."""
+    try:
+        return git(repository, *arguments)
+    except GitError as error:
+        command = shlex.join(["git", "-C", str(repository), *arguments])
+        raise UserError(f"{command} failed ({error}); mend the repository first") from None
 
 
 def repository(folder: Path) -> Path:
     """The root of the repository around a folder. Raises UserError outside one."""
     try:
         return Path(git(folder, "rev-parse", "--show-toplevel"))
-    except GitError:
-        raise UserError(
-            f"{folder} is not in a git repository; run it in the repository that is to be compared"
-        ) from None
+    except GitError as error:
+        raise UserError(_no_repository(folder, str(error))) from None
+
+
+def _no_repository(folder: Path, reason: str) -> str:
+    foreign = re.search(r"dubious ownership in repository at '(.*)'", reason)
+    if foreign:
+        trust = f"git config --global --add safe.directory {shlex.quote(foreign[1])}"
+        return f"{folder} is another user's repository, which git refuses ({reason}); trust it by {trust}"
+    return f"{folder} is not in a git repository that can be read ({reason}); run it in the one to compare"
 
 
 def resolve(repository: Path, revision: str, option: str) -> str:
@@ -74,7 +99,7 @@ def resolve(repository: Path, revision: str, option: str) -> str:
     try:
         return git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
     except GitError:
-        shallow = git(repository, "rev-parse", "--is-shallow-repository") == "true"
+        shallow = _answer(repository, "rev-parse", "--is-shallow-repository") == "true"
         more = "fetch the whole history first (git fetch --unshallow)" if shallow else "see git log"
         raise UserError(f"{option} {revision!r} is no revision of {repository}; {more}") from None
 
@@ -96,7 +121,7 @@ def working_tree(repository: Path) -> Checkout:
         commit = git(repository, "rev-parse", "--verify", "HEAD")
     except GitError:
         raise UserError(f"{repository} has no commit yet: there is nothing to compare with") from None
-    changed = git(repository, "status", "--porcelain")
+    changed = _answer(repository, "status", "--porcelain")
     return Checkout(repository, commit + ("+dirty" if changed else ""))
 
 
@@ -119,7 +144,7 @@ def worktree(repository: Path, commit: str) -> Iterator[Checkout]:
 
 def prune(repository: Path) -> int:
     """Remove what killed processes left behind; how many worktrees that were."""
-    listed = git(repository, "worktree", "list", "--porcelain").splitlines()
+    listed = _answer(repository, "worktree", "list", "--porcelain").splitlines()
     roots = [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
     left = [root for root in roots if _ours(root) and not _held(root.parent)]
     for root in left:
@@ -132,13 +157,16 @@ def _ours(root: Path) -> bool:
 
 
 def _held(folder: Path) -> bool:
-    """Whether its maker still lives, and so holds the lock."""
+    """Whether its maker still lives, and so holds the lock; taken for granted where that cannot be known.
+
+    Another user's folder is not ours to look into, nor to remove.
+    """
     try:
         with (folder / LOCK).open("r") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):
         return True
     return False
 
