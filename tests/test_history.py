@@ -8,7 +8,7 @@ import json
 import math
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 import msgspec
@@ -226,6 +226,57 @@ def test_results_are_read_from_any_place_that_fsspec_knows(scheme: str, tmp_path
     runs, left_out = read_all(place)
     assert [run.name for run in runs] == ["a.json", "b.json"]
     assert len(left_out) == 1 and left_out[0].startswith("broken.json is not JSON")
+
+
+class Pieces(io.BytesIO):
+    """A stream that gives a little at a time, however much is asked for."""
+
+    given: ClassVar[int] = 0  # bytes, by all of them
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(1000 if size is None or size < 0 else min(size, 1000))
+        Pieces.given += len(part)
+        return part
+
+
+class Untold(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """As over HTTP: a listing without sizes, files as streams."""
+
+    protocol = "untold"
+    held: ClassVar[dict[str, bytes]] = {}
+
+    def isdir(self, path: str) -> bool:
+        return True
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        return [{"name": f"x/{name}", "size": None, "type": "file"} for name in self.held]
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> Pieces:
+        return Pieces(self.held[path.rsplit("/", 1)[-1]])
+
+
+def test_a_file_of_untold_size_is_read_no_further_than_a_result_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = (OLD / "schema2.json").read_bytes()
+    monkeypatch.setattr("bench.runs.LARGEST_FILE", len(whole))
+    monkeypatch.setattr("bench.comparing.collection.LARGEST_FILE", len(whole))
+    monkeypatch.setattr(Pieces, "given", 0)
+    monkeypatch.setattr(Untold, "held", {"a.json": whole, "endless.json": b" " * (3 * len(whole))})
+    fsspec.register_implementation("untold", Untold, clobber=True)
+    runs, left_out = read_all("untold://x")
+    assert [run.name for run in runs] == ["a.json"]
+    assert len(left_out) == 1 and left_out[0].startswith("endless.json is larger than")
+    assert Pieces.given == len(whole) + len(whole) + 1
+
+
+def test_of_too_many_files_the_newest_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.comparing.collection.MOST_FILES", 2)
+    for day in (3, 1, 2):
+        (tmp_path / f"2026010{day}-000000.json").write_bytes((OLD / "schema2.json").read_bytes())
+    runs, left_out = read_all(str(tmp_path))
+    assert [run.name for run in runs] == ["20260102-000000.json", "20260103-000000.json"]
+    assert left_out == ["1 of 3 files, the first by name: at most 2 are read"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import fsspec
 
 from bench.records import Run
-from bench.runs import check_size, run_from
+from bench.runs import LARGEST_FILE, check_size, run_from
 from mtl_core.errors import UserError
 
 Watch = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]
@@ -28,12 +28,14 @@ def read_all(
 ) -> tuple[list[Run], list[str]]:
     """The runs of a folder's ``*.json`` by name, and why each other such file was left out.
 
+    Of too many files the last are read, which are the newest: a run's name begins with its date.
+
     ``keep`` is what is kept of each run, since the raw rounds of many fill the memory; ``watched`` shows
     how far the files are read. Raises UserError when the place is not there or cannot be reached.
     """
     files, found = _reached(place)
     runs, left_out = [], []
-    for path, size in watched(found[:MOST_FILES]):
+    for path, size in watched(found[-MOST_FILES:]):
         name = path.rsplit("/", 1)[-1]
         try:
             check_size(size, name)
@@ -41,12 +43,13 @@ def read_all(
         except UserError as error:
             left_out.append(str(error))
     if len(found) > MOST_FILES:
-        left_out.append(f"{len(found) - MOST_FILES} files beyond the first {MOST_FILES}")
+        more = len(found) - MOST_FILES
+        left_out.append(f"{more} of {len(found)} files, the first by name: at most {MOST_FILES} are read")
     return runs, left_out
 
 
 def _reached(place: str) -> tuple[Any, list[tuple[str, int]]]:
-    """The file system, and (path, bytes) of each file that could be a result."""
+    """The file system, and (path, bytes) of each file that could be a result; 0 where no size is told."""
     try:
         files, root = fsspec.core.url_to_fs(place)
         if not files.isdir(root):
@@ -69,11 +72,16 @@ def _is_result(name: str) -> bool:
 
 
 def _content(files: Any, path: str) -> bytes:
+    """A file's content, read no further than a result can be long: a listing over HTTP tells no sizes."""
+    name, content = path.rsplit("/", 1)[-1], bytearray()
     try:
-        content: bytes = files.cat_file(path)
+        with files.open(path, "rb") as file:  # a stream gives what has come, which may be less than asked for
+            while len(content) <= LARGEST_FILE and (part := file.read(LARGEST_FILE + 1 - len(content))):
+                content += part
     except Exception as error:
-        raise UserError(f"{path.rsplit('/', 1)[-1]} cannot be read ({_said(error)})") from None
-    return content
+        raise UserError(f"{name} cannot be read ({_said(error)})") from None
+    check_size(len(content), name)
+    return bytes(content)
 
 
 def _said(error: Exception) -> str:
