@@ -198,6 +198,11 @@ def test_a_worker_that_fails_at_any_time_costs_one_line(
         (("--time", "soon"), "--time is 'soon'"),
         (("--budget", "10"), "--budget is '10'"),
         (("--tolerance", "much"), "--tolerance is 'much'"),
+        (("--busy", "-1", "--time", "1s"), "--busy"),
+        (("--replay", "--resume"), "--replay records nothing, so that --resume would do nothing"),
+        (("--replay", "--seed", "0", "--time", "60m"), "so that --time, --seed would do nothing"),
+        (("--replay", "--busy", "1"), "--busy would do nothing"),
+        (("--replay", "--slow-down", "3%"), "--slow-down would do nothing"),
     ],
 )
 def test_bad_input_costs_one_line(
@@ -279,3 +284,33 @@ def test_a_killed_recording_leaves_no_core_busy() -> None:
 def test_a_recording_holds_the_slow_downs_asked_for(recorder: Recorder) -> None:
     recorder.slow_downs = ("0", "0.2")
     assert list(recorder.unit().effects) == ["0", "0.2"]
+
+
+@pytest.mark.parametrize("stops", [KeyboardInterrupt, UserError])
+@pytest.mark.parametrize(("there", "measured", "kept"), [(0, 0, False), (0, 1, True), (1, 0, True)])
+def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
+    tmp_path: Path,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    there: int,
+    measured: int,
+    kept: bool,
+    stops: type[BaseException],
+) -> None:
+    """One with nothing would have to be removed by hand; one that was there is not ours to remove."""
+    path = tmp_path / "trust.jsonl"
+    if there:
+        path.write_bytes(msgspec.json.encode(HEAD) + b"\n")
+    made = recorder.unit()
+    units = iter([made] * measured)
+
+    def unit() -> Unit:
+        for found in units:
+            return found
+        raise stops
+
+    monkeypatch.setattr(recorder, "unit", unit)
+    with pytest.raises(stops):
+        record(path, HEAD, recorder, 60.0, before=[], show=lambda units, spent_s: None)
+    assert path.exists() is kept
+    assert not kept or read(path, HEAD) == [made] * measured

@@ -7,10 +7,20 @@ from typing import Annotated
 
 import typer
 
+from mtl_core.errors import UserError
+
 FILE = Path(".benchmarks") / "mtl-bench" / "trust.jsonl"
+OF_RECORDING = {  # options that do nothing for a replay, by their parameters
+    "duration": "--time",
+    "resume": "--resume",
+    "slow_down": "--slow-down",
+    "busy": "--busy",
+    "seed": "--seed",
+}
 
 
 def trust(
+    context: typer.Context,
     duration: Annotated[str, typer.Option("--time", metavar="TIME", help="Time for recording.")] = "60m",
     file: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the recording is kept, a line an invocation.")
@@ -32,7 +42,9 @@ def trust(
         list[str],
         typer.Option(metavar="SHARE", help="Slow-down to inject; may be repeated."),
     ] = ["3%", "5%", "10%"],  # noqa: B006
-    busy: Annotated[int, typer.Option(metavar="N", help="Cores kept busy by other processes meanwhile.")] = 0,
+    busy: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Cores kept busy by other processes meanwhile.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
@@ -62,6 +74,8 @@ def trust(
     from bench.session import parse_duration
     from reports import trust as report
 
+    if replay_only:
+        _check_replay(context)
     budgets = [parse_duration(text) for text in budget]
     edge = parse_tolerance(tolerance, "--tolerance")
     if not replay_only:
@@ -85,6 +99,16 @@ def trust(
             raise
     Console().print(report.in_terminal(study(file, budgets, edge)))
     typer.echo(f"\nRecording: {file}; go on with it by --resume, or replay it by --replay")
+
+
+def _check_replay(context: typer.Context) -> None:
+    """Raise UserError for an option that was given and would do nothing."""
+    sources = {option: context.get_parameter_source(name) for name, option in OF_RECORDING.items()}
+    given = [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
+    if given:
+        raise UserError(
+            f"--replay records nothing, so that {', '.join(given)} would do nothing; give one of the two"
+        )
 
 
 def _stopped_line(file: Path, kept: int) -> str:

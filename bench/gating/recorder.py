@@ -217,16 +217,24 @@ def record(
     before: list[Unit],
     show: Callable[[int, float], None],
 ) -> list[Unit]:
-    """Units until the time is over, each in the file as soon as it is measured."""
-    units = list(before)
+    """Units until the time is over, each in the file as soon as it is measured.
+
+    A new file goes again where not even one was: it would stand in the way of the next recording.
+    """
+    units, new = list(before), not path.exists()
     lines = [msgspec.json.encode(head), *map(msgspec.json.encode, units)]
     write_whole(path, lambda file: file.write(b"\n".join(lines) + b"\n"), "--file")
     start = time.monotonic()
-    with path.open("ab") as file, busy(head.busy_cores):
-        while (spent := time.monotonic() - start) < seconds:
-            show(len(units), spent)
-            units.append(recorder.unit())
-            file.write(msgspec.json.encode(units[-1]) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    try:
+        with path.open("ab") as file, busy(head.busy_cores):
+            while (spent := time.monotonic() - start) < seconds:
+                show(len(units), spent)
+                units.append(recorder.unit())
+                file.write(msgspec.json.encode(units[-1]) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+    except BaseException:  # Ctrl-C above all
+        if new and not units:
+            path.unlink()
+        raise
     return units
