@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.comparing.shares import FILE, Profiled, compare_shares, is_profile, read_shares
+from bench.comparing.shares import Profiled, compare_shares, is_profile, read_shares
+from bench.profiling.profiles import PROFILE_FILE, PROFILE_SCHEMA
 from mtl_core.errors import UserError
 from reports import comparison as told
 from reports import csv as comma
@@ -38,10 +39,18 @@ def profile(**shares: float) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("schema", [PROFILE_SCHEMA + 1, 0, "1", True, None])
+def test_a_profile_of_another_schema_is_not_compared(tmp_path: Path, schema: Any) -> None:
+    """A field of it may mean something else."""
+    content = {**profile(dot=1.0), "schema": schema}
+    with pytest.raises(UserError, match=f"has schema '{schema}', while this version reads 1 to"):
+        read_shares(written(tmp_path, "x", content))
+
+
 def written(folder: Path, name: str, content: Any) -> Path:
     (folder / name).mkdir()
-    (folder / name / FILE).write_text(json.dumps(content))
-    return folder / name / FILE
+    (folder / name / PROFILE_FILE).write_text(json.dumps(content))
+    return folder / name / PROFILE_FILE
 
 
 def read(content: Any) -> Profiled:

@@ -12,13 +12,13 @@ from scipy import stats
 from bench.comparing.compare import label
 from bench.comparing.compared import Judgement, SharedOperator, SharedOperators, Side
 from bench.endless import endless
+from bench.profiling.profiles import PROFILE_FILE, check_schema
 from bench.records import Case, Estimate, Machine
 from bench.runs import content_of, parsed
 from bench.stats import Mean, combined
 from bench.verdict import verdicts
 from mtl_core.errors import UserError
 
-FILE = "profile.json"
 TOLERANCE = 0.01  # of all operators' time: one point
 
 
@@ -42,13 +42,14 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_profile(path: Path) -> bool:
     """Whether a path means a profile: its file, or a folder that holds one."""
-    return path.name == FILE or (path / FILE).is_file()
+    return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
 
 
 def read_shares(path: Path) -> Profiled:
     """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
-    path = path / FILE if path.is_dir() else path
+    path = path / PROFILE_FILE if path.is_dir() else path
     document = parsed(content_of(path), str(path))
+    check_schema(document, path)
     try:
         found = msgspec.convert(endless(document), Profiled)
     except msgspec.ValidationError as error:

@@ -103,16 +103,21 @@ def read_profile(path: Path) -> Profile:
     """
     path = path / PROFILE_FILE if path.is_dir() else path
     told = _document(path)
+    check_schema(told, path)
+    try:
+        return msgspec.convert(endless(told), Profile)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
+
+
+def check_schema(told: dict[str, object], path: Path) -> None:
+    """Raise UserError for a profile that this version does not know how to read."""
     schema = told.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= PROFILE_SCHEMA:
         raise UserError(
             f"{path} has schema {str(schema)[:40]!r}, while this version reads 1 to {PROFILE_SCHEMA}; "
             "profile again"
         )
-    try:
-        return msgspec.convert(endless(told), Profile)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
 
 
 def _document(path: Path) -> dict[str, object]:
