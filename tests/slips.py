@@ -77,3 +77,15 @@ class FromNumPy(StepWorkload):
         super().__init__(**settings)
         images = next(self.batches)[0].asnumpy()
         self.call = lambda *batch: self.step(mx.nd.array(images), *batch[1:])
+
+
+class CopiedTwice(StepWorkload):
+    """The images go back from the device, and are copied to it again."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+        def call(images: Any, *labels: Any) -> None:
+            self.step(images.as_in_context(mx.cpu()).as_in_context(self.device), *labels)
+
+        self.call = call

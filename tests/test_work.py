@@ -49,7 +49,7 @@ SLIPS = {
     "traced again": case("TracedAgain"),
     **{f"loss twice, {mode}": case("LossTwice", mode=mode) for mode in MODES},
     "a head more": case("bench.workloads.steps:StepWorkload", heads=BOTH),
-    "copied to a device": case("bench.workloads.steps:StepWorkload", device="cpu(1)", copy_each_batch=True),
+    "copied twice": case("CopiedTwice", device="cpu(1)", copy_each_batch=True),
 }
 
 
@@ -89,19 +89,23 @@ def test_the_steps_do_what_the_golden_file_says_whatever_the_environment() -> No
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Nothing changed: 7 steps do what the golden file says." in done.stdout
+    assert "Nothing changed: 8 steps do what the golden file says." in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_every_step_that_is_compared_is_counted_once(golden: dict[str, Work]) -> None:
-    assert list(command.declared()) == [f"step/{n}" for n in (*MODES, "digits", "odd_even", "separate")]
+    names = (*MODES, "digits", "odd_even", "separate", "copied")
+    assert list(command.declared()) == [f"step/{name}" for name in names]
     assert set(golden) == set(command.declared())
 
 
-def test_a_step_of_ours_neither_waits_nor_copies_nor_traces_again(golden: dict[str, Work]) -> None:
-    for work in golden.values():
-        assert (work.synchronisations, work.copies, work.graphs_retraced) == ({}, {}, 0)
+def test_a_step_of_ours_neither_waits_nor_traces_again_nor_copies_unless_it_is_meant_to(
+    golden: dict[str, Work],
+) -> None:
+    for name, work in golden.items():
+        batch = {"host to host": 3} if name == "step/copied" else {}  # images and two labels
+        assert (work.synchronisations, work.copies, work.graphs_retraced) == ({}, batch, 0)
 
 
 def test_the_golden_counts_are_what_theory_demands(golden: dict[str, Work]) -> None:
@@ -191,8 +195,14 @@ def test_a_head_more_is_caught(golden: dict[str, Work], slipped: dict[str, Work]
     assert "step/digits: 88 more bytes of optimizer state" in said
 
 
+def test_a_batch_copied_once_more_than_needed_is_caught(
+    golden: dict[str, Work], slipped: dict[str, Work]
+) -> None:
+    said = told(golden, "step/copied", slipped["copied twice"])
+    assert "step/copied: 2 more copies a step: host to host (3 -> 5)" in said
+
+
 def test_copies_are_told_by_where_from_and_to(slipped: dict[str, Work]) -> None:
-    assert slipped["copied to a device"].copies == {"host to host": 3}  # images and two labels
     assert slipped["numpy"].copies == {"NumPy to MXNet": 1}
     assert slipped["asnumpy"].copies == {"MXNet to NumPy": 1}
 

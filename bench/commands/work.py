@@ -17,6 +17,8 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.work import Golden
 
+OTHER_DEVICE = "cpu(1)"  # than cpu(0), as MXNet sees it: what a GPU is copied is counted on every machine
+
 
 class Format(str, Enum):
     """How the counts are shown."""
@@ -26,11 +28,14 @@ class Format(str, Enum):
 
 
 def declared() -> dict[str, Case]:
-    """The steps that the questions on hybridizing and on the second head compare."""
-    from bench.benchmarks import test_hybridize, test_second_head
+    """The steps that the questions on hybridizing and on the second head compare, and one that copies."""
+    from bench.benchmarks import test_device, test_hybridize, test_second_head
     from bench.work import cases_of
 
-    return cases_of([test_hybridize.QUESTION, test_second_head.QUESTION])
+    device = test_device.question_for((OTHER_DEVICE,), None)
+    groups = {group.part: group for group in device.groups()}
+    copied = groups["batch_128"].cases[f"{OTHER_DEVICE}_copied"]  # the others' batch
+    return {**cases_of([test_hybridize.QUESTION, test_second_head.QUESTION]), "step/copied": copied}
 
 
 def work(
