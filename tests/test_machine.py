@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bench.__main__ import app
 from bench.machine import (
     Counters,
     code,
@@ -30,6 +32,7 @@ from bench.machine import (
     weather_together,
 )
 from bench.records import Weather
+from tests.test_compare import CEILINGS
 
 V2 = "sys/fs/cgroup/cpu.max"
 V1 = "sys/fs/cgroup/cpu/cpu.cfs_{}_us"
@@ -288,3 +291,12 @@ def test_limits_of_a_cgroup_and_of_those_above_it_count(tmp_path: Path) -> None:
     root = root_with(tmp_path, NESTED)
     assert memory_gib(root) == 1
     assert counters(root).throttled_s == 1.5
+
+
+def test_the_command_tells_a_ceiling_s_range_in_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranges = {"mxnet_gflop_per_s": [61.4123456789, 75.2987654321], "python_loops_per_s": [1e7, 3e7]}
+    ceilings = msgspec.structs.replace(CEILINGS, ranges=ranges)
+    monkeypatch.setattr("bench.machine.measure_ceilings", lambda: ceilings)
+    said = CliRunner().invoke(app, ["machine"]).output.splitlines()
+    told = "mxnet_gflop_per_s=61.4 to 75.3, python_loops_per_s=10,000,000.0 to 30,000,000.0"
+    assert said[-1] == f"ranges: {told}"

@@ -130,3 +130,10 @@ def test_a_folder_that_takes_no_journal_costs_one_line(
     with pytest.raises(UserError, match="the journal of a run, which lies in the current folder"):
         under_test._measure([], "5s", Asked(), 0, tmp_path / "result.json", False, "again")
     assert not (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize("option", ["--resume", "--list"])
+def test_help_has_an_example(option: str) -> None:
+    lines = (under_test.run.__doc__ or "").splitlines()
+    examples = [shlex.split(line) for line in lines if line.strip().startswith("python -m bench run")]
+    assert any(option in example for example in examples)

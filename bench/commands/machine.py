@@ -26,8 +26,10 @@ def machine() -> None:
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.2f}"
+    if isinstance(value, list) and value and all(isinstance(end, float) for end in value):
+        return " to ".join(f"{end:,.1f}" for end in value)  # least and most
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{k}={v}" for k, v in value.items()) or "none"
+        return ", ".join(f"{k}={_shown(v)}" for k, v in value.items()) or "none"
     return "unknown" if value is None else str(value)

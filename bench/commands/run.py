@@ -97,6 +97,10 @@ def run(
       python -m bench run --quick --json mine.json
 
       python -m bench run hybridize --batch-size 32 --threads 1
+
+      python -m bench run hybridize second_head --budget 90s --resume
+
+      python -m bench run --list
     """
     modules = _chosen(names or [])
     if list_only:
