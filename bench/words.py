@@ -312,7 +312,7 @@ def not_tried(loading: dict[str, Measured], counts: Sequence[int], cores: int) -
     others = ", ".join(str(count) for count in counts if count <= cores and count not in tried)
     said = [f"Not tried on {cores} cores: {beyond} workers, more than there are cores."] if beyond else []
     return (
-        [*said, f"Left out of this run: {others} workers; a run without --quick tries them."]
+        [*said, f"Numbers of workers left out of this run: {others}; one without --quick tries them."]
         if others
         else said
     )

@@ -286,7 +286,7 @@ def test_what_was_not_tried_is_told_with_the_reason() -> None:
     (few,) = not_tried(tried, (0, 2, 4), 2)
     assert few == "Not tried on 2 cores: 4 workers, more than there are cores."
     (quick,) = not_tried(tried, (0, 1, 2, 4), 8)
-    assert quick == "Left out of this run: 1, 4 workers; a run without --quick tries them."
+    assert quick == "Numbers of workers left out of this run: 1, 4; one without --quick tries them."
 
 
 def test_a_device_that_never_overtakes_is_told_too() -> None:
