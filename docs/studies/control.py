@@ -43,7 +43,7 @@ def main(seconds: float, size: int) -> None:
     effects = log_effects(blocks, CONTROL, QUESTION.baseline)
     count = len(effects.values)
     cuts = [slice(start, start + size) for start in range(0, count - size + 1, size)]
-    pieces = [Effects(effects.values[cut], effects.errors[cut]).mean() for cut in cuts]
+    pieces = [Effects(*(part[cut] for part in effects)).mean() for cut in cuts]
     intervals = [piece.interval() for piece in pieces]
     held = sum(i.low <= 0 <= i.high for i in intervals)
     widths = sorted((i.high - i.low) / 2 for i in intervals)
