@@ -203,9 +203,10 @@ def virtual(root: Path = ROOT) -> bool | None:
 
 
 def _throttled_s(root: Path) -> float | None:
-    """Seconds that the cgroup (version 2, its own or one above it, or 1) held its processes back.
+    """Seconds that the cgroup (version 2, with those above it, or 1) held its processes back.
 
-    None without such a count.
+    Each counts what its own quota did, so that their sum grows when any of them holds back. None without
+    such a count.
     """
     files = [(folder / "cpu.stat", "throttled_usec", 1e-6) for folder in _cgroups(root)]
     files.append((root / "sys/fs/cgroup/cpu/cpu.stat", "throttled_time", 1e-9))
@@ -214,7 +215,7 @@ def _throttled_s(root: Path) -> float | None:
         for file, field, scale in files
         if (told := re.search(rf"^{field} (\d+)$", _text(file) or "", re.MULTILINE))
     ]
-    return max(found, default=None)
+    return sum(found) if found else None
 
 
 def _thermal_events(root: Path) -> int | None:

@@ -147,7 +147,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 
     since: int  # the epoch from which on, from 2
     ratio: Estimate
-    first: Estimate | None = None  # of the first epoch alone, where both sides do the same: the noise floor
+    first: Estimate | None = None  # of the first epoch alone: the noise floor, where both sides do the same
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

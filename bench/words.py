@@ -15,9 +15,10 @@ from mtl_core.denormals import possible, why_not
 from mtl_core.gpu_choice import Choice, is_gpu_build
 from mtl_core.mnist import lies_here
 
-# Facts of a workload that tell its work, and what they are called.
 LARGEST_SLOW_DOWN = 1.0  # that a sentence gives a number for: twice the time
 WHOLE_EPOCH = 60_000  # images of MNIST
+WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a training is held against
+# Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
@@ -87,11 +88,11 @@ def undecided(ratio: Ratio) -> str:
     """Not knowing, with the smallest slow-down that this run would have called and what would decide it."""
     if ratio.estimate.n < 2:
         return "undecided, since one set-up has no interval; a larger --budget decides"
-    could = f"undecided, this run would have called {ratio.detectable:.1%} or more"
+    could = f"undecided, this run would have called a slow-down of {ratio.detectable:.1%} or more"
     if not ratio.detectable < LARGEST_SLOW_DOWN:
         could = "undecided, this run could not even have called twice the time"
     if ratio.times is None:
-        return f"{could}; so near the edge of {TOLERANCE:.0%}, no reasonable --budget decides"
+        return f"{could}; no reasonable --budget decides at this noise, so near the edge of {TOLERANCE:.0%}"
     return f"{could}; about {max(1.1, ratio.times):.1f} times as many set-ups decide (a larger --budget)"
 
 
@@ -111,6 +112,10 @@ def level_change(known: Measured, whose: str = "its") -> str:
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
     speed, verdict = f"{interval(inverse(ratio))} {whose} first speed", judge(ratio.low, ratio.high)
     one, many = passes(known)
+    first = known.level.first
+    if whose != "its" and first and _unlike(first) and _unlike(known.effect.estimate):
+        speed = f"{interval(inverse(known.effect.estimate))} {whose} first speed"
+        return f"training differs from the first {one} on: it runs at {speed}; {beside}."
     if verdict == "slower" and known.effect.estimate.low > 1.0:
         return f"training runs at {speed} from {one} {known.level.since} on; {beside}."
     if verdict in ("same", "faster"):
@@ -118,12 +123,16 @@ def level_change(known: Measured, whose: str = "its") -> str:
     return f"it is undecided whether training slows down in {many}: {speed}; {beside}."
 
 
+def _unlike(ratio: Estimate) -> bool:
+    return ratio.low > 1.0 or ratio.high < 1.0
+
+
 def passes(known: Measured) -> tuple[str, str]:
     """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
     count, images = len(known.course_s), int(str(known.case.settings.get("images", WHOLE_EPOCH)))
     if images >= WHOLE_EPOCH:
         return "epoch", f"{count} epochs"
-    whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too short to show what more do"
+    whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too few to show what more would"
     return "pass", f"{count} passes over {images:,} images ({whole})"
 
 
@@ -154,8 +163,7 @@ def slowing_down(results: Results) -> list[str]:
     for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
         if name in runs:
             opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
-            whose = "its" if not said else "the unflushed training's"
-            said.append(f"{opening}, {level_change(runs[name], whose)}")
+            said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
     return said if possible() else [*said, f"Flushed ones were not tried: {why_not()}."]
 
 
@@ -306,16 +314,13 @@ def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
 
 
 def not_tried(loading: dict[str, Measured], counts: Sequence[int], cores: int) -> list[str]:
-    """Which numbers of workers were left out, and why."""
+    """Which numbers of workers are not known from this run, and why where that is known here."""
     tried = {known.case.settings.get("workers") for known in loading.values()}
     beyond = ", ".join(str(count) for count in counts if count > cores)
     others = ", ".join(str(count) for count in counts if count <= cores and count not in tried)
-    said = [f"Not tried on {cores} cores: {beyond} workers, more than there are cores."] if beyond else []
-    return (
-        [*said, f"Numbers of workers left out of this run: {others}; one without --quick tries them."]
-        if others
-        else said
-    )
+    on = f"{cores} core{'s' * (cores != 1)}"
+    said = [f"Not tried on {on}: {beyond} workers, more than there are cores."] if beyond else []
+    return [*said, f"Numbers of workers that this run did not measure: {others}."] if others else said
 
 
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
@@ -376,9 +381,9 @@ def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
 
 
 def percent(share: Estimate) -> str:
-    """``62 % (55 to 69)``, within what a share can be."""
+    """``62% (55 to 69)``, within what a share can be."""
     value, low, high = (100 * min(1.0, max(0.0, x)) for x in (share.value, share.low, share.high))
-    return f"{value:.0f} %" + (f" ({low:.0f} to {high:.0f})" if share.n > 1 else "")
+    return f"{value:.0f}%" + (f" ({low:.0f} to {high:.0f})" if share.n > 1 else "")
 
 
 def _limit(shares: dict[str, Estimate]) -> str:

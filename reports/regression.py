@@ -61,7 +61,7 @@ def sentence(comparison: Comparison) -> str:
 
 
 def undecided(comparison: Comparison) -> str:
-    """The smallest effect this could have seen, and what it would take to decide."""
+    """The smallest slow-down that this would have called, and what it would take to decide."""
     c = comparison
     if c.sums is not None:
         return _now_and_then(c.sums)
@@ -72,7 +72,7 @@ def undecided(comparison: Comparison) -> str:
     else:
         could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
     if c.times_the_budget is None:
-        return f"{could}; so near the edge of it, no reasonable budget would decide."
+        return f"{could}; at this noise and so near the edge of it, no reasonable budget would decide."
     return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
 
 

@@ -226,8 +226,8 @@ def _noise_floors(parts: dict[str, Known]) -> Iterator[str]:
             yield f"Noise floor of {part}: {baseline} took {times(effect.estimate)} the time of itself."
         for name, measured in known.items():
             if measured.level and measured.level.first and measured.case.environment == _environment(known):
-                first = times(measured.level.first)
-                yield f"Noise floor of {part}: the first of {name} took {first} the time of that beside it."
+                told = f"the first epoch of {name} took {times(measured.level.first)} the time of"
+                yield f"Noise floor of {part}: {told} the same epoch beside it."
 
 
 def _environment(known: Known) -> dict[str, str] | None:

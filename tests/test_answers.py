@@ -122,8 +122,9 @@ def test_the_epoch_is_found_from_which_on_it_is_slower(since: int) -> None:
 def test_what_is_slower_from_the_first_epoch_on_is_no_change_of_level() -> None:
     """It is the measurement that is off then: the first epoch does what is done beside it."""
     course = 0.2 + np.random.default_rng(7).normal(0.0, 0.005, (3, 4))
-    since, _ = level_of(course)
-    assert since >= 1
+    since, ratio = level_of(course)
+    assert since == 1  # the earliest that is one; the first epoch is the control, which tells of it
+    assert ratio.value == pytest.approx(np.exp(0.2), rel=0.01)
     assert level_of(course[:, :1])[0] == 0  # a single epoch has nothing after it
 
 

@@ -283,6 +283,7 @@ NESTED = {
     "proc/self/cgroup": "0::/user.slice/run.scope\n",
     "sys/fs/cgroup/user.slice/memory.max": f"{2**30}\n",
     "sys/fs/cgroup/user.slice/run.scope/memory.max": "max\n",
+    "sys/fs/cgroup/user.slice/cpu.stat": "usage_usec 9\nthrottled_usec 100000000\n",
     "sys/fs/cgroup/user.slice/run.scope/cpu.stat": "usage_usec 9\nthrottled_usec 1500000\n",
 }
 
@@ -290,7 +291,9 @@ NESTED = {
 def test_limits_of_a_cgroup_and_of_those_above_it_count(tmp_path: Path) -> None:
     root = root_with(tmp_path, NESTED)
     assert memory_gib(root) == 1
-    assert counters(root).throttled_s == 1.5
+    before = counters(root)
+    (root / "sys/fs/cgroup/user.slice/run.scope/cpu.stat").write_text("throttled_usec 6500000\n")
+    assert weather_between(before, counters(root)).throttled_s == pytest.approx(5.0)
 
 
 def test_the_command_tells_a_ceiling_s_range_in_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from bench.gating import recorder as recording
 from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
 from bench.gating.replay import Unit
 from bench.gating.sides import SIDE
+from bench.gating.trusting import record_here
 from bench.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, environment
@@ -314,3 +315,22 @@ def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
         record(path, HEAD, recorder, 60.0, before=[], show=lambda units, spent_s: None)
     assert path.exists() is kept
     assert not kept or read(path, HEAD) == [made] * measured
+
+
+def test_what_a_recording_was_made_with_need_not_be_told_again_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "SidePool", lambda sides: PlayedPool())
+    monkeypatch.setattr(
+        "bench.gating.trusting.record", lambda path, head, recorder, seconds, **_: made.append(head)
+    )
+    made: list[Head] = []
+    file = tmp_path / "t.jsonl"
+    first = {"seed": 0, "show": lambda units, spent_s: None}
+    record_here(file, 1.0, busy=1, slow_downs=[0.2], resume=False, **first)  # type: ignore[arg-type]
+    file.write_bytes(msgspec.json.encode(made[0]) + b"\n")
+    record_here(file, 1.0, resume=True, **first)  # type: ignore[arg-type]
+    assert made[0] == made[1]
+    assert (made[1].busy_cores, made[1].slow_downs) == (1, ("0", "0.2"))
+    with pytest.raises(UserError, match="slow_downs was"):
+        record_here(file, 1.0, slow_downs=[0.3], resume=True, **first)  # type: ignore[arg-type]

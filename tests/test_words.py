@@ -69,7 +69,7 @@ def known(
 
 def test_undecided_tells_what_could_have_been_seen() -> None:
     said = as_fast("Hybridizing makes the step", known(1e-3, effect=estimate(0.98, 0.05)))
-    assert "undecided, this run would have called 5.0% or more; so near the edge of 2%, no reasonable" in said
+    assert "undecided, this run would have called a slow-down of 5.0% or more; no reasonable --" in said
     few = msgspec.structs.replace(known(1e-3, effect=estimate(0.98, 0.05)).effect, times=3.4)
     assert verdict_of(few).endswith("about 3.4 times as many set-ups decide (a larger --budget)")
     assert "even have called twice" in verdict_of(msgspec.structs.replace(few, detectable=math.inf))
@@ -114,7 +114,7 @@ def test_a_training_that_keeps_its_speed_is_not_said_to_slow_down() -> None:
 
 
 def test_a_pass_over_fewer_images_is_no_epoch() -> None:
-    short = "4 passes over 12,800 images (0.9 epochs, too short to show what more do)"
+    short = "4 passes over 12,800 images (0.9 epochs, too few to show what more would)"
     said = level_change(training(estimate(1.0, 0.01), images=12_800))
     assert said.startswith(f"training is no slower in {short}: it ends at")
     assert " from pass 3 on;" in level_change(training(estimate(1.7, 0.1), images=12_800))
@@ -124,7 +124,19 @@ def test_flushed_training_is_held_against_the_unflushed_one_and_says_so() -> Non
     both = {"keep": training(estimate(1.1, 0.01)), "flush": training(estimate(1.0, 0.01))}
     as_it_is, flushed = slowing_down({"epoch": both})
     assert "0.909x (0.901 to 0.917) its first speed" in as_it_is
-    assert "it ends at 1.000x (0.990 to 1.010) the unflushed training's first speed" in flushed
+    unflushed = "it ends at 1.000x (0.990 to 1.010) the unflushed training's first speed"
+    assert unflushed in flushed
+    (alone,) = slowing_down({"epoch": {"flush": both["flush"]}})
+    assert unflushed in alone
+
+
+def test_a_flushed_training_that_differs_from_the_start_has_no_change_of_level() -> None:
+    ran = training(estimate(1.2, 0.01), since=2)
+    assert ran.level is not None
+    level = msgspec.structs.replace(ran.level, first=estimate(1.2, 0.01))
+    told = level_change(msgspec.structs.replace(ran, level=level), "the unflushed training's")
+    assert told.startswith("training differs from the first epoch on: it runs at 0.833x")
+    assert "from epoch 2 on" in level_change(ran)
 
 
 def test_what_cannot_be_flushed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,9 +231,8 @@ def test_the_parts_of_an_epoch_are_believed_only_when_the_unsplit_one_agrees(
     tutorial = known(4.0, images=5120, round_facts=shares(0.75, 0.25, 0.0), variant="b")
     told = parts_of_epoch({"tutorial": tutorial, "unsplit": known(4.0, effect=unsplit)})
     assert (
-        told[0]
-        == "The tutorial's epoch of 5,120 images: waiting 75 % (70 to 80), computing 25 % (20 to 30), "
-        "synchronising 0 % (0 to 5); the loader limits it."
+        told[0] == "The tutorial's epoch of 5,120 images: waiting 75% (70 to 80), computing 25% (20 to 30), "
+        "synchronising 0% (0 to 5); the loader limits it."
     )
     assert said in told[1]
 
@@ -286,7 +297,8 @@ def test_what_was_not_tried_is_told_with_the_reason() -> None:
     (few,) = not_tried(tried, (0, 2, 4), 2)
     assert few == "Not tried on 2 cores: 4 workers, more than there are cores."
     (quick,) = not_tried(tried, (0, 1, 2, 4), 8)
-    assert quick == "Numbers of workers left out of this run: 1, 4; one without --quick tries them."
+    assert quick == "Numbers of workers that this run did not measure: 1, 4."
+    assert not_tried(tried, (0, 2, 4), 1)[0].startswith("Not tried on 1 core: 2, 4 workers")
 
 
 def test_a_device_that_never_overtakes_is_told_too() -> None:

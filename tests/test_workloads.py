@@ -11,7 +11,7 @@ import pytest
 from bench.benchmarks.test_device import question_for
 from bench.harness import Harness
 from bench.pool import WorkerPool
-from bench.workloads.loading import EpochWorkload, LoadingWorkload, TrainingRun
+from bench.workloads.loading import MOST_IMAGES, EpochWorkload, LoadingWorkload, TrainingRun, images_for
 from bench.workloads.profiling import steps_in
 from bench.workloads.steps import SeparateNetworks, StepWorkload
 from mtl_core._mxnet import mx
@@ -124,7 +124,7 @@ def rounds(run: TrainingRun, count: int) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize(("batch_size", "images"), [(32, 640), (128, 640), (512, 2560)])
+@pytest.mark.parametrize(("batch_size", "images"), [(32, 640), (128, 640), (200, 1280), (512, 2560)])
 def test_larger_batches_are_as_many(batch_size: int, images: int) -> None:
     """With one batch for five workers none of them would help."""
     for workload in (
@@ -132,8 +132,13 @@ def test_larger_batches_are_as_many(batch_size: int, images: int) -> None:
         EpochWorkload(way="fast", images=640, batch_size=batch_size),
     ):
         assert workload.images == images
-        assert len(workload.loader) == max(5, 640 // batch_size)
+        assert len(workload.loader) >= 5
         workload.close()
+
+
+def test_the_largest_batches_are_fewer_but_never_less_than_was_asked_for() -> None:
+    assert images_for(640, 60_000) == MOST_IMAGES
+    assert images_for(60_000, 60_000) == 60_000
 
 
 def test_a_training_run_goes_on_from_epoch_to_epoch() -> None:

@@ -213,6 +213,7 @@ def _measure(
             typer.echo(f"an interrupted run was not resumed; its journal is kept as {kept}", err=True)
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
         files = [str(module.__file__) for module in modules]
         code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
@@ -266,7 +267,7 @@ def _report(outcome: Run, target: Path | None) -> None:
         console.print(f"{answer.asks} {first}", markup=False, highlight=False)
     if target is None:  # nor will a report of a file tell them
         for failure in outcome.failures:
-            typer.echo("\n".join([f"\n{failure.case} said last:", *failure.last_lines]), err=True)
+            typer.echo("\n".join([f"\n{failure.told}", *failure.last_lines]), err=True)
         typer.echo("\nnothing could be measured, so that no results were written", err=True)
         return
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")

@@ -39,12 +39,12 @@ def trust(
         str, typer.Option(metavar="SHARE", help="Differences up to this are called same.")
     ] = "2%",
     slow_down: Annotated[
-        list[str],
-        typer.Option(metavar="SHARE", help="Slow-down to inject; may be repeated."),
-    ] = ["3%", "5%", "10%"],  # noqa: B006
+        list[str] | None,
+        typer.Option(metavar="SHARE", help="Slow-down to inject; may be repeated. Without: 3%, 5% and 10%."),
+    ] = None,
     busy: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Cores kept busy by other processes meanwhile.")
-    ] = 0,
+        int | None, typer.Option(min=0, metavar="N", help="Cores kept busy by other processes meanwhile.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
@@ -67,7 +67,6 @@ def trust(
     """
     from rich.console import Console
 
-    from bench.gating.recorder import IDENTICAL
     from bench.gating.tolerances import parse_tolerance
     from bench.gating.trusting import record_here, study
     from bench.progress import trial_shown
@@ -79,8 +78,7 @@ def trust(
     budgets = [parse_duration(text) for text in budget]
     edge = parse_tolerance(tolerance, "--tolerance")
     if not replay_only:
-        shares = {parse_tolerance(text, "--slow-down") for text in slow_down}
-        slow_downs = (IDENTICAL, *(f"{share:.6g}" for share in sorted(shares)))
+        shares = {parse_tolerance(text, "--slow-down") for text in slow_down or ()}
         seconds = parse_duration(duration, "--time")
         kept = 0
 
@@ -91,9 +89,7 @@ def trust(
 
         try:
             with trial_shown(seconds) as shown:
-                record_here(
-                    file, seconds, busy=busy, seed=seed, resume=resume, show=show, slow_downs=slow_downs
-                )
+                record_here(file, seconds, busy=busy, seed=seed, resume=resume, show=show, slow_downs=shares)
         except KeyboardInterrupt:
             typer.echo(_stopped_line(file, kept), err=True)
             raise

@@ -126,7 +126,9 @@ def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
     unlike = [told for told in fields if told]
     if not unlike:
         return ""
-    return f"{len(unlike)} runs are left out: they differ in {', '.join(sorted(set.union(*unlike)))}"
+    many = len(unlike) > 1
+    runs = f"{len(unlike)} runs are left out: they differ" if many else "1 run is left out: it differs"
+    return f"{runs} in {', '.join(sorted(set.union(*unlike)))}"
 
 
 def _told(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:

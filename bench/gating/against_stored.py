@@ -362,5 +362,5 @@ def _too_few(days: int) -> str:
 def _left_out(runs: int) -> str:
     return (
         f"{runs} stored run{'s' if runs != 1 else ''} of this machine had another environment or MXNet, and "
-        "do not count for how much days differ"
+        f"{'do' if runs != 1 else 'does'} not count for how much days differ"
     )

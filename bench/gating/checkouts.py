@@ -87,7 +87,7 @@ def repository(folder: Path) -> Path:
 
 
 def _no_repository(folder: Path, reason: str) -> str:
-    foreign = re.search(r"dubious ownership in repository at '(.*)'", reason)
+    foreign = re.search(r"(?:dubious ownership in repository at|unsafe repository) \(?'(.*?)'", reason)
     if foreign:
         trust = f"git config --global --add safe.directory {shlex.quote(foreign[1])}"
         return f"{folder} is another user's repository, which git refuses ({reason}); trust it by {trust}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bench.gating.gate import GATE
-from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
+from bench.gating.recorder import IDENTICAL, SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
 from bench.gating.regressions import Study, Trust
 from bench.gating.replay import Unit, best_set_ups, components, rate, recommended
 from bench.machine import collect
@@ -23,30 +23,44 @@ def record_here(
     path: Path,
     seconds: float,
     *,
-    busy: int,
+    busy: int | None = None,
     seed: int,
     resume: bool,
     show: Callable[[int, float], None],
-    slow_downs: tuple[str, ...] = SLOW_DOWNS,
+    slow_downs: Collection[float] = (),
 ) -> None:
-    """Record on this machine. Raises UserError for a file that is there already, but to ``resume`` it."""
+    """Record on this machine, with as many cores kept busy and with these slow-downs.
+
+    What is not given is as the recording that is gone on with has it. Raises UserError for a file that is
+    there already, but to ``resume`` it.
+    """
     if path.exists() and not resume:
         raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
     machine, benchmark = collect(), slowed()
+    kept = read_head(path) if resume else None
+    if busy is None:
+        busy = kept.busy_cores if kept else 0
+    names = (IDENTICAL, *(f"{share:.6g}" for share in sorted(slow_downs)))
+    if not slow_downs:
+        names = kept.slow_downs if kept else SLOW_DOWNS
     head = Head(
         machine=machine.class_key,
         revision=str(machine.source),
         busy_cores=busy,
         rounds=benchmark.rounds,
         set_ups=benchmark.set_ups,
-        slow_downs=slow_downs,
+        slow_downs=names,
     )
     before = read(path, head) if resume else []
-    recorder = Recorder(ROOT, seed + len(before), slow_downs)  # another order than before, as reproducible
+    recorder = Recorder(ROOT, seed + len(before), names)  # another order than before, as reproducible
     try:
         record(path, head, recorder, seconds, before=before, show=show)
     finally:
         recorder.close()
+
+
+def _conditions(busy_cores: int) -> str:
+    return f"{busy_cores} core{'s' * (busy_cores > 1)} kept busy" if busy_cores else "quiet"
 
 
 def study(path: Path, budgets: Sequence[float], tolerance: float) -> Trust:
@@ -76,7 +90,7 @@ def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], toleran
         set_ups=head.set_ups,
         best_set_ups=best if math.isfinite(best := best_set_ups(units)) else None,
         unit_s=float(np.mean([unit.seconds for unit in units])),
-        conditions=f"{head.busy_cores} core kept busy" if head.busy_cores else "quiet",
+        conditions=_conditions(head.busy_cores),
         studies=[
             Study(
                 benchmarks=count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -20,6 +21,7 @@ from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]
 BATCH_SIZE = 128  # the tutorial's; of larger batches there are as many, or workers would have nothing to do
+MOST_IMAGES = 20_480  # a pass; beyond them larger batches are fewer, or a pass would take many seconds
 
 
 def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_pool: bool = False) -> Any:
@@ -39,8 +41,8 @@ def proportional_memory() -> int:
 
 
 def images_for(images: int, batch_size: int) -> int:
-    """So many at the tutorial's batch size or a smaller one; the same number of batches at a larger one."""
-    return images * max(1, batch_size // BATCH_SIZE)
+    """So many at the tutorial's batch size or a smaller one; of larger batches as many, within bounds."""
+    return max(images, min(MOST_IMAGES, images * math.ceil(batch_size / BATCH_SIZE)))
 
 
 class LoadingWorkload:

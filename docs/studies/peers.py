@@ -115,7 +115,7 @@ def record(folder: Path, minutes: float) -> None:
                 seed=0,
                 resume=trust.exists(),
                 show=lambda units, spent_s: None,
-                slow_downs=SHARES,
+                slow_downs=[float(share) for share in SHARES[1:]],
             )
             record_peers(peers, slice_s * PEERS_SHARE, cores)
             record_long(folder / f"long_{name}.jsonl", cores)
