@@ -127,8 +127,8 @@ def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
     if not unlike:
         return ""
     many = len(unlike) > 1
-    runs = f"{len(unlike)} runs are left out: they differ" if many else "1 run is left out: it differs"
-    return f"{runs} in {', '.join(sorted(set.union(*unlike)))}"
+    told = f"{len(unlike)} runs are left out: they differ" if many else "1 run is left out: it differs"
+    return f"{told} in {', '.join(sorted(set.union(*unlike)))}"
 
 
 def _told(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:
