@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import multiprocessing
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, get_args
 from unittest import mock
 
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 
 from mtl_core._mxnet import mx
 from mtl_core.dataset import Split
-from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
+from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader, forget_segments
 
 CPU = mx.cpu()
 Loader = FastLoader | TutorialLoader
@@ -210,3 +213,24 @@ def test_no_worker_is_left_after_close(batches_taken: int) -> None:
     loader.close()
     assert not any(worker.is_running() for worker in workers)
     loader.close()  # a second time is no error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory shows as files on Linux alone")
+def test_a_batch_that_was_never_handed_over_leaves_no_shared_memory() -> None:
+    """A worker ended in between is played by a file of its name; what this process has mapped stays."""
+    loader = TutorialLoader(numbered(64), 16, CPU, shuffle=False, workers=1)
+    (worker,) = {process.pid for process in loader.loader._worker_pool._pool}
+    left, mapped = (Path(f"/dev/shm/mx_{worker:x}_{name}") for name in ("1a", "2b"))
+    others = Path(f"/dev/shm/mx_{worker + 2**30:x}_3c")  # beyond every process number
+    made = (left, mapped, others, Path(f"/dev/shm/mx_{worker:x}_other"))
+    try:
+        for path in made:
+            path.write_bytes(b"x" * mmap.PAGESIZE)
+        with mapped.open("r+b") as file, mmap.mmap(file.fileno(), 0):
+            loader.close()
+            assert [path.exists() for path in made] == [False, True, True, True]
+        forget_segments({worker})
+        assert not mapped.exists()
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
