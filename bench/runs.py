@@ -157,7 +157,7 @@ def run_from(content: bytes, place: str, name: str) -> Run:
         if BLOCK not in document:
             return Run(name=name, measured_at=stamp, schema=None, measured=_foreign(document["benchmarks"]))
         return _ours(document, name, stamp)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter of half a character
         raise UserError(
             f"{place}: damaged or not of this suite ({visible(str(error))}); measure again"
         ) from None

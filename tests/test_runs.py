@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.comparing.compare import compare
@@ -170,6 +170,7 @@ ODD = st.one_of(
         st.tuples(st.one_of(st.sampled_from(EVERY), st.sampled_from(SHORT)), ODD), min_size=1, max_size=3
     )
 )
+@example([(("benchmarks", 0, "extra_info", "mtl_bench"), "\ud800")])
 def test_a_damaged_file_is_read_or_refused_in_one_line(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:

@@ -52,7 +52,7 @@ def read_shares(path: Path) -> Profiled:
     check_schema(document, path)
     try:
         found = msgspec.convert(endless(document), Profiled)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
     if len({operator.name for operator in found.operators}) < len(found.operators):
         raise UserError(f"{path} tells of an operator twice; profile again")

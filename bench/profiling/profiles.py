@@ -106,7 +106,7 @@ def read_profile(path: Path) -> Profile:
     check_schema(told, path)
     try:
         return msgspec.convert(endless(told), Profile)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
 
 
