@@ -178,6 +178,10 @@ class TutorialLoader:
                 num_workers=workers,
                 thread_pool=thread_pool,
             )
+        pool = getattr(self.loader, "_worker_pool", None)
+        started = {process.pid for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")}
+        # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
+        self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -199,8 +203,7 @@ class TutorialLoader:
         """End the worker processes and wait until they are gone."""
         pool = getattr(self.loader, "_worker_pool", None)
         if pool is not None:
-            started = {process.pid for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")}
             pool.terminate()
             pool.join()
-            forget_segments(started)
             self.loader._worker_pool = None
+        self.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from mtl_core._mxnet import mx
 from mtl_core.dataset import Split
 from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader, forget_segments
+from tests.processes import ROOT
 
 CPU = mx.cpu()
 Loader = FastLoader | TutorialLoader
@@ -234,3 +236,28 @@ def test_a_batch_that_was_never_handed_over_leaves_no_shared_memory() -> None:
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+
+
+LEAVES = """
+import sys
+from pathlib import Path
+from mtl_core._mxnet import mx
+from mtl_core.loaders import TutorialLoader
+from tests.test_loaders import numbered
+loader = TutorialLoader(numbered(64), 16, mx.cpu(), shuffle=False, workers=1)
+(worker,) = {process.pid for process in loader.loader._worker_pool._pool}
+left = Path(f"/dev/shm/mx_{worker:x}_4d")
+left.write_bytes(b"x")
+print(left, flush=True)
+raise SystemExit(7)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory shows as files on Linux alone")
+def test_a_process_that_ends_without_closing_leaves_no_shared_memory_either() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+    left = Path(done.stdout.strip())
+    assert left.parent == Path("/dev/shm") and not left.exists()
