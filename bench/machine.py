@@ -105,7 +105,7 @@ def memory_gib(root: Path = ROOT) -> int:
     two = [_text(folder / "memory.max") for folder in _cgroups(root)]
     one = _text(root / "sys/fs/cgroup/memory/memory.limit_in_bytes")
     limits = [int(told) for told in (*two, one) if told and told.isdigit()]
-    return int(min(there, *limits) / 2**30 + 0.5) if limits else int(there / 2**30 + 0.5)
+    return int(min([there, *limits]) / 2**30 + 0.5)
 
 
 def accelerators() -> list[str]:
@@ -237,8 +237,9 @@ def load(looks: int = LOOKS, root: Path = ROOT) -> float | None:
     for look in range(looks):
         time.sleep(LOOK_EVERY_S if look else 0.0)
         told = re.fullmatch(r"\S+ \S+ \S+ (\d+)/\d+ \d+", _text(root / "proc/loadavg") or "")
-        if told:
-            found.append(max(0, int(told[1]) - 1))  # one of them is looking
+        if told is None:
+            break
+        found.append(max(0, int(told[1]) - 1))  # one of them is looking
     if found:
         return sum(found) / len(found)
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
