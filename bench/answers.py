@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.effects import against_baseline, log_effects, log_times
 from bench.questions import Group, Question, Results
 from bench.records import (
     CONTROL,
@@ -31,12 +32,9 @@ from bench.stats import (
     geometric,
     inverse,
     level_of,
-    log_effects,
-    log_times,
     sign_flip_p,
     t_interval,
     times_to_decide,
-    weights,
 )
 from bench.verdict import ALPHA, TOLERANCE, verdicts
 
@@ -152,14 +150,15 @@ def measured(
     ``also`` names pairs whose ratio is asked for as well: (variant, against which).
     """
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
-    found = {name: log_effects(blocks, name, baseline) for name in present if name != baseline}
-    effects = {name: effect.mean() for name, effect in found.items() if len(effect.values)}
+    found = {name: against_baseline(blocks, name, baseline) for name in present if name != baseline}
+    effects = {name: effect.mean() for name, effect in found.items() if len(effect)}
     family = {name: mean for name, mean in effects.items() if name != CONTROL}
     decided = verdicts(family) | verdicts({n: m for n, m in effects.items() if n == CONTROL})
     known = {}
     for name in present:
         set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
-        iteration = geometric(log_times(blocks, name))
+        times = log_times(blocks, name)
+        iteration = exponential(times.mean().interval())
         ratio = extra = None
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
@@ -175,7 +174,7 @@ def measured(
             facts=_facts(set_ups),
             effect=ratio,
             extra_first_call_s=extra,
-            times_s=[float(t) for t in np.exp(log_times(blocks, name))],
+            times_s=[float(t) for t in np.exp(times.values)],
             course_facts=course_facts,
             course_s=course_s,
             level=_level(blocks, name, baseline),
@@ -205,10 +204,10 @@ def first_epoch_warning(group: Group, blocks: list[Block]) -> str | None:
 def control_warning(group: Group, blocks: list[Block]) -> str | None:
     """One line when the baseline differs from itself: this run's intervals cannot be trusted."""
     effects = log_effects(blocks, CONTROL, group.baseline)
-    if len(effects.values) < 2:
+    if len(effects) < 2:
         return None
-    if len(effects.values) >= ENOUGH_FOR_SIGNS:
-        off = sign_flip_p(effects.values * weights(effects.errors)) < CONTROL_ALPHA
+    if len(effects) >= ENOUGH_FOR_SIGNS:
+        off = sign_flip_p(effects.values * effects.weights()) < CONTROL_ALPHA
     else:  # so few have no sign-flip p that small
         interval = effects.mean().interval(1.0 - CONTROL_ALPHA)
         off = not interval.low <= 0.0 <= interval.high

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.effects import against_baseline, log_effects
 from bench.questions import Group
 from bench.records import Block, Failure
-from bench.stats import best_rounds, levels, log_effects
+from bench.stats import best_rounds, levels
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
 MOST_ROUNDS = 3  # times the question's own, when rounds are noisy and set-ups alike
@@ -29,11 +30,12 @@ class Progress:
 
 def uncertainty(group: Group, blocks: list[Block]) -> float:
     """The widest half-width of the group's ratios over what the question needs; at most 1 is enough."""
-    pairs = [(variant, group.baseline) for variant in group.cases if variant != group.baseline]
+    variants = [variant for variant in group.cases if variant != group.baseline]
+    found = [against_baseline(blocks, variant, group.baseline) for variant in variants]
+    found += [log_effects(blocks, *pair) for pair in group.question.also]
     widths = []
-    for variant, against in [*pairs, *group.question.also]:
-        effects = log_effects(blocks, variant, against)
-        if len(effects.values):
+    for effects in found:
+        if len(effects):
             interval = effects.mean().interval()
             widths.append((interval.high - interval.low) / 2)
     return max(widths, default=0.0) / group.target

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from statistics import median  # of few values twenty times as quick as NumPy's
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +22,8 @@ from bench.records import Block, Estimate
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 EXACT_UP_TO = 16  # set-ups for which all sign flips are counted
-SCATTER_FROM = 6  # rounds a set-up; the median absolute deviation of fewer says little
-NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
-WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
 MOST_TIMES = 100  # as many units are nothing that anybody would wait for
 LARGEST_LOG = 700.0  # above it a double overflows
-LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
 
 @dataclass(frozen=True)
@@ -79,71 +74,6 @@ def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
     return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n)
 
 
-class Effects(NamedTuple):
-    """Log ratios, one a set-up, and how restless the machine was meanwhile.
-
-    Each array is (units,), or (units, set-ups) where the set-ups of a unit may share something.
-    """
-
-    values: Floats  # the median over the rounds
-    errors: Floats  # of a median of rounds that scatter as the calmer side's; NaN of too few rounds
-    totals: Floats  # from the sums of the rounds instead: what few slow rounds do shows here alone
-
-    def mean(self) -> Mean:
-        """The weighted mean over units and its standard error, whatever the set-ups of a unit share.
-
-        Each set-up counts by :func:`weights`, a unit as its set-ups together. The error is that of a
-        weighted mean of independent units that need not vary alike (White, Econometrica 48, 1980); its
-        degrees of freedom are Kish's effective number of units (Survey Sampling, 1965) less one. With
-        equal weights that is the mean and Student's t.
-        """
-        return self._mean_of(self.values)
-
-    def mean_of_totals(self) -> Mean:
-        """The same of the sums of the rounds."""
-        return self._mean_of(self.totals)
-
-    def _mean_of(self, found: Floats) -> Mean:
-        shape = len(found), -1
-        values, each = found.reshape(shape), weights(self.errors.reshape(shape))
-        of_units = each.sum(axis=1)
-        units = (each * values).sum(axis=1) / of_units
-        shares = of_units / of_units.sum()
-        value = float(shares @ units)
-        effective = 1.0 / float(shares @ shares)
-        if len(units) < 2:
-            return Mean(value, math.inf, 1, len(units))
-        variance = float(shares**2 @ (units - value) ** 2) * effective / (effective - 1.0)
-        return Mean(value, math.sqrt(variance), effective - 1.0, len(units))
-
-    def up_to(self, units: int) -> Effects:
-        """The first so many units."""
-        return Effects(self.values[:units], self.errors[:units], self.totals[:units])
-
-
-def weights(errors: Floats) -> Floats:
-    """How much each set-up counts: the inverse square of its error, but no more than the median one's.
-
-    A set-up during which the machine was restless tells less. The bound keeps half of the set-ups at full
-    weight, whatever the others are; of fewer than five, or where an error is not known, all are equal.
-    ``errors`` is (units, set-ups).
-    """
-    if len(errors) < WEIGHED_FROM or not np.isfinite(errors).all():
-        return np.ones_like(errors)
-    return 1.0 / np.maximum(np.maximum(errors, np.median(errors)), LEAST_ERROR) ** 2
-
-
-def scatter(values: Sequence[float]) -> float:
-    """Standard deviation by the median absolute deviation, so that single bursts count little.
-
-    NaN of too few.
-    """
-    if len(values) < SCATTER_FROM:
-        return math.nan
-    middle = median(values)
-    return median([abs(value - middle) for value in values]) / NORMAL_QUARTILE
-
-
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
     """Mean of independent values and Student's t interval; without two values the interval is endless."""
     return mean_of(values).interval(confidence)
@@ -172,42 +102,6 @@ def inverse(estimate: Estimate, scale: float = 1.0) -> Estimate:
     return Estimate(
         value=scale / estimate.value, low=low, high=high, confidence=estimate.confidence, n=estimate.n
     )
-
-
-def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
-    """One log(time of variant / time of baseline) a block: the median over its interleaved rounds."""
-    both = [block.set_ups for block in blocks if {variant, baseline} <= block.set_ups.keys()]
-    return effects_of(
-        [
-            (
-                [r.iteration_s for r in set_ups[variant].rounds],
-                [r.iteration_s for r in set_ups[baseline].rounds],
-            )
-            for set_ups in both
-        ]
-    )
-
-
-def effects_of(set_ups: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Effects:
-    """From the rounds of each set-up, seconds an iteration: the variant's, and the baseline's beside them.
-
-    How restless the machine was is read from the calmer of the two, lest a variant be weighed less for
-    being restless itself.
-    """
-    values, errors, totals = [], [], []
-    for variant, baseline in set_ups:
-        one, other = [math.log(s) for s in variant], [math.log(s) for s in baseline]
-        values.append(median([x - y for x, y in zip(one, other, strict=True)]))
-        calmer = min(scatter(one), scatter(other))
-        errors.append(calmer * math.sqrt(math.pi / 2 / len(one)))
-        totals.append(math.log(math.fsum(variant) / math.fsum(baseline)))
-    return Effects(np.array(values, float), np.array(errors, float), np.array(totals, float))
-
-
-def log_times(blocks: list[Block], variant: str) -> Floats:
-    """One log(seconds an iteration) a block: the median over the rounds."""
-    set_ups = [block.set_ups[variant] for block in blocks if variant in block.set_ups]
-    return np.array([math.log(median([r.iteration_s for r in s.rounds])) for s in set_ups], dtype=np.float64)
 
 
 class Levels(NamedTuple):

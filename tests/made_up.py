@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bench.effects import Effects, Pair, effects_of
 from bench.records import Machine
-from bench.stats import Effects, Floats, effects_of
+from bench.stats import Floats
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -37,5 +38,5 @@ def from_rounds(variant: Floats, baseline: Floats) -> Effects:
     """Set-ups of the shape given, by the rounds along the last axis: log times of both sides."""
     shape = variant.shape[:-1]
     rows = zip(variant.reshape(-1, variant.shape[-1]), baseline.reshape(-1, baseline.shape[-1]), strict=True)
-    found = effects_of([(list(np.exp(one)), list(np.exp(other))) for one, other in rows])
-    return Effects(*(array.reshape(shape) for array in found))
+    found = effects_of([Pair(np.exp(one).tolist(), np.exp(other).tolist()) for one, other in rows])
+    return Effects(*(array.reshape(shape) for array in (found.values, found.errors, found.totals)))

@@ -17,9 +17,10 @@ from bench.answers import measured
 from bench.commands import compare as command
 from bench.comparing.compare import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
 from bench.comparing.compared import Benchmark, Change, Comparison
+from bench.effects import against_baseline
 from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.runs import read_run
-from bench.stats import combined, log_effects, mean_of
+from bench.stats import combined, mean_of
 from bench.verdict import least_alpha, verdicts
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
@@ -237,7 +238,8 @@ def test_ratios_and_times_share_one_error_rate() -> None:
     before = run_of({"imperative": 1.00e-3, "static": 1.000e-3}, noise=0.01)
     after = run_of({"imperative": 1.02e-3, "static": 1.032 * 1.02e-3}, seed=1, noise=0.01)
     before_ratio, after_ratio = (
-        log_effects(run.blocks["hybridize/step"], "static", "imperative").mean() for run in (before, after)
+        against_baseline(run.blocks["hybridize/step"], "static", "imperative").mean()
+        for run in (before, after)
     )
     alone = combined((after_ratio, before_ratio), (1.0, -1.0))
     assert 0.025 < least_alpha(alone) < 0.05

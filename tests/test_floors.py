@@ -23,6 +23,7 @@ FLOORS = {
     "bench.gating": 0,
     "bench.profiling": 0,
     "bench.comparing.compared": 0,
+    "bench.effects": 1,
     "bench.endless": 0,
     "bench.records": 0,
     "bench.gating.gate": 0,
@@ -83,7 +84,8 @@ MAY_USE = {
     "bench.comparing.levels": ("bench.stats",),  # means and their differences
     "bench.worker": ("bench.workloads",),  # it counts what they do
     "bench.profiling.places": ("bench.stats",),  # shares have an interval
-    "bench.schedule": ("bench.stats",),  # the budget goes to where the interval is widest
+    "bench.effects": ("bench.stats",),  # a weighted mean is a mean
+    "bench.schedule": ("bench.effects", "bench.stats"),  # the budget goes to where the interval is widest
     "bench.gating.sides": ("bench.pool",),  # a side is its own workers
 }
 # Of all that lies below it, a package may import only this.
@@ -121,6 +123,7 @@ ROOMS = {
     "scipy": (
         "bench.comparing.levels",
         "bench.comparing.shares",
+        "bench.effects",
         "bench.stats",
         "bench.gating.sequential",
         "bench.gating.replay",

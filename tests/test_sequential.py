@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.effects import Effects
 from bench.gating.sequential import (
     Decision,
     Look,
@@ -25,7 +26,7 @@ from bench.gating.sequential import (
     spent,
     times_the_budget,
 )
-from bench.stats import Effects, Floats, mean_of
+from bench.stats import Floats, mean_of
 from bench.verdict import judge
 from tests.made_up import alike, from_rounds
 
@@ -161,7 +162,7 @@ def test_looking_as_often_without_spending_would_err_too_often() -> None:
     """The same looks with 95 % intervals: what the spending is for, and that these tests can fail."""
 
     def naive(stream: Stream) -> bool:
-        found = [stream.effects.up_to(look.n).mean().interval(1 - ALPHA) for look in stream.looks]
+        found = [stream.effects.part(0, look.n).mean().interval(1 - ALPHA) for look in stream.looks]
         return any(judge(math.exp(f.low), math.exp(f.high), TOLERANCE) != "undecided" for f in found)
 
     assert sum(map(naive, streams("normal", EDGE))) > 2 * MOST
@@ -178,9 +179,9 @@ def test_the_interval_of_a_decision_is_that_of_its_look() -> None:
     decision = decide(stream, ALPHA)
     position = COUNTS.index(decision.estimate.n)
     level = levels(LOOKS, ALPHA)[position]
-    assert decision == at_look(stream.effects.up_to(COUNTS[position]), level, TOLERANCE)
+    assert decision == at_look(stream.effects.part(0, COUNTS[position]), level, TOLERANCE)
     earlier = [
-        at_look(stream.effects.up_to(n), part, TOLERANCE).verdict
+        at_look(stream.effects.part(0, n), part, TOLERANCE).verdict
         for n, part in zip(COUNTS[:position], levels(LOOKS, ALPHA), strict=False)
     ]
     assert set(earlier) <= {"undecided"}

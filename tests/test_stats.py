@@ -10,35 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.records import Block, Round, SetUp
 from bench.stats import (
-    effects_of,
     fit_line,
     geometric,
     inverse,
-    log_effects,
-    log_times,
-    mean_of,
-    scatter,
     sign_flip_p,
     t_interval,
-    weights,
 )
-from tests.made_up import alike, from_rounds
 
 values = st.lists(st.floats(-5, 5), min_size=2, max_size=12).map(np.array)
-
-
-def set_up(case: str, iteration_s: list[float]) -> SetUp:
-    rounds = [Round(seconds=10 * s, iterations=10) for s in iteration_s]
-    return SetUp(
-        case=case, images=128, set_up_s=0.1, first_call_s=0.01, warm_up=[], rounds=rounds, steady=True
-    )
-
-
-def block(**iteration_s: list[float]) -> Block:
-    made = {name: set_up(f"q/p/{name}", times) for name, times in iteration_s.items()}
-    return Block(group="q/p", invocation=0, index=0, seconds=1.0, set_ups=made)
 
 
 @given(values)
@@ -99,17 +79,6 @@ def test_inverse_swaps_the_ends(value: float, reach: float) -> None:
     assert inverse(turned, 128).value == pytest.approx(estimate.value)
 
 
-def test_the_effect_of_a_block_is_the_median_over_its_pairs() -> None:
-    blocks = [block(base=[1.0, 2.0, 4.0], other=[2.0, 4.0, 100.0])]
-    assert log_effects(blocks, "other", "base").values == pytest.approx([math.log(2.0)])
-
-
-def test_a_block_without_the_variant_counts_for_nothing() -> None:
-    blocks = [block(base=[1.0], other=[2.0]), block(base=[1.0])]
-    assert len(log_effects(blocks, "other", "base").values) == 1
-    assert len(log_times(blocks, "base")) == 2
-
-
 @given(st.lists(st.floats(0.1, 5), min_size=2, max_size=9))
 def test_sign_flips_of_equal_signs_give_the_smallest_p(sizes: list[float]) -> None:
     assert sign_flip_p(np.array(sizes)) == pytest.approx(2 / 2 ** len(sizes))
@@ -119,64 +88,6 @@ def test_sign_flips_of_equal_signs_give_the_smallest_p(sizes: list[float]) -> No
 def test_sign_flip_p_does_not_know_which_way_is_up(sample: np.ndarray) -> None:
     assert sign_flip_p(sample) == pytest.approx(sign_flip_p(-sample))
     assert 0 < sign_flip_p(sample) <= 1
-
-
-@given(st.lists(st.floats(-0.1, 0.1), min_size=2, max_size=12))
-def test_equal_weights_are_students_t(sample: list[float]) -> None:
-    weighed, plain = alike(sample).mean(), mean_of(np.array(sample))
-    assert (weighed.value, weighed.freedom, weighed.n) == pytest.approx(
-        (plain.value, plain.freedom, plain.n), abs=1e-12
-    )
-    assert weighed.error == pytest.approx(plain.error, abs=1e-12)
-
-
-def test_set_ups_of_a_unit_count_as_one_observation() -> None:
-    """Four set-ups that share everything tell no more than one."""
-    values = np.array([0.01, -0.02, 0.015, 0.0, 0.003])
-    shared = alike(np.tile(values[:, None], 4)).mean()
-    assert (shared.error, shared.n) == (pytest.approx(mean_of(values).error), 5)
-
-
-@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20))
-def test_at_least_half_of_the_set_ups_keep_their_full_weight(errors: list[float]) -> None:
-    found = weights(np.array(errors))
-    assert (found > 0).all()
-    assert np.sum(found == found.max()) >= len(found) / 2
-
-
-def test_the_scatter_is_the_standard_deviation_without_the_bursts() -> None:
-    """Of normal rounds, by experiment; one wild round in sixteen changes little."""
-    rng = np.random.default_rng(4)
-    rounds = rng.normal(0.0, 0.05, (4000, 16))
-    calm = np.mean([scatter(list(row)) for row in rounds])
-    assert calm == pytest.approx(0.05, rel=0.1)
-    rounds[:, 0] = 5.0
-    assert np.mean([scatter(list(row)) for row in rounds]) < 1.3 * calm
-    assert math.isnan(scatter([0.1] * 5))
-
-
-def test_how_restless_it_was_does_not_depend_on_which_side_was() -> None:
-    rng = np.random.default_rng(6)
-    calm, wild = np.exp(0.01 * rng.normal(size=16)), np.exp(0.2 * rng.normal(size=16))
-    one, other = effects_of([(list(wild), list(calm))]), effects_of([(list(calm), list(wild))])
-    assert one.errors == pytest.approx(other.errors)
-    assert one.errors[0] == pytest.approx(scatter(list(np.log(calm))) * math.sqrt(math.pi / 2 / 16))
-
-
-def test_restless_set_ups_count_less_and_the_interval_still_holds() -> None:
-    """10 set-ups of 12 rounds, a third of them on a machine six times as restless."""
-    rng = np.random.default_rng(5)
-    held, weighed, equal = 0, [], []
-    for _ in range(1500):
-        scale = 0.015 * rng.choice([1.0, 6.0], p=[0.7, 0.3], size=(10, 1))
-        one, other = (scale * rng.standard_t(3, (10, 12)) for _ in range(2))
-        effects = from_rounds(0.1 + 0.003 * rng.normal(size=(10, 1)) + one, other)
-        interval = effects.mean().interval()
-        held += interval.low <= 0.1 <= interval.high
-        weighed.append(effects.mean().value)
-        equal.append(alike(effects.values).mean().value)
-    assert abs(held / 1500 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 1500)
-    assert np.std(weighed) < 0.7 * np.std(equal)
 
 
 @given(st.floats(1e-5, 1e-2), st.floats(1e-8, 1e-5))

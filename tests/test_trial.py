@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.effects import Effects
 from bench.gating.sequential import decide
 from bench.gating.trial import Trial
-from bench.stats import Effects
 from tests.made_up import alike
 
 

@@ -31,8 +31,9 @@ from bench.comparing.compared import (
     QuestionMean,
     Side,
 )
+from bench.effects import against_baseline, averaged, log_times
 from bench.records import CONTROL, Case, Ceilings, Measured, Run, Verdict
-from bench.stats import Effects, Mean, combined, exponential, log_effects, mean_of
+from bench.stats import Mean, combined, exponential, mean_of
 from bench.verdict import TOLERANCE, verdicts
 from mtl_core.config import HEADS, NetworkConfig
 from mtl_core.cost import cost
@@ -311,8 +312,13 @@ def _with_drift(
 
 
 def _log_time(run: Run, key: Key) -> Mean | None:
-    known = run.measured.get(key[0], {}).get(key[1])
-    return mean_of(np.log(known.times_s)) if known else None
+    """Seconds an iteration; None where there is none. A file of pytest-benchmark alone has no set-ups."""
+    group, variant = key
+    known = run.measured.get(group, {}).get(variant)
+    if known is None:
+        return None
+    blocks = run.blocks.get(group)
+    return log_times(blocks, variant).mean() if blocks else mean_of(np.log(known.times_s))
 
 
 def _log_ratio(run: Run, key: Key) -> Mean | None:
@@ -321,7 +327,8 @@ def _log_ratio(run: Run, key: Key) -> Mean | None:
     known = run.measured.get(group, {}).get(variant)
     if known is None or known.effect is None:
         return None
-    return log_effects(run.blocks[group], variant, known.effect.baseline.removeprefix(group + "/")).mean()
+    baseline = known.effect.baseline.removeprefix(group + "/")
+    return against_baseline(run.blocks[group], variant, baseline).mean()
 
 
 def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchmark:
@@ -432,7 +439,7 @@ def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
     baseline = run.measured[group][variants[0]].effect
     assert baseline is not None
     name = baseline.baseline.removeprefix(group + "/")
-    effects = [log_effects(complete, variant, name) for variant in variants]
-    if not complete or len(effects[0].values) == 0:
+    effects = [against_baseline(complete, variant, name) for variant in variants]
+    if not complete or not len(effects[0]):
         return None
-    return Effects(*(np.mean(arrays, axis=0) for arrays in zip(*effects, strict=True))).mean()
+    return averaged(effects).mean()

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from bench.effects import log_times
 from bench.gating.checkouts import GitError, git
 from bench.gating.gate import Benchmark
 from bench.gating.regress import HEAD, Settings, chosen, group_of, seed_of
@@ -32,7 +33,7 @@ from bench.machine import collect, versions
 from bench.pool import WorkerFailedError
 from bench.records import Block, Estimate, Machine, Measured, Run
 from bench.runs import read_run
-from bench.stats import Mean, exponential, geometric, log_times
+from bench.stats import Mean, exponential, geometric
 from bench.verdict import ALPHA, verdicts
 from mtl_core.errors import UserError
 
@@ -299,7 +300,7 @@ def measure(
             mine = [harness.measure(group) for _ in range(benchmark.set_ups)]
             blocks += mine
             if not harness.failures:
-                logs.append(float(np.mean(log_times(mine, HEAD))))
+                logs.append(float(np.mean(log_times(mine, HEAD).values)))
     except WorkerFailedError as failure:
         raise not_started(failure) from None
     finally:

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from bench.effects import Pair, effects_of
 from bench.gating.gate import GATE, Benchmark
 from bench.gating.regress import BASE, HEAD, group_of
 from bench.gating.replay import Unit
@@ -26,7 +27,6 @@ from bench.gating.sides import Side, SidePool, not_started
 from bench.harness import LEAD_IN, Harness, SettingUp
 from bench.pool import WorkerFailedError
 from bench.questions import Group
-from bench.stats import effects_of
 from mtl_core.errors import UserError
 from mtl_core.files import write_whole
 
@@ -92,7 +92,9 @@ class Recorder:
                 extra_s += self._block(recorded)
             except WorkerFailedError as failure:  # between the rounds that the harness guards
                 raise _failed(failure.reason, failure.last_lines) from None
-        effects = {name: effects_of(set_ups) for name, set_ups in recorded.items()}
+        effects = {
+            name: effects_of([Pair(*rounds) for rounds in set_ups]) for name, set_ups in recorded.items()
+        }
         return Unit(
             seconds=time.monotonic() - start - extra_s,
             start_s=start_s,

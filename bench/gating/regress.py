@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.effects import Effects, log_effects, log_times
 from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
 from bench.gating.environments import PROJECT, differing, python_for
 from bench.gating.gate import Benchmark
@@ -20,7 +21,7 @@ from bench.harness import LEAD_IN, Harness
 from bench.pool import WorkerFailedError
 from bench.questions import Group, Question
 from bench.records import Block, Case
-from bench.stats import Effects, exponential, geometric, log_effects, log_times
+from bench.stats import exponential
 from bench.verdict import ALPHA
 from mtl_core.errors import UserError
 
@@ -193,8 +194,8 @@ def comparison(known: Measured, decision: Decision) -> Comparison:
         seconds=known.seconds,
         set_ups=len(known.blocks),
         spread=relative_spread(decision.mean),
-        base_s=geometric(log_times(known.blocks, BASE)),
-        head_s=geometric(log_times(known.blocks, HEAD)),
+        base_s=exponential(log_times(known.blocks, BASE).mean().interval()),
+        head_s=exponential(log_times(known.blocks, HEAD).mean().interval()),
         detectable=seen(decision, tolerance),
         times_the_budget=times_the_budget(decision, tolerance),
         sums=exponential(decision.totals.interval()) if decision.held_back else None,

@@ -8,7 +8,7 @@ part. By the union bound the chance that any of these repeated intervals misses 
 Turnbull, Journal of the Royal Statistical Society B 51, 1989) is below ``alpha``, whatever the number and
 the times of the looks, so long as the times do not depend on the effects. No correlation between looks
 is used, so that nothing rests on a distribution but the interval of a look itself: that of a weighted mean
-(:class:`bench.stats.Effects`), which takes the noise of units for symmetric. Identical code has that by
+(:class:`bench.effects.Effects`), which takes the noise of units for symmetric. Identical code has that by
 construction; for code that differs it is an assumption.
 
 Several benchmarks share one ``alpha`` by Holm's step-down, looks included: a benchmark is decided at
@@ -26,8 +26,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from bench.effects import Effects
 from bench.records import Estimate, Verdict
-from bench.stats import LARGEST_LOG, Effects, Mean, detectable, times_to_decide
+from bench.stats import LARGEST_LOG, Mean, detectable, times_to_decide
 from bench.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
@@ -109,7 +110,7 @@ def decide(stream: Stream, alpha: float) -> Decision:
     """The decision of the first look that makes one; undecided with the last look's interval."""
     decision = Decision("undecided", stream.effects.mean(), alpha, stream.effects.mean_of_totals())
     for look, level in zip(stream.looks, levels(stream.looks, alpha), strict=True):
-        decision = at_look(stream.effects.up_to(look.n), level, stream.tolerance)
+        decision = at_look(stream.effects.part(0, look.n), level, stream.tolerance)
         if decision.verdict != "undecided":
             return decision
     return decision

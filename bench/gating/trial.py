@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.effects import Effects, stacked
 from bench.gating.sequential import Look, Stream, decide, grid
-from bench.stats import Effects
 
 NEAR = 1.3  # times as many units as the budget will have held
 
@@ -53,8 +53,7 @@ class Trial:
         return self.stream()
 
     def stream(self) -> Stream:
-        arrays = [np.array([unit[part] for unit in self.units], dtype=np.float64) for part in range(3)]
-        return Stream(Effects(*arrays), tuple(self.looks), self.tolerance)
+        return Stream(stacked(self.units), tuple(self.looks), self.tolerance)
 
     def _unit(self) -> None:
         unit = self.measure()

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import psutil
 
+from bench.effects import log_effects, log_times
 from bench.harness import Harness
 from bench.machine import collect, counters, warnings_about, weather_between
 from bench.pool import WorkerFailedError, WorkerProcess
@@ -27,7 +28,7 @@ from bench.profiling.places import Recording, places, read_speedscope, working
 from bench.profiling.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.questions import Group, Question, Variant
 from bench.records import Block, Case, Estimate
-from bench.stats import exponential, geometric, log_effects, log_times, t_interval
+from bench.stats import exponential, geometric, t_interval
 from mtl_core.errors import UserError
 
 RECORDINGS = 3  # of a set-up each, so that the shares have an interval
@@ -121,7 +122,7 @@ def _summed(block: Block, steps: int) -> dict[str, float]:
 
 def step_time(blocks: list[Block], steps: int) -> Estimate:
     """Seconds a step without any profiler."""
-    return geometric(log_times(blocks, PLAIN) - math.log(steps))
+    return geometric(log_times(blocks, PLAIN).values - math.log(steps))
 
 
 @contextmanager

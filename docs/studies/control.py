@@ -1,7 +1,8 @@
 """How often an interval over identical variants holds 1: one long stream of blocks, cut into short runs.
 
-Run ``python docs/studies/control.py SECONDS [BLOCKS_A_RUN]``. The stream is the baseline of
-``second_head/step`` against itself; pieces of it are disjoint, so each is a run of its own.
+Run ``python docs/studies/control.py SECONDS [BLOCKS_A_RUN]``. The stream is ``second_head/step``, all
+variants as a run measures them; told is the baseline against itself. Pieces of the stream are disjoint, so
+each is a run of its own.
 """
 
 from __future__ import annotations
@@ -12,20 +13,17 @@ import time
 import numpy as np
 
 from bench.benchmarks.test_second_head import QUESTION
+from bench.effects import log_effects
 from bench.harness import LEAD_IN, Harness
-from bench.questions import Group
 from bench.records import CONTROL, Block
-from bench.stats import Effects, log_effects
 from bench.verdict import verdicts
 
-BLOCKS_AN_INVOCATION = 60
+BLOCKS_AN_INVOCATION = 30
 
 
 def record(seconds: float) -> list[Block]:
-    """Blocks of the baseline and its control until the time is over."""
-    whole = next(group for group in QUESTION.groups() if group.part == "step")
-    cases = {name: whole.cases[name] for name in (whole.baseline, CONTROL)}
-    group = Group(question=QUESTION, part=whole.part, baseline=whole.baseline, cases=cases)
+    """Blocks of the group until the time is over."""
+    group = next(group for group in QUESTION.groups() if group.part == "step")
     harness, blocks, end = Harness(0, lead_in=LEAD_IN), [], time.monotonic() + seconds
     try:
         while time.monotonic() < end:
@@ -40,10 +38,10 @@ def record(seconds: float) -> list[Block]:
 def main(seconds: float, size: int) -> None:
     """Record, cut, count."""
     blocks = record(seconds)
-    effects = log_effects(blocks, CONTROL, QUESTION.baseline)
-    count = len(effects.values)
-    cuts = [slice(start, start + size) for start in range(0, count - size + 1, size)]
-    pieces = [Effects(*(part[cut] for part in effects)).mean() for cut in cuts]
+    count = len(blocks)
+    starts = range(0, count - size + 1, size)  # each run weighs its rounds by itself
+    runs = [log_effects(blocks[start : start + size], CONTROL, QUESTION.baseline) for start in starts]
+    pieces, effects = [run.mean() for run in runs], log_effects(blocks, CONTROL, QUESTION.baseline)
     intervals = [piece.interval() for piece in pieces]
     held = sum(i.low <= 0 <= i.high for i in intervals)
     widths = sorted((i.high - i.low) / 2 for i in intervals)
@@ -54,8 +52,8 @@ def main(seconds: float, size: int) -> None:
     )
     print(f"{held} of {len(pieces)} runs of {size} blocks hold 1; median half-width {np.median(widths):.2%}")
     print("verdicts:", {verdict: said.count(verdict) for verdict in sorted(set(said))})
-    starts = range(0, count, BLOCKS_AN_INVOCATION)
-    between = [float(np.mean(effects.values[i : i + BLOCKS_AN_INVOCATION])) for i in starts]
+    firsts = range(0, count, BLOCKS_AN_INVOCATION)
+    between = [effects.part(i, i + BLOCKS_AN_INVOCATION).mean().value for i in firsts]
     print("means of the invocations:", ", ".join(f"{mean:+.2%}" for mean in between))
 
 

@@ -1,0 +1,211 @@
+"""From interleaved rounds to log ratios: one a set-up, and how much each counts.
+
+A machine that others use too is restless in spells. A spell slows all that runs in it, but not all alike:
+what keeps two cores busy loses more. A ratio is to be that of a calm machine, so a round counts the less, the
+slower the *other* variants were beside it. What is compared never weighs itself, lest code be measured as
+quick because its slow rounds count little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median  # of few values twenty times as quick as NumPy's
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from bench.records import CONTROL, Block
+from bench.stats import Floats, Mean
+
+SCATTER_FROM = 6  # rounds a set-up; how fewer scatter or lie says little
+OTHERS_FROM = 2  # variants beside a pair; the bursts of a single one would weigh for its neighbours'
+AT_REST = 0.1  # quantile of a variant's rounds over the run: its time on a calm machine
+NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
+WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
+ARRAYS = ("values", "errors", "totals")
+LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Log ratios or log times, one a set-up, and how restless the machine was meanwhile.
+
+    Each array is (units,), or (units, set-ups) where the set-ups of a unit may share something.
+    """
+
+    values: Floats  # the median over the rounds
+    errors: Floats  # what weighs them, in any unit; NaN of too few rounds
+    totals: Floats  # from the sums of the rounds instead: what few slow rounds do shows here alone
+    bounded: bool = True  # no set-up counts more than the median one; where errors are themselves uncertain
+
+    def __len__(self) -> int:
+        """How many units."""
+        return len(self.values)
+
+    def mean(self) -> Mean:
+        """The weighted mean over units and its standard error, whatever the set-ups of a unit share.
+
+        Each set-up counts by :meth:`weights`, a unit as its set-ups together. The error is that of a
+        weighted mean of independent units that need not vary alike (White, Econometrica 48, 1980); its
+        degrees of freedom are Kish's effective number of units (Survey Sampling, 1965) less one. With
+        equal weights that is the mean and Student's t.
+        """
+        return self._mean_of(self.values)
+
+    def mean_of_totals(self) -> Mean:
+        """The same of the sums of the rounds."""
+        return self._mean_of(self.totals)
+
+    def _mean_of(self, found: Floats) -> Mean:
+        shape = len(found), -1
+        values, each = found.reshape(shape), self.weights().reshape(shape)
+        of_units = each.sum(axis=1)
+        units = (each * values).sum(axis=1) / of_units
+        shares = of_units / of_units.sum()
+        value = float(shares @ units)
+        effective = 1.0 / float(shares @ shares)
+        if len(units) < 2:
+            return Mean(value, math.inf, 1, len(units))
+        variance = float(shares**2 @ (units - value) ** 2) * effective / (effective - 1.0)
+        return Mean(value, math.sqrt(variance), effective - 1.0, len(units))
+
+    def weights(self) -> Floats:
+        """How much each set-up counts: the inverse square of its error; a restless one tells less.
+
+        Where bounded, no more than the median one's: half of the set-ups keep their full weight, whatever
+        the others are. Of fewer than five units, or where an error is not known, all are equal.
+        """
+        if len(self) < WEIGHED_FROM or not np.isfinite(self.errors).all():
+            return np.ones_like(self.errors)
+        least = max(float(np.median(self.errors)) if self.bounded else 0.0, LEAST_ERROR)
+        found: Floats = 1.0 / np.maximum(self.errors, least) ** 2
+        return found
+
+    def part(self, start: int, end: int) -> Effects:
+        """The units from one to another."""
+        return Effects(*(getattr(self, name)[start:end] for name in ARRAYS), bounded=self.bounded)
+
+
+class Pair(NamedTuple):
+    """The rounds of one set-up, seconds an iteration, and how much each counts where that is known."""
+
+    variant: Sequence[float]
+    baseline: Sequence[float]
+    calm: Floats | None = None
+
+
+def stacked(units: Sequence[Effects]) -> Effects:
+    """Units of the same number of set-ups, one after the other."""
+    arrays = [np.array([getattr(unit, name) for unit in units], dtype=np.float64) for name in ARRAYS]
+    return Effects(*arrays, bounded=all(unit.bounded for unit in units))
+
+
+def averaged(several: Sequence[Effects]) -> Effects:
+    """The mean of each set-up's log ratios, of several that were measured in the same set-ups."""
+    arrays = [np.mean([getattr(effects, name) for effects in several], axis=0) for name in ARRAYS]
+    return Effects(*arrays, bounded=all(effects.bounded for effects in several))
+
+
+def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Effects:
+    """Log ratios to the baseline, which the control is once more: the mean over both where both are there."""
+    found = log_effects(blocks, variant, baseline)
+    if variant == CONTROL or len(having(blocks, variant, baseline, CONTROL)) < max(len(found), 1):
+        return found
+    return averaged([found, log_effects(having(blocks, variant, baseline), variant, CONTROL)])
+
+
+def log_times(blocks: list[Block], variant: str) -> Effects:
+    """One log(seconds an iteration) a block: the median over the rounds, weighed by the other variants."""
+    there = having(blocks, variant)
+    logs = [np.log(_times(block, variant)) for block in there]
+    calm = calmness(there, variant)
+    each = [np.ones_like(log) if c is None else c for log, c in zip(logs, calm, strict=True)]
+    errors = [math.nan if c is None else float(np.sum(c)) ** -0.5 for c in calm]
+    values = [weighted_median(log, weight) for log, weight in zip(logs, each, strict=True)]
+    totals = [math.log(np.mean(np.exp(log))) for log in logs]
+    return Effects(np.array(values), np.array(errors), np.array(totals), bounded=False)
+
+
+def having(blocks: list[Block], *variants: str) -> list[Block]:
+    """The blocks in which all of these were measured."""
+    return [block for block in blocks if set(variants) <= block.set_ups.keys()]
+
+
+def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
+    """One log(time of variant / time of baseline) a block: the median over its interleaved rounds.
+
+    Rounds and blocks are weighed by the other variants of the group, where there are two or more of them.
+    """
+    both = having(blocks, variant, baseline)
+    sides = [[_times(block, name) for name in (variant, baseline)] for block in both]
+    return effects_of([Pair(*s, c) for s, c in zip(sides, calmness(both, variant, baseline), strict=True)])
+
+
+def effects_of(set_ups: Sequence[Pair]) -> Effects:
+    """From the rounds of each set-up, the variant's and the baseline's beside them.
+
+    Where nobody else tells how restless the machine was, it is read from the calmer of the two, lest a
+    variant be weighed less for being restless itself.
+    """
+    values, errors, totals = [], [], []
+    for variant, baseline, calm in set_ups:
+        one, other = [math.log(s) for s in variant], [math.log(s) for s in baseline]
+        ratios = [x - y for x, y in zip(one, other, strict=True)]
+        values.append(median(ratios) if calm is None else weighted_median(np.array(ratios), calm))
+        errors.append(_error(one, other) if calm is None else float(np.sum(calm)) ** -0.5)
+        totals.append(math.log(math.fsum(variant) / math.fsum(baseline)))
+    bounded = any(pair.calm is None for pair in set_ups)
+    return Effects(np.array(values, float), np.array(errors, float), np.array(totals, float), bounded)
+
+
+def _error(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of a median of rounds that scatter as the calmer side's."""
+    return min(scatter(one), scatter(other)) * math.sqrt(math.pi / 2 / len(one))
+
+
+def _times(block: Block, name: str) -> list[float]:
+    """Seconds an iteration, by round."""
+    return [r.iteration_s for r in block.set_ups[name].rounds]
+
+
+def calmness(blocks: list[Block], *pair: str) -> list[Floats] | list[None]:
+    """How much each round of each block counts, from all variants but the pair's; None where too few tell it.
+
+    A variant lies above its time at rest by some part in each round; the median of these over the variants is
+    how restless a round of all was. Its weight is the inverse of that squared, beside the square of what is
+    usual in this run: a Cauchy curve, by which a calm machine has all its rounds count nearly alike.
+    """
+    others = [[name for name in block.set_ups if name not in pair] for block in blocks]
+    least = min((len(set_up.rounds) for block in blocks for set_up in block.set_ups.values()), default=0)
+    if least < SCATTER_FROM or min(map(len, others), default=0) < OTHERS_FROM:
+        return [None] * len(blocks)
+    logs = [
+        {name: np.log(_times(b, name)) for name in names} for b, names in zip(blocks, others, strict=True)
+    ]
+    every = {name for names in others for name in names}
+    rest = {n: np.quantile(np.concatenate([of[n] for of in logs if n in of]), AT_REST) for n in every}
+    above = [np.median([times - rest[name] for name, times in of.items()], axis=0) for of in logs]
+    together = np.concatenate(above)
+    usual = max(float(np.median(together) - np.quantile(together, AT_REST)), LEAST_ERROR)
+    return [1.0 / (usual**2 + np.maximum(each, 0.0) ** 2) for each in above]
+
+
+def weighted_median(values: Floats, each: Floats) -> float:
+    """Half of the weight lies on either side; between two values in proportion. Equal weights: the median."""
+    order = np.argsort(values)
+    weight = each[order]
+    return float(np.interp(weight.sum() / 2, np.cumsum(weight) - weight / 2, values[order]))
+
+
+def scatter(values: Sequence[float]) -> float:
+    """Standard deviation by the median absolute deviation, so that single bursts count little.
+
+    NaN of too few.
+    """
+    if len(values) < SCATTER_FROM:
+        return math.nan
+    middle = median(values)
+    return median([abs(value - middle) for value in values]) / NORMAL_QUARTILE
