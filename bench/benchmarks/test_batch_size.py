@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.questions import Question, Quick, Variant
-from bench.words import growth, growth_fits
+from bench.sentences.sizes import growth, growth_fits
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.questions import Part, Question, Variant
-from bench.words import each_device, why_no_gpu
+from bench.sentences.devices import each_device, why_no_gpu
 from mtl_core.gpu_choice import choose
 
 SIZES = (32, 128, 512, 2048)

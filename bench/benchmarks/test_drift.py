@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.questions import Part, Question, Quick, Variant
-from bench.words import slowing_down, too_few_batches
+from bench.sentences.training import slowing_down, too_few_batches
 from mtl_core.denormals import possible
 from mtl_core.mnist import lies_here
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.machine import cores_granted
 from bench.questions import Part, Question, Quick, Variant
-from bench.words import loaders
+from bench.sentences.loading import loaders
 
 HERE = "bench.workloads.loading"
 COUNTS, TUTORIAL = (0, 1, 2, 4), 5  # the tutorial's own number is measured on any machine

@@ -1,0 +1,1 @@
+"""What the answers to the questions say, a module a kind of question."""

@@ -1,0 +1,42 @@
+"""What is said of devices: which is quicker, and from what batch size on."""
+
+from __future__ import annotations
+
+from bench.questions import Results
+from bench.records import CONTROL
+from bench.words import as_fast
+from mtl_core.gpu_choice import Choice, is_gpu_build
+
+
+def each_device(results: Results) -> list[str]:
+    """Each device at each batch size, and where a GPU overtakes the CPU."""
+    compared = [
+        as_fast(f"{part.replace('_', ' ')}: {name} is", measured)
+        for part, known in results.items()
+        for name, measured in known.items()
+        if measured.effect and name != CONTROL
+    ]
+    return compared + overtaking(results, "the CPU")
+
+
+def why_no_gpu(choice: Choice) -> str | None:
+    """Why no GPU can be measured here; None when one can."""
+    if not choice.devices:
+        return choice.reason.removesuffix(": CPU").removesuffix(": GPU")
+    return None if is_gpu_build() else "MXNet here is the CPU build; uvx nox -s bench installs the GPU build"
+
+
+def overtaking(results: Results, whom: str) -> list[str]:
+    """From which part on each variant is faster than its baseline, in all parts after it too, if in any."""
+    said = []
+    for name in next(iter(results.values())):
+        parts = [(part, known[name].effect) for part, known in results.items() if name in known]
+        slower = [n for n, (_, effect) in enumerate(parts) if effect is None or effect.verdict != "faster"]
+        first = max(slower, default=-1) + 1
+        if name == CONTROL or all(effect is None for _, effect in parts):
+            continue
+        if first < len(parts):
+            said.append(f"{name} overtakes {whom} from {parts[first][0].replace('_', ' ')} on.")
+        else:
+            said.append(f"{name} is not shown to overtake {whom} up to {parts[-1][0].replace('_', ' ')}.")
+    return said

@@ -1,0 +1,104 @@
+"""What is said of loaders, and of where an epoch's time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.questions import Results
+from bench.records import Estimate, Measured, Ratio
+from bench.stats import inverse
+from bench.words import either, interval, percent, quickest, ranged, ratio_of
+
+EPOCH_PARTS = ("waiting", "computing", "synchronising")
+LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}
+UNSPLIT = {"tutorial": "unsplit", "fast": "fast_unsplit"}  # the control of each
+SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
+
+
+def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
+    """The best number of workers, the fast loader beside it, and what limits an epoch."""
+    loading, epoch = results["loading"], results["epoch"]
+    return [*fastest_loader(loading), *not_tried(loading, counts, cores), *parts_of_epoch(epoch)]
+
+
+def not_tried(loading: dict[str, Measured], counts: Sequence[int], cores: int) -> list[str]:
+    """Which numbers of workers are not known from this run, and why where that is known here."""
+    tried = {known.case.settings.get("workers") for known in loading.values()}
+    beyond = ", ".join(str(count) for count in counts if count > cores)
+    others = ", ".join(str(count) for count in counts if count <= cores and count not in tried)
+    on = f"{cores} core{'s' * (cores != 1)}"
+    said = [f"Not tried on {on}: {beyond} workers, more than there are cores."] if beyond else []
+    return [*said, f"Numbers of workers that this run did not measure: {others}."] if others else said
+
+
+def fastest_loader(loading: dict[str, Measured]) -> list[str]:
+    """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
+    best, rivals = quickest([m for name, m in loading.items() if name.startswith("workers_")])
+    none, threads = loading.get("workers_0"), [m for n, m in loading.items() if n.startswith("threads_")]
+    said = [
+        f"Of those tried, the DataLoader is quickest with {_workers(best, rivals)}: {_rate(best, rivals)}."
+    ]
+    if none is not None and none is not best:
+        said.append(f"Without workers it gives {_rate(none)}.")
+    if threads:
+        best, rivals = quickest(threads)
+        rate = ranged(best.images_per_s)
+        said.append(f"With threads in place of processes: {rate} images/s with {_workers(best, rivals)}.")
+    fast = loading.get("fast")
+    if fast is not None and fast.effect is not None:
+        times, rate = interval(inverse(fast.effect.estimate)), ranged(fast.images_per_s)
+        said.append(f"The fast loader gives {rate} images/s, {times} as fast as without workers.")
+    return said
+
+
+def _workers(best: Measured, rivals: list[Measured]) -> str:
+    """``2 workers``, or ``2 or 5 workers, not told apart`` where the run did not decide."""
+    counts = either([best, *rivals])
+    return f"{counts} {'worker' if counts == '1' else 'workers'}{', not told apart' if rivals else ''}"
+
+
+def _rate(known: Measured, rivals: Sequence[Measured] = ()) -> str:
+    """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``; whose, where rivals are."""
+    memory = known.facts.get("pss_bytes", 0.0)
+    beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
+    first = f"the first batch after {1e3 * known.facts['first_batch_s']:.0f} ms"
+    whose = f"{known.case.settings['workers']} give " if rivals else ""
+    return f"{whose}{ranged(known.images_per_s)} images/s, {first}{beside}"
+
+
+def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
+    """An epoch of the tutorial and of the fast way split into its parts, and what limits it."""
+    said = []
+    for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's epoch")):
+        if name not in epoch:
+            continue
+        shares = {part: epoch[name].round_facts[f"{part}_share"] for part in EPOCH_PARTS}
+        told = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
+        said.append(f"{subject} of {epoch[name].images:,} images: {told}; {_limit(shares)}.")
+        unsplit = epoch.get(UNSPLIT[name])
+        ratio = unsplit and ratio_of(unsplit, epoch[name])
+        if ratio:
+            said.append(f"Unsplit it takes {interval(ratio.estimate)} the time: {_belief(ratio)}.")
+    return said
+
+
+def _limit(shares: dict[str, Estimate]) -> str:
+    """Which part takes more than half of an epoch, as far as the intervals tell."""
+    part, most = max(shares.items(), key=lambda item: item[1].value)
+    if most.n > 1 and most.low > 0.5:
+        return f"{LIMITED_BY[part]} limits it"
+    if all(share.n > 1 and share.high < 0.5 for share in shares.values()):
+        return "no part takes more than half"
+    return "undecided which part limits it, if one does; a larger --budget tells"
+
+
+def _belief(unsplit: Ratio) -> str:
+    """Whether the parts of a split epoch stand for the unsplit one."""
+    low, high = unsplit.estimate.low, unsplit.estimate.high
+    if unsplit.estimate.n > 1 and low > 1.0 / SPLIT_COSTS_MOST and high < SPLIT_COSTS_MOST:
+        return "the parts can be believed"
+    if high < 1.0 / SPLIT_COSTS_MOST:
+        return "splitting costs too much to believe the parts"
+    if low > SPLIT_COSTS_MOST:
+        return "the unsplit epoch is slower, so that the parts cannot be believed"
+    return "undecided whether the parts can be believed; a larger --budget decides"

@@ -1,0 +1,74 @@
+"""What is said of batch sizes: what a step costs, and which size to take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.records import CONTROL, Estimate, Measured
+from bench.stats import fit_line, t_interval
+from bench.words import either, quickest, ranged
+
+
+def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
+    """``t = t0 + n * t1`` over the sizes measured: both costs in seconds, and how far it misses a size."""
+    set_ups = min(len(m.times_s) for m in known)
+    sizes = np.array([m.images for m in known], dtype=np.float64)
+    times = np.array([m.times_s[:set_ups] for m in known]).T  # (set-ups, sizes)
+    coefficients, departure = fit_line(sizes, times)
+    fixed, each = (t_interval(column) for column in coefficients.T)
+    return fixed, each, departure
+
+
+def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
+    """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
+    return (
+        f"A step costs {ranged(fixed, 1e6)} us and {ranged(each, 1e6)} us an image; "
+        f"the line misses a size by up to {departure:.0%}."
+    )
+
+
+def growth(known: dict[str, Measured]) -> list[str]:
+    """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
+    sizes = _without_control(known)
+    best, rivals = quickest(sizes)
+    also = f"; {either(rivals, 'and')} {'is' if len(rivals) == 1 else 'are'} not told apart from it"
+    near = reaching(sizes, 0.9)
+    return [
+        line_in_words(*line(sizes)),
+        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}"
+        f"{also if rivals else ''}.",
+        f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
+        f"{reaching_in_words(near)}: {near.value:.0f} is recommended for speed; larger batches need more "
+        "memory and make fewer steps an epoch.",
+    ]
+
+
+def growth_fits(known: dict[str, Measured]) -> dict[str, Estimate]:
+    """The numbers of these sentences, for the plot."""
+    sizes = _without_control(known)
+    fixed, each, _ = line(sizes)
+    return {"fixed_s": fixed, "image_s": each, "recommended": reaching(sizes, 0.9)}
+
+
+def _without_control(known: dict[str, Measured]) -> list[Measured]:
+    return [measured for name, measured in known.items() if name != CONTROL]
+
+
+def reaching(known: list[Measured], share: float) -> Estimate:
+    """The smallest size with this share of the best throughput, and its range over the set-ups.
+
+    The range is the least and the largest over the set-ups, no confidence interval: sizes are few.
+    """
+    by_size = sorted(known, key=lambda m: m.images)
+    rates = np.array([m.images / np.array(m.times_s[: min(len(m.times_s) for m in known)]) for m in by_size])
+    found = [by_size[int(np.argmax(column >= share * column.max()))].images for column in rates.T]
+    middle = np.exp(np.mean(np.log(rates), axis=1))
+    value = by_size[int(np.argmax(middle >= share * middle.max()))].images
+    return Estimate(value=value, low=min(found), high=max(found), confidence=1.0, n=len(found))
+
+
+def reaching_in_words(size: Estimate) -> str:
+    """``64``, or ``64 (32 to 128 over the set-ups)``."""
+    if size.low == size.high:
+        return f"{size.value:.0f}"
+    return f"{size.value:.0f} ({size.low:.0f} to {size.high:.0f} over the set-ups)"

@@ -1,0 +1,81 @@
+"""What is said of a training over its epochs."""
+
+from __future__ import annotations
+
+import math
+
+from bench.questions import Results, Settings
+from bench.records import Estimate, Measured
+from bench.stats import inverse
+from bench.verdict import judge
+from bench.words import interval
+from mtl_core.denormals import possible, why_not
+from mtl_core.mnist import lies_here
+
+WHOLE_EPOCH = 60_000  # images of MNIST
+WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a training is held against
+
+
+def level_change(known: Measured, whose: str = "its") -> str:
+    """From which epoch on training has left ``whose`` first speed, and by how much."""
+    assert known.level is not None and known.effect is not None
+    ratio = known.level.ratio
+    if ratio.n < 2:
+        return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
+    share = known.course_facts[-1].get("denormal_share", 0.0)
+    beside = f"denormal share of the optimizer's state at the end {share:.1%}"
+    speed, verdict = f"{interval(inverse(ratio))} {whose} first speed", judge(ratio.low, ratio.high)
+    one, many = passes(known)
+    first = known.level.first
+    if whose != "its" and first and _unlike(first) and _unlike(known.effect.estimate):
+        speed = f"{interval(inverse(known.effect.estimate))} {whose} first speed"
+        return f"training differs from the first {one} on: it runs at {speed}; {beside}."
+    if verdict == "slower" and known.effect.estimate.low > 1.0:
+        return f"training runs at {speed} from {one} {known.level.since} on; {beside}."
+    if verdict in ("same", "faster"):
+        return f"training is no slower in {many}: it ends at {speed}; {beside}."
+    return f"it is undecided whether training slows down in {many}: {speed}; {beside}."
+
+
+def _unlike(ratio: Estimate) -> bool:
+    return ratio.low > 1.0 or ratio.high < 1.0
+
+
+def passes(known: Measured) -> tuple[str, str]:
+    """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
+    count, images = len(known.course_s), int(str(known.case.settings.get("images", WHOLE_EPOCH)))
+    if images >= WHOLE_EPOCH:
+        return "epoch", f"{count} epochs"
+    whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too few to show what more would"
+    return "pass", f"{count} passes over {images:,} images ({whole})"
+
+
+def trained_on(known: Measured) -> str:
+    """``On MNIST``; where that does not lie on this machine how to have it."""
+    if known.case.settings["data"] == "mnist":
+        return "On MNIST"
+    fetch = "" if lies_here() else " (MNIST does not lie here; nox -s train fetches it)"
+    return f"On synthetic digits{fetch}"
+
+
+def too_few_batches(settings: Settings) -> str | None:
+    """Why an epoch cannot be timed in so many pieces: some would be empty and take no time at all."""
+    images, batch_size, pieces = (int(str(settings[n])) for n in ("images", "batch_size", "pieces"))
+    batches = math.ceil(images / batch_size)
+    if batches >= pieces:
+        return None
+    return (
+        f"an epoch of {images:,} images has {batches} batches of {batch_size:,} and is timed "
+        f"in {pieces} pieces; give --batch-size {images // pieces} or less"
+    )
+
+
+def slowing_down(results: Results) -> list[str]:
+    """From which epoch on training is slower than at first, and what flushing denormals does to it."""
+    runs = results["epoch"]
+    said: list[str] = []
+    for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
+        if name in runs:
+            opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
+            said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
+    return said if possible() else [*said, f"Flushed ones were not tried: {why_not()}."]
