@@ -140,8 +140,10 @@ def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
     Rounds and blocks are weighed by the other variants of the group, where there are two or more of them.
     """
     both = having(blocks, variant, baseline)
-    sides = [[_times(block, name) for name in (variant, baseline)] for block in both]
-    return effects_of([Pair(*s, c) for s, c in zip(sides, calmness(both, variant, baseline), strict=True)])
+    calm = calmness(both, variant, baseline)
+    return effects_of(
+        [Pair(_times(b, variant), _times(b, baseline), c) for b, c in zip(both, calm, strict=True)]
+    )
 
 
 def effects_of(set_ups: Sequence[Pair]) -> Effects:

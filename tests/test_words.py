@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bench.records import Case, Estimate, Level, Measured, Ratio, Setting, Verdict
-from bench.sentences import training
 from bench.sentences.devices import overtaking
 from bench.sentences.loading import fastest_loader, not_tried, parts_of_epoch
 from bench.sentences.sizes import growth, line, line_in_words, reaching, reaching_in_words
@@ -126,7 +125,7 @@ def test_a_flushed_training_that_differs_from_the_start_has_no_change_of_level()
 
 
 def test_what_cannot_be_flushed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "possible", lambda: False)
+    monkeypatch.setattr("bench.sentences.training.possible", lambda: False)
     _, why = slowing_down({"epoch": {"keep": training(estimate(1.1, 0.01))}})
     assert why.startswith("Flushed ones were not tried: denormals cannot be flushed on ")
 
@@ -158,7 +157,7 @@ def test_late_epochs_alone_claim_nothing_against_the_whole_training() -> None:
 def test_a_training_tells_what_it_was_on(
     monkeypatch: pytest.MonkeyPatch, data: str, lies: bool, said: str
 ) -> None:
-    monkeypatch.setattr(training, "lies_here", lambda: lies)
+    monkeypatch.setattr("bench.sentences.training.lies_here", lambda: lies)
     ran = training(estimate(1.7, 0.1))
     ran = msgspec.structs.replace(ran, case=msgspec.structs.replace(ran.case, settings={"data": data}))
     told = slowing_down({"epoch": {"first_epoch": ran, "keep": ran, "flush": ran}})

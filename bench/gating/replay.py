@@ -61,7 +61,8 @@ def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> E
 def effects(unit: Unit, slow_down: str) -> Effects:
     """What a unit says of a slow-down."""
     told = (unit.effects[slow_down], unit.errors[slow_down], unit.totals[slow_down])
-    return Effects(*(np.array(values, dtype=np.float64) for values in told))
+    values, errors, totals = (np.array(each, dtype=np.float64) for each in told)
+    return Effects(values, errors, totals)
 
 
 class _Stream:
