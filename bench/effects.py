@@ -25,7 +25,6 @@ OTHERS_FROM = 2  # variants beside a pair; the bursts of a single one would weig
 AT_REST = 0.1  # quantile of a variant's rounds over the run: its time on a calm machine
 NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
 WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
-ARRAYS = ("values", "errors", "totals")
 LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
 
@@ -86,7 +85,9 @@ class Effects:
 
     def part(self, start: int, end: int) -> Effects:
         """The units from one to another."""
-        return Effects(*(getattr(self, name)[start:end] for name in ARRAYS), bounded=self.bounded)
+        arrays = (self.values, self.errors, self.totals)
+        values, errors, totals = (array[start:end] for array in arrays)
+        return Effects(values, errors, totals, self.bounded)
 
 
 class Pair(NamedTuple):
@@ -99,14 +100,19 @@ class Pair(NamedTuple):
 
 def stacked(units: Sequence[Effects]) -> Effects:
     """Units of the same number of set-ups, one after the other."""
-    arrays = [np.array([getattr(unit, name) for unit in units], dtype=np.float64) for name in ARRAYS]
-    return Effects(*arrays, bounded=all(unit.bounded for unit in units))
+    values, errors, totals = (np.array(arrays, dtype=np.float64) for arrays in _arrays(units))
+    return Effects(values, errors, totals, all(unit.bounded for unit in units))
 
 
 def averaged(several: Sequence[Effects]) -> Effects:
     """The mean of each set-up's log ratios, of several that were measured in the same set-ups."""
-    arrays = [np.mean([getattr(effects, name) for effects in several], axis=0) for name in ARRAYS]
-    return Effects(*arrays, bounded=all(effects.bounded for effects in several))
+    values, errors, totals = (np.mean(arrays, axis=0) for arrays in _arrays(several))
+    return Effects(values, errors, totals, all(effects.bounded for effects in several))
+
+
+def _arrays(several: Sequence[Effects]) -> list[list[Floats]]:
+    """Their values, their errors, their totals."""
+    return [[e.values for e in several], [e.errors for e in several], [e.totals for e in several]]
 
 
 def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Effects:

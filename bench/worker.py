@@ -73,6 +73,18 @@ class Worker:
         files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
         return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
 
+    def probe(self, device: str) -> dict[str, Any]:
+        """Compute a little on a device; what MXNet says in one line where it cannot."""
+        from bench.workloads.steps import device_named
+        from mtl_core._mxnet import mx
+
+        try:
+            ones = mx.nd.ones((8, 8), ctx=device_named(device))
+            mx.nd.dot(ones, ones).asnumpy()
+        except mx.base.MXNetError as error:
+            return {"trouble": str(error).strip().splitlines()[-1].removeprefix("MXNetError: ")}
+        return {"trouble": None}
+
     def set_up(
         self, workload: str, settings: dict[str, Any], seed: int, first_call: bool = True
     ) -> dict[str, Any]:

@@ -28,6 +28,7 @@ FLOORS = {
     "bench.records": 0,
     "bench.gating.gate": 0,
     "bench.profiling.profiles": 0,
+    "bench.probe": 2,
     "bench.questions": 0,
     "bench.gating.regressions": 0,
     "bench.workload": 0,

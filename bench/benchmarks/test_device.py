@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.probe import nothing_computes
 from bench.questions import Part, Question, Variant
 from bench.sentences.devices import each_device, why_no_gpu
 from mtl_core.gpu_choice import choose
@@ -25,7 +26,7 @@ def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
         baseline="cpu",
         fixed={"data": "synthetic"},
         answer=each_device,
-        skipped=lambda: reason,
+        skipped=lambda: reason or nothing_computes(devices),
     )
 
 
