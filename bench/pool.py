@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from mtl_core.segments import FORKED, forget_segments
+
 COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
 LAST_LINES = 12  # of a failed worker's standard error, for the report
 
@@ -52,12 +54,14 @@ class WorkerProcess:
     ) -> None:
         self.limit_s = limit_s
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
+        self.forked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [python, "-m", "bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
-            env={**inherited, **environment},
+            env={**inherited, **environment, FORKED: str(self.forked.fileno())},
+            pass_fds=[self.forked.fileno()],
             cwd=root or Path(__file__).parent.parent,
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )
@@ -97,10 +101,12 @@ class WorkerProcess:
             self.process.wait(timeout=2.0)
         self._kill_group()
         self.process.wait()
+        self._forget_segments()
         self.selector.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
         self.stderr.close()
+        self.forked.close()
 
     def _read(self, timeout_s: float) -> bytes:
         assert self.process.stdout is not None
@@ -122,6 +128,11 @@ class WorkerProcess:
         self.stderr.seek(0)
         lines = self.stderr.read().decode(errors="replace").splitlines()
         return WorkerFailedError(reason, lines[-LAST_LINES:])
+
+    def _forget_segments(self) -> None:
+        """A DataLoader's workers that were killed, or whose receiver was, leave shared memory behind."""
+        self.forked.seek(0)
+        forget_segments([self.process.pid, *map(int, self.forked.read().split())])
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it

@@ -28,6 +28,7 @@ import mtl_core
 from bench.gating.gate import GATE, PROTOCOL
 from bench.workload import Workload
 from mtl_core import denormals
+from mtl_core.segments import tell_number
 
 LARGEST_PADDING = 1 << 20
 HANG_S = 150  # a command's most
@@ -197,9 +198,13 @@ def leave(_signal: int, _frame: object) -> None:
 
 
 def in_forked_child() -> None:
-    """A DataLoader's worker has nothing to clean up, and ends with its parent at once."""
+    """A DataLoader's worker has nothing to clean up, and ends with its parent at once.
+
+    Its number goes to the coordinator, which removes the shared memory of what was killed.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_when_parent_does(signal.SIGKILL)
+    tell_number()
 
 
 def choose_denormals() -> None:

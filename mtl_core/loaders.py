@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing.util
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mtl_core._mxnet import mx
 from mtl_core.dataset import Split
+from mtl_core.segments import forget_segments
 
 LastBatch = Literal["keep", "discard", "rollover"]
-SEGMENTS = Path("/dev/shm")  # where Linux shows shared memory
 BATCHES_A_TAKE = 4  # gathered at once: few enough to stay near the cache, enough to pay for the call
 
 
@@ -131,21 +129,6 @@ def _inherited_by_workers() -> Iterator[None]:
         yield
     finally:
         sys.excepthook = before
-
-
-def forget_segments(processes: set[int]) -> None:
-    """Remove the shared memory of ended processes that nobody received: MXNet's receiver is who removes it.
-
-    A worker that is ended between making a batch and handing it over leaves one behind. What this process
-    has mapped is left to MXNet. MXNet names a segment ``mx_``, its maker's number in hexadecimal, ``_`` and
-    another number; elsewhere than on Linux it does not show as a file.
-    """
-    named = ((path, re.fullmatch(r"mx_([0-9a-f]+)_[0-9a-f]+", path.name)) for path in SEGMENTS.glob("mx_*"))
-    found = [path for path, told in named if told and int(told[1], 16) in processes]
-    mapped = Path("/proc/self/maps").read_text() if found else ""
-    for path in found:
-        if str(path) not in mapped:
-            path.unlink(missing_ok=True)
 
 
 class TutorialLoader:

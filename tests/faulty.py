@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 class Spin:
@@ -29,6 +30,12 @@ class Spin:
         if self.fault == "hang":
             signal.pause()
         if self.fault == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "shared memory":  # what a DataLoader's worker made is never received
+            if os.fork() == 0:
+                Path(f"/dev/shm/mx_{os.getpid():x}_5e").touch()
+                signal.pause()
+            time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "print":
             print("this must not disturb the protocol")

@@ -115,6 +115,7 @@ WITHOUT_MXNET = {
     "mtl_core.denormals",
     "mtl_core.gpu_choice",
     "mtl_core.mnist",
+    "mtl_core.segments",
 }
 # Outside libraries and the only modules that may import them.
 ROOMS = {

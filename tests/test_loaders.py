@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from mtl_core._mxnet import mx
 from mtl_core.dataset import Split
-from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader, forget_segments
+from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
+from mtl_core.segments import forget_segments
 from tests.processes import ROOT
 
 CPU = mx.cpu()

@@ -55,6 +55,17 @@ def test_a_failure_is_told_with_the_last_lines(
     assert said in "\n".join(failed.value.last_lines)
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory does not show as files here")
+def test_a_killed_worker_leaves_no_shared_memory_of_its_children() -> None:
+    before = set(Path("/dev/shm").glob("mx_*_5e"))
+    worker = WorkerProcess({"PYTHONPATH": str(ROOT)}, limit_s=30.0)
+    with pytest.raises(WorkerFailedError, match="killed"):
+        set_up(worker, fault="shared memory")
+    assert set(Path("/dev/shm").glob("mx_*_5e")) - before
+    worker.end()
+    assert set(Path("/dev/shm").glob("mx_*_5e")) == before
+
+
 def test_a_worker_that_was_killed_meanwhile_is_told_as_such(worker: WorkerProcess) -> None:
     worker.ask("tear_down")
     worker.process.kill()
