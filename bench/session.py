@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+import msgspec
+
 from bench.answers import answer, measured
 from bench.counting import with_operators
 from bench.harness import LEAD_IN, Harness
@@ -126,7 +128,7 @@ class Session:
         identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
-        self.weather = self._weather_since(done)
+        self.weather = self._weather_since(done, machine.load)
         schedule = self._schedule(groups, done, journal)
         try:
             ceilings = measure_ceilings(self.asked.environment)
@@ -163,9 +165,9 @@ class Session:
             versions=versions(),
         )
 
-    def _weather_since(self, done: list[Line]) -> Callable[..., Weather]:
+    def _weather_since(self, done: list[Line], load: float | None) -> Callable[..., Weather]:
         """Tells the weather of the run from its first part on, given the seconds spent."""
-        before = counters()
+        before = msgspec.structs.replace(counters(looks=1), load=load)
         earlier = next((line for line in reversed(done) if line.weather), None)
 
         def weather(spent_s: float, looks: int = 1) -> Weather:
