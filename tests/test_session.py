@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench import session as under_test
@@ -16,6 +17,7 @@ from bench.questions import Group
 from bench.records import Block, Ceilings
 from bench.session import Session
 from mtl_core.errors import UserError
+from tests.made_up import MACHINE
 from tests.test_harness import Played, PlayedPool, question
 
 CEILINGS = Ceilings(
@@ -107,7 +109,9 @@ def test_a_run_is_not_resumed_after_an_edit_or_with_another_build(
 def test_the_weather_of_a_resumed_run_is_that_of_all_its_parts(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings = iter([Counters(steal_s=0.0, total_s=0.0, load=7.0, throttled_s=0.0, thermal_events=0)])
+    readings = iter([Counters(steal_s=0.0, total_s=0.0, load=0.5, throttled_s=0.0, thermal_events=0)])
+    machine = msgspec.structs.replace(MACHINE, load=7.0)
+    monkeypatch.setattr(under_test, "collect", lambda: machine)
     later = Counters(steal_s=5.0, total_s=10.0, load=1.0, throttled_s=3.0, thermal_events=2)
     monkeypatch.setattr(under_test, "counters", lambda looks=0: next(readings, later))
     with pytest.raises(KeyboardInterrupt):
