@@ -9,21 +9,26 @@ quick because its slow rounds count little.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median  # of few values twenty times as quick as NumPy's
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from scipy import stats
 
 from bench.records import CONTROL, Block
 from bench.stats import Floats, Mean
 
 SCATTER_FROM = 6  # rounds a set-up; how fewer scatter or lie says little
-OTHERS_FROM = 2  # variants beside a pair; the bursts of a single one would weigh for its neighbours'
+OTHERS_FROM = 2  # variants that tell how restless it was; the bursts of a single one would count too much
 AT_REST = 0.1  # quantile of a variant's rounds over the run: its time on a calm machine
 NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
+# So much above its time at rest a variant may lie on a calm machine: what one does to the caches of the
+# next is of this size, too, and is no spell.
+CALM_WITHIN = 0.03
+MOST_OF_CALM = 2.0  # times the median set-up's weight: a long or calm one counts more, within bounds
 WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
 LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
 
@@ -38,7 +43,7 @@ class Effects:
     values: Floats  # the median over the rounds
     errors: Floats  # what weighs them, in any unit; NaN of too few rounds
     totals: Floats  # from the sums of the rounds instead: what few slow rounds do shows here alone
-    bounded: bool = True  # no set-up counts more than the median one; where errors are themselves uncertain
+    bound: float = 1.0  # times the median set-up's weight, at most; 1 where errors are uncertain themselves
 
     def __len__(self) -> int:
         """How many units."""
@@ -74,12 +79,12 @@ class Effects:
     def weights(self) -> Floats:
         """How much each set-up counts: the inverse square of its error; a restless one tells less.
 
-        Where bounded, no more than the median one's: half of the set-ups keep their full weight, whatever
-        the others are. Of fewer than five units, or where an error is not known, all are equal.
+        None counts more than the median one by ``bound``, whatever the others are. Of fewer than five units,
+        or where an error is not known, all are equal.
         """
         if len(self) < WEIGHED_FROM or not np.isfinite(self.errors).all():
             return np.ones_like(self.errors)
-        least = max(float(np.median(self.errors)) if self.bounded else 0.0, LEAST_ERROR)
+        least = max(float(np.median(self.errors)) / math.sqrt(self.bound), LEAST_ERROR)
         found: Floats = 1.0 / np.maximum(self.errors, least) ** 2
         return found
 
@@ -87,7 +92,7 @@ class Effects:
         """The units from one to another."""
         arrays = (self.values, self.errors, self.totals)
         values, errors, totals = (array[start:end] for array in arrays)
-        return Effects(values, errors, totals, self.bounded)
+        return Effects(values, errors, totals, self.bound)
 
 
 class Pair(NamedTuple):
@@ -101,13 +106,13 @@ class Pair(NamedTuple):
 def stacked(units: Sequence[Effects]) -> Effects:
     """Units of the same number of set-ups, one after the other."""
     values, errors, totals = (np.array(arrays, dtype=np.float64) for arrays in _arrays(units))
-    return Effects(values, errors, totals, all(unit.bounded for unit in units))
+    return Effects(values, errors, totals, min(unit.bound for unit in units))
 
 
 def averaged(several: Sequence[Effects]) -> Effects:
     """The mean of each set-up's log ratios, of several that were measured in the same set-ups."""
     values, errors, totals = (np.mean(arrays, axis=0) for arrays in _arrays(several))
-    return Effects(values, errors, totals, all(effects.bounded for effects in several))
+    return Effects(values, errors, totals, min(effects.bound for effects in several))
 
 
 def _arrays(several: Sequence[Effects]) -> list[list[Floats]]:
@@ -116,23 +121,29 @@ def _arrays(several: Sequence[Effects]) -> list[list[Floats]]:
 
 
 def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Effects:
-    """Log ratios to the baseline, which the control is once more: the mean over both where both are there."""
-    found = log_effects(blocks, variant, baseline)
-    if variant == CONTROL or len(having(blocks, variant, baseline, CONTROL)) < max(len(found), 1):
-        return found
-    return averaged([found, log_effects(having(blocks, variant, baseline), variant, CONTROL)])
+    """Log ratios to the baseline, which the control is once more: the mean over both where both are."""
+    both = having(blocks, variant, baseline)
+    if variant == CONTROL or not both or len(having(both, CONTROL)) < len(both):
+        return log_effects(both, variant, baseline)
+    calm = calmness(both, variant, baseline, CONTROL)  # a slow control would lower ratio and weight at once
+    return averaged([_effects(both, variant, baseline, calm), _effects(both, variant, CONTROL, calm)])
 
 
 def log_times(blocks: list[Block], variant: str) -> Effects:
     """One log(seconds an iteration) a block: the median over the rounds, weighed by the other variants."""
     there = having(blocks, variant)
     logs = [np.log(_times(block, variant)) for block in there]
-    calm = calmness(there, variant)
+    calm = calmness(there, variant, CONTROL, least=OTHERS_FROM + 1)  # where a ratio in this group has two
     each = [np.ones_like(log) if c is None else c for log, c in zip(logs, calm, strict=True)]
     errors = [math.nan if c is None else float(np.sum(c)) ** -0.5 for c in calm]
     values = [weighted_median(log, weight) for log, weight in zip(logs, each, strict=True)]
     totals = [math.log(np.mean(np.exp(log))) for log in logs]
-    return Effects(np.array(values), np.array(errors), np.array(totals), bounded=False)
+    return Effects(np.array(values), np.array(errors), np.array(totals), MOST_OF_CALM)
+
+
+def only(blocks: list[Block], variants: Collection[str]) -> list[Block]:
+    """The blocks as if nothing but these had been measured."""
+    return [replace(b, set_ups={n: s for n, s in b.set_ups.items() if n in variants}) for b in blocks]
 
 
 def having(blocks: list[Block], *variants: str) -> list[Block]:
@@ -146,9 +157,13 @@ def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
     Rounds and blocks are weighed by the other variants of the group, where there are two or more of them.
     """
     both = having(blocks, variant, baseline)
-    calm = calmness(both, variant, baseline)
+    return _effects(both, variant, baseline, calmness(both, variant, baseline))
+
+
+def _effects(blocks: list[Block], variant: str, baseline: str, calm: list[Floats] | list[None]) -> Effects:
+    """Of blocks that have both, and how much their rounds count."""
     return effects_of(
-        [Pair(_times(b, variant), _times(b, baseline), c) for b, c in zip(both, calm, strict=True)]
+        [Pair(_times(b, variant), _times(b, baseline), c) for b, c in zip(blocks, calm, strict=True)]
     )
 
 
@@ -165,8 +180,8 @@ def effects_of(set_ups: Sequence[Pair]) -> Effects:
         values.append(median(ratios) if calm is None else weighted_median(np.array(ratios), calm))
         errors.append(_error(one, other) if calm is None else float(np.sum(calm)) ** -0.5)
         totals.append(math.log(math.fsum(variant) / math.fsum(baseline)))
-    bounded = any(pair.calm is None for pair in set_ups)
-    return Effects(np.array(values, float), np.array(errors, float), np.array(totals, float), bounded)
+    bound = 1.0 if any(pair.calm is None for pair in set_ups) else MOST_OF_CALM
+    return Effects(np.array(values, float), np.array(errors, float), np.array(totals, float), bound)
 
 
 def _error(one: Sequence[float], other: Sequence[float]) -> float:
@@ -179,16 +194,16 @@ def _times(block: Block, name: str) -> list[float]:
     return [r.iteration_s for r in block.set_ups[name].rounds]
 
 
-def calmness(blocks: list[Block], *pair: str) -> list[Floats] | list[None]:
-    """How much each round of each block counts, from all variants but the pair's; None where too few tell it.
+def calmness(blocks: list[Block], *compared: str, least: int = OTHERS_FROM) -> list[Floats] | list[None]:
+    """How much each round of each block counts, by all variants but these; None where too few tell.
 
     A variant lies above its time at rest by some part in each round; the median of these over the variants is
     how restless a round of all was. Its weight is the inverse of that squared, beside the square of what is
     usual in this run: a Cauchy curve, by which a calm machine has all its rounds count nearly alike.
     """
-    others = [[name for name in block.set_ups if name not in pair] for block in blocks]
-    least = min((len(set_up.rounds) for block in blocks for set_up in block.set_ups.values()), default=0)
-    if least < SCATTER_FROM or min(map(len, others), default=0) < OTHERS_FROM:
+    others = [[name for name in block.set_ups if name not in compared] for block in blocks]
+    rounds = min((len(set_up.rounds) for block in blocks for set_up in block.set_ups.values()), default=0)
+    if rounds < SCATTER_FROM or min(map(len, others), default=0) < least:
         return [None] * len(blocks)
     logs = [
         {name: np.log(_times(b, name)) for name in names} for b, names in zip(blocks, others, strict=True)
@@ -197,7 +212,7 @@ def calmness(blocks: list[Block], *pair: str) -> list[Floats] | list[None]:
     rest = {n: np.quantile(np.concatenate([of[n] for of in logs if n in of]), AT_REST) for n in every}
     above = [np.median([times - rest[name] for name, times in of.items()], axis=0) for of in logs]
     together = np.concatenate(above)
-    usual = max(float(np.median(together) - np.quantile(together, AT_REST)), LEAST_ERROR)
+    usual = max(float(np.median(together) - np.quantile(together, AT_REST)), CALM_WITHIN)
     return [1.0 / (usual**2 + np.maximum(each, 0.0) ** 2) for each in above]
 
 

@@ -13,11 +13,11 @@ from bench.effects import (
     Effects,
     Pair,
     against_baseline,
-    averaged,
     calmness,
     effects_of,
     log_effects,
     log_times,
+    only,
     scatter,
     weighted_median,
 )
@@ -186,16 +186,16 @@ def test_two_measurements_of_the_baseline_tell_more_than_one() -> None:
     assert np.std(both) < 0.92 * np.std(alone)
 
 
-@given(st.lists(st.floats(0.1, 10.0), min_size=16, max_size=16), st.integers(0, 3))
+@given(st.lists(st.floats(0.1, 10.0), min_size=16, max_size=16), st.integers(0, 2))
 def test_what_is_compared_never_weighs_itself(times: list[float], which: int) -> None:
     """Whatever the rounds of a pair are, each counts as the other variants have it."""
-    blocks = restless_blocks(np.random.default_rng(which), 5, 16)
-    before = calmness(blocks, "variant", "base")
+    blocks = restless_blocks(np.random.default_rng(3), 5, 16)
+    before = calmness(blocks, "variant", "base", CONTROL)
     made = block(
         **{name: [r.iteration_s for r in s.rounds] for name, s in blocks[2].set_ups.items()}
         | {"variant": times}
     )
-    after = calmness([*blocks[:2], made, *blocks[3:]], "variant", "base")
+    after = calmness([*blocks[:2], made, *blocks[3:]], "variant", "base", CONTROL)
     for one, other in zip(before, after, strict=True):
         assert one is not None
         assert other is not None
@@ -230,8 +230,9 @@ def test_long_set_ups_count_more_than_short_ones() -> None:
     """By their rounds, where these tell how calm it was."""
     short, long = [1.0, 1.1, 1.0, 1.1, 1.0, 1.1, 1.0, 1.1], [1.0, 1.1] * 16
     blocks = [block(**dict.fromkeys(NAMES, times)) for times in (short, short, short, short, long)]
-    found = log_effects(blocks, "variant", "base").weights()
-    assert found[4] == pytest.approx(4 * found[0])
+    found = log_effects(blocks, "variant", "base")
+    assert found.errors[4] == pytest.approx(found.errors[0] / 2)
+    assert found.weights()[4] == pytest.approx(2 * found.weights()[0])  # four times, but for the bound
 
 
 def test_a_control_that_failed_in_some_blocks_is_left_out() -> None:
@@ -243,8 +244,68 @@ def test_a_control_that_failed_in_some_blocks_is_left_out() -> None:
     assert (
         against_baseline(some, "variant", "base").values == log_effects(some, "variant", "base").values
     ).all()
-    both = averaged([log_effects(blocks, "variant", "base"), log_effects(blocks, "variant", CONTROL)])
-    assert (against_baseline(blocks, "variant", "base").values == both.values).all()
+    plain = [
+        [np.median(np.log(times_of(b)["variant"]) - np.log(times_of(b)[which])) for b in blocks]
+        for which in ("base", CONTROL)
+    ]
+    few = only(blocks, ("base", CONTROL, "variant"))  # nobody weighs
+    assert against_baseline(few, "variant", "base").values == pytest.approx(np.mean(plain, axis=0))
+
+
+def test_identical_code_with_good_and_bad_set_ups_is_the_same_on_average() -> None:
+    """One set-up in five of each variant is a fifth slower, whichever it is: no ratio leans to one side."""
+    rng = np.random.default_rng(13)
+    found = []
+    for _ in range(1500):
+        levels = np.where(rng.random((12, 5)) < 0.2, 0.2, 0.0)
+        rounds = levels[:, None, :] + 0.01 * rng.normal(size=(12, 8, 5))
+        blocks = [block(**dict(zip(NAMES, times.T.tolist(), strict=True))) for times in np.exp(rounds)]
+        found.append(against_baseline(blocks, "variant", "base").mean().value)
+    assert abs(np.mean(found)) < 4 * np.std(found) / math.sqrt(len(found))
+
+
+def test_what_a_round_counts_is_the_inverse_square_of_how_restless_it_was() -> None:
+    """Beside the square of what is usual, here less than what two variants do to each other's caches."""
+    rest, slow = [1.0] * 20, [math.exp(0.1)] * 2
+    wild = [math.exp(0.5), *rest[1:], *slow]  # alone in its first round: the median of three is at rest
+    blocks = [block(base=rest + slow, variant=rest + slow, one=rest + slow, other=wild, third=rest + slow)]
+    [found] = calmness(blocks, "variant", "base")
+    assert found is not None
+    assert found == pytest.approx([1 / 0.03**2] * 20 + [1 / (0.03**2 + 0.1**2)] * 2)
+
+
+def test_a_restless_machine_makes_restless_rounds_usual() -> None:
+    """A third above in half of the rounds: what is usual lies there, so that these still count."""
+    half = [1.0] * 4 + [1.3] * 6
+    [found] = calmness([block(**dict.fromkeys(NAMES, half))], "variant", "base")
+    assert found is not None
+    above = math.log(1.3)
+    assert found == pytest.approx([1 / above**2] * 4 + [1 / (2 * above**2)] * 6)
+
+
+def test_a_set_up_that_was_restless_throughout_counts_less() -> None:
+    calm, slow = [1.0] * 8, [1.2] * 8
+    blocks = [block(**dict.fromkeys(NAMES, times)) for times in (calm, calm, slow, calm, calm)]
+    found = log_effects(blocks, "variant", "base").weights()
+    assert found[2] < 0.1 * found[0]
+    assert found[[0, 1, 3, 4]] == pytest.approx([found[0]] * 4)
+
+
+def test_the_degrees_of_freedom_are_those_of_the_set_ups_that_count() -> None:
+    """Kish: the square of the sum of the weights over the sum of their squares, less one."""
+    values = np.array([0.01, 0.02, 0.0, 0.03, 0.01, 0.02])
+    found = Effects(values, np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0]), values).mean()
+    assert found.freedom == pytest.approx(4.5**2 / 4.125 - 1)
+    assert found.value == pytest.approx((values[:4].sum() + values[4:].sum() / 4) / 4.5)
+
+
+def test_times_are_weighed_where_ratios_are() -> None:
+    """In a training beside its first epoch there are three variants: neither is weighed."""
+    blocks = only(restless_blocks(np.random.default_rng(14), 6, 8), ("base", "one", "variant"))
+    plain = [float(np.median(np.log(times_of(made)["variant"]))) for made in blocks]
+    assert log_times(blocks, "variant").values == pytest.approx(plain)
+    assert np.isnan(log_times(blocks, "variant").errors).all()
+    assert log_effects(blocks, "variant", "base").bound == 1.0
 
 
 def test_a_time_is_that_of_a_calm_machine() -> None:

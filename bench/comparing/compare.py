@@ -31,7 +31,7 @@ from bench.comparing.compared import (
     QuestionMean,
     Side,
 )
-from bench.effects import against_baseline, averaged, log_times
+from bench.effects import against_baseline, averaged, log_times, only
 from bench.records import CONTROL, Case, Ceilings, Measured, Run, Verdict
 from bench.stats import Mean, combined, exponential, mean_of
 from bench.verdict import TOLERANCE, verdicts
@@ -249,8 +249,10 @@ def _benchmarks(
     times: dict[Place, Mean] = {}
     for pair in pairs:
         for key in names:
-            _add(times, (pair.label, key), _log_time(first, key), _log_time(runs[pair.label], key))
-            _add(ratios, (pair.label, key), _log_ratio(first, key), _log_ratio(runs[pair.label], key))
+            both = (first, runs[pair.label])
+            beside = _in_both(*both, key[0])
+            _add(times, (pair.label, key), *(_log_time(run, key, beside) for run in both))
+            _add(ratios, (pair.label, key), *(_log_ratio(run, key, beside) for run in both))
     of_ratios, judged = _judged(pairs, (ratios, lambda pair: tolerance), (times, lambda pair: pair.time_band))
     of_times = _with_drift(judged, pairs, tolerance)
     moved = {pair.label: pair for pair in pairs}
@@ -311,24 +313,31 @@ def _with_drift(
     }
 
 
-def _log_time(run: Run, key: Key) -> Mean | None:
+def _in_both(one: Run, other: Run, group: str) -> set[str]:
+    """The variants of a group that both runs have: what weighs rounds is to be the same in both."""
+    return set(one.measured.get(group, {})) & set(other.measured.get(group, {}))
+
+
+def _log_time(run: Run, key: Key, beside: set[str]) -> Mean | None:
     """Seconds an iteration; None where there is none. A file of pytest-benchmark alone has no set-ups."""
     group, variant = key
     known = run.measured.get(group, {}).get(variant)
-    if known is None:
+    if known is None or variant not in beside:
         return None
     blocks = run.blocks.get(group)
-    return log_times(blocks, variant).mean() if blocks else mean_of(np.log(known.times_s))
+    return log_times(only(blocks, beside), variant).mean() if blocks else mean_of(np.log(known.times_s))
 
 
-def _log_ratio(run: Run, key: Key) -> Mean | None:
+def _log_ratio(run: Run, key: Key, beside: set[str]) -> Mean | None:
     """Against the baseline; None where there is none."""
     group, variant = key
     known = run.measured.get(group, {}).get(variant)
     if known is None or known.effect is None:
         return None
     baseline = known.effect.baseline.removeprefix(group + "/")
-    return against_baseline(run.blocks[group], variant, baseline).mean()
+    if not {variant, baseline} <= beside:
+        return None
+    return against_baseline(only(run.blocks[group], beside), variant, baseline).mean()
 
 
 def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchmark:
@@ -417,10 +426,15 @@ def _shared(runs: list[Run]) -> dict[str, list[Key]]:
     """By question: the benchmarks that have a ratio in every run; the control is none."""
     found: dict[str, list[Key]] = {}
     for group, variant in _keys(runs[0]):
-        if variant != CONTROL and all(_log_ratio(run, (group, variant)) is not None for run in runs):
+        if variant != CONTROL and all(_has_ratio(run, group, variant) for run in runs):
             question = runs[0].measured[group][variant].case.question
             found.setdefault(question, []).append((group, variant))
     return found
+
+
+def _has_ratio(run: Run, group: str, variant: str) -> bool:
+    known = run.measured.get(group, {}).get(variant)
+    return known is not None and known.effect is not None
 
 
 def _question_mean(run: Run, keys: list[Key]) -> Mean | None:
@@ -435,6 +449,7 @@ def _question_mean(run: Run, keys: list[Key]) -> Mean | None:
 
 
 def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
+    """Set-ups count alike: every one of their ratios is in the mean, so that nobody is left to weigh it."""
     complete = [block for block in run.blocks[group] if all(v in block.set_ups for v in variants)]
     baseline = run.measured[group][variants[0]].effect
     assert baseline is not None
@@ -442,4 +457,4 @@ def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
     effects = [against_baseline(complete, variant, name) for variant in variants]
     if not complete or not len(effects[0]):
         return None
-    return averaged(effects).mean()
+    return mean_of(averaged(effects).values)
