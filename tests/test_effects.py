@@ -193,7 +193,7 @@ def test_what_is_compared_never_weighs_itself(times: list[float], which: int) ->
     before = calmness(blocks, "variant", "base", CONTROL)
     made = block(
         **{name: [r.iteration_s for r in s.rounds] for name, s in blocks[2].set_ups.items()}
-        | {"variant": times}
+        | {("variant", "base", CONTROL)[which]: times}
     )
     after = calmness([*blocks[:2], made, *blocks[3:]], "variant", "base", CONTROL)
     for one, other in zip(before, after, strict=True):
