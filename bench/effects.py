@@ -104,9 +104,9 @@ class Pair(NamedTuple):
 
 
 def stacked(units: Sequence[Effects]) -> Effects:
-    """Units of the same number of set-ups, one after the other."""
+    """Units of the same number of set-ups, one after the other; a trial that failed has none."""
     values, errors, totals = (np.array(arrays, dtype=np.float64) for arrays in _arrays(units))
-    return Effects(values, errors, totals, min(unit.bound for unit in units))
+    return Effects(values, errors, totals, min((unit.bound for unit in units), default=1.0))
 
 
 def averaged(several: Sequence[Effects]) -> Effects:
