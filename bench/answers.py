@@ -37,6 +37,7 @@ from bench.stats import (
     times_to_decide,
 )
 from bench.verdict import ALPHA, TOLERANCE, verdicts
+from bench.words import interval, verdict_of
 
 MOST_DENORMALS = 1e-3  # of the optimizer's state; single ones come and go
 ENOUGH_FOR_SIGNS = 8  # set-ups: 2 / 2**8 is below the next
@@ -265,20 +266,61 @@ def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list
     return [line for line in found if line]
 
 
+class NotSelectedError(Exception):
+    """A sentence needs a part of the question that was not selected."""
+
+
+class Selected(dict[str, dict[str, Measured]]):
+    """The results of the parts that were selected; asked for another, it says so."""
+
+    def __missing__(self, part: str) -> dict[str, Measured]:
+        raise NotSelectedError(part)
+
+
+def against_itself(known: dict[str, Measured]) -> list[str]:
+    """``Noise floor of step: the control, digits against itself, takes 1.002x (0.994 to 1.010).``"""
+    control = known.get(CONTROL)
+    if control is None or control.effect is None:
+        return []
+    baseline = control.effect.baseline.rsplit("/", 1)[-1]
+    return [
+        f"Noise floor of {control.case.part}: the control, {baseline} against itself, "
+        f"takes {interval(control.effect.estimate)}."
+    ]
+
+
+def ratios_in_words(results: Results) -> list[str]:
+    """Every ratio that was measured, with its interval and verdict, by part."""
+    return [
+        f"{part}: {name} takes {interval(m.effect.estimate)} the time of "
+        f"{m.effect.baseline.rsplit('/', 1)[-1]}: {verdict_of(m.effect)}."
+        for part, known in results.items()
+        for name, m in known.items()
+        if m.effect is not None and name != CONTROL
+    ]
+
+
+def _said(question: Question, results: Selected, missing: list[str]) -> tuple[list[str], dict[str, Estimate]]:
+    """The question's own sentences and fits; the bare ratios where those need a part that is missing."""
+    try:
+        return question.answer(results), question.fits(results)
+    except NotSelectedError:
+        why = f"Answered in part only; not selected: {', '.join(missing)}."
+        return [why, *ratios_in_words(results)], {}
+
+
 def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
     """The sentences and warnings of one question, from the blocks of all its groups."""
     question = groups[0].question
-    results: Results = {
-        g.part: measured(g.cases, g.baseline, blocks.get(g.name, []), question.also) for g in groups
-    }
+    chosen = [group for group in groups if group.name in blocks]
+    missing = [group.part for group in groups if group.name not in blocks]
+    results = Selected({g.part: measured(g.cases, g.baseline, blocks[g.name], question.also) for g in chosen})
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
-    if any(group.name not in blocks for group in groups):
-        sentences = ["Not answered: only some of its parts were selected."]
-    elif any(group.baseline not in results[group.part] for group in groups):
+    if any(group.baseline not in results[group.part] for group in chosen):
         sentences = ["Not answered: the baseline could not be measured."]
     else:
-        sentences, fits = question.answer(results), question.fits(results)
+        sentences, fits = _said(question, results, missing)
     warned = warnings_for(question, groups, blocks)
     warned += [f.told for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned, fits=fits)

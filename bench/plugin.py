@@ -18,16 +18,23 @@ import pytest
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.records import Run, SetUp
+    from bench.questions import Group
+    from bench.records import Case, Run, SetUp
     from bench.schedule import Progress
     from bench.session import Session
 
 FIXTURE = "measured_variant"
 BUDGET, QUICK_BUDGET = "5m", "1m"  # without an option
+LOST = (
+    "stopped: what was measured so far is lost under pytest; "
+    "python -m bench run keeps a journal, with which --resume goes on"
+)
 OUTCOME: pytest.StashKey[Run] = pytest.StashKey()
 REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
 BROKEN: pytest.StashKey[Exception] = pytest.StashKey()  # a fault of ours
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+BEGUN: pytest.StashKey[bool] = pytest.StashKey()  # measuring
+DECLARED: pytest.StashKey[dict[str, tuple[Group, Case]]] = pytest.StashKey()  # by the case's name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,8 +85,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     question = metafunc.module.QUESTION
     groups = question.groups(_session(metafunc.config).asked)
-    cases = [(group, case) for group in groups for case in group.cases.values()]
-    metafunc.parametrize(FIXTURE, cases, ids=[case.name for _, case in cases], indirect=True)
+    declared = {case.name: (group, case) for group in groups for case in group.cases.values()}
+    metafunc.config.stash.setdefault(DECLARED, {}).update(declared)
+    # By name alone: pytest-benchmark writes a parameter to the file, and heads its tables with it.
+    metafunc.parametrize(FIXTURE, list(declared), ids=list(declared), indirect=True)
 
 
 def _session(config: pytest.Config) -> Session:
@@ -117,9 +126,11 @@ def _outcome(session: pytest.Session) -> Run:
     config = session.config
     if OUTCOME not in config.stash:
         items = [item for item in session.items if FIXTURE in getattr(item, "fixturenames", ())]
-        groups = {item.callspec.params[FIXTURE][0].name: item.callspec.params[FIXTURE][0] for item in items}  # type: ignore[attr-defined]
+        chosen = [config.stash[DECLARED][item.callspec.params[FIXTURE]][0] for item in items]  # type: ignore[attr-defined]
+        groups = {group.name: group for group in chosen}
         if BROKEN in config.stash:
             raise config.stash[BROKEN]  # not measured again for every variant
+        config.stash[BEGUN] = True
         try:
             config.stash[OUTCOME] = _session(config).measure(list(groups.values()))
         except UserError as error:
@@ -154,7 +165,7 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
 
     ``benchmark`` stands in the signature, since --benchmark-only skips tests that do not ask for it.
     """
-    group, case = request.param
+    group, case = request.config.stash[DECLARED][request.param]
     benchmark.group = group.name
 
     def hand_over() -> None:
@@ -165,9 +176,11 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
         if reason:
             benchmark.skipped = True
             pytest.skip(reason)
+        benchmark.skipped = True  # until there is something: else pytest-benchmark misses it after Ctrl-C
         run = _outcome(request.session)
         set_ups = [b.set_ups[case.variant] for b in run.blocks[group.name] if case.variant in b.set_ups]
         if set_ups:  # those from before a failure too: the file's verdicts are those of all that was measured
+            benchmark.skipped = False
             _replay(benchmark, set_ups)
             benchmark.extra_info[BLOCK] = entry(run, group.name, case.variant)
         for failure in run.failures:
@@ -178,17 +191,28 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
     return hand_over
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def noise_floor(run: Run, question: str) -> list[str]:
+    """A line a part that has a control: the baseline against itself."""
+    from bench.answers import against_itself
+
+    parts = [known for name, known in run.measured.items() if name.partition("/")[0] == question]
+    return [line for known in parts for line in against_itself(known)]
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     """The answers, and what to mind about them: pytest-benchmark's table alone tells neither."""
     run = config.stash.get(OUTCOME, None)
     if run is None:
+        if exitstatus == pytest.ExitCode.INTERRUPTED and config.stash.get(BEGUN, False):
+            terminalreporter.line(LOST)
         return
     terminalreporter.section("mtl-bench")
     for line in run.warnings:
         terminalreporter.line(f"! {line}")
     for answer in run.answers:
         terminalreporter.line(answer.asks)
-        for line in (*answer.sentences, *(f"! {warning}" for warning in answer.warnings)):
+        warned = [f"! {warning}" for warning in answer.warnings]
+        for line in (*answer.sentences, *noise_floor(run, answer.question), *warned):
             terminalreporter.line(f"  {line}")
 
 

@@ -38,8 +38,11 @@ class Clock(ProgressColumn):
         began = task.fields.get("began")
         if began is None or task.total is None:
             return Text("")
-        spent = time.monotonic() - began
-        return Text(f"{_minutes(spent)} spent, {_minutes(max(task.total - spent, 0.0))} left")
+        return Text(_spent_and_left(time.monotonic() - began, task.total))
+
+
+def _spent_and_left(spent_s: float, budget_s: float) -> str:
+    return f"{_minutes(spent_s)} spent, {_minutes(max(budget_s - spent_s, 0.0))} left"
 
 
 def _minutes(seconds: float) -> str:
@@ -72,7 +75,8 @@ def shown() -> Iterator[Show]:
             )
             if not console.is_terminal and progress.group not in told:
                 told.add(progress.group)
-                console.print(f"measuring {progress.group}", highlight=False, soft_wrap=True)
+                clock = _spent_and_left(progress.spent_s, progress.budget_s)
+                console.print(f"measuring {progress.group}, {clock}", highlight=False, soft_wrap=True)
 
         yield show
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -39,8 +40,22 @@ def parse_duration(text: str, option: str = "--budget") -> float:
     """Seconds from ``90s``, ``5m`` or ``1h``. Raises UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if not match or float(match[1]) <= 0:
-        raise UserError(f"{option} is {text!r}; expected a time above zero such as 90s, 5m or 1h")
+        near = _nearest_duration(text)
+        meant = f"; did you mean {near}?" if near else ""
+        raise UserError(f"{option} is {text!r}; expected a time above zero such as 90s, 5m or 1h{meant}")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def _nearest_duration(text: str) -> str | None:
+    """What ``90``, ``5M``, ``5 minutes`` or ``1h30m`` may stand for; None where it is anyone's guess."""
+    told, one = text.strip().lower(), r"(\d+(?:\.\d+)?)\s*([smh])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?)?"
+    if re.fullmatch(r"\d+(?:\.\d+)?", told):
+        told += "s"
+    if not re.fullmatch(rf"(?:{one}\s*)+", told):
+        return None
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(one, told))
+    unit = next((unit for unit in "hm" if seconds % _UNITS[unit] == 0), "s")
+    return f"{seconds / _UNITS[unit]:.12g}{unit}" if 0 < seconds < math.inf else None
 
 
 def cases_in_words(groups: list[Group]) -> dict[str, str]:

@@ -90,6 +90,11 @@ class Journal:
         self.file.close()
 
 
+def finished_in(path: Path) -> bool:
+    """Whether a run had finished anything by the time its journal ended: whole lines after its identity."""
+    return path.read_bytes().count(b"\n") > 1
+
+
 def read_journal(path: Path, identity: Identity) -> list[Line]:
     """What an interrupted run had finished; a last line cut off in the middle is left out.
 
@@ -120,7 +125,8 @@ def _differences(then: Identity, now: Identity) -> list[str]:
         found.append(f"machine was {then.machine}, is {now.machine}")
     if then.revision != now.revision:
         found.append(f"revision was {then.revision}, is {now.revision}")
-    for field in ("settings", "cases", "versions"):
+    # Other settings measure other cases, in tens of lines that follow from one or two.
+    for field in ("settings", "versions") if then.settings != now.settings else ("cases", "versions"):
         before, after = getattr(then, field), getattr(now, field)
         found += [
             f"{name} was {_short(before.get(name))}, is {_short(after.get(name))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
@@ -57,7 +58,13 @@ def _fail_usage(error: Exception) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
         print(message, file=sys.stderr)
         raise SystemExit(BAD_INPUT)
-    _fail(message)
+    _fail(_in_plain_words(message))
+
+
+def _in_plain_words(message: str) -> str:
+    """Without the words of pydantic, by which newer versions of Typer check values."""
+    message = message.replace(": Value error, ", ": ", 1).replace(": Input should ", ": it should ", 1)
+    return re.sub(r", unable to parse string as an? \w+$", "", message)
 
 
 def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +21,18 @@ from tests.test_harness import SPEED_NS, Played, PlayedPool
 from tests.test_session import CEILINGS
 
 MODULE = """
-from bench.questions import Question, Variant
+from bench.questions import Part, Question, Variant
 
+NEEDS = "step"
 QUESTION = Question(
     name="q",
     asks="?",
     workload="m:W",
     variants={name: Variant(settings={"speed": name}) for name in ("slow", "quick", "wearing")},
     baseline="slow",
-    answer=lambda results: [],
+    answer=lambda results: ["The step is known: " + results[NEEDS]["quick"].effect.verdict],
+    parts={"first": Part(), "step": Part()},
+    headline="step",
     also=(("quick", "wearing"),),
     target=10.0,  # four set-ups are enough
 )
@@ -73,22 +79,82 @@ class Frame:
         self.outcome = config.stash.get(plugin.OUTCOME, None)
 
 
-def test_what_was_measured_before_a_failure_is_in_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class StoppedPool(WearingPool):
+    """Somebody types Ctrl-C when the third set-up is about to begin."""
+
+    blocks = 2
+
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        if self.blocks == 0:
+            raise KeyboardInterrupt
+        self.blocks -= 1
+        return super().workers_for(environment, count)
+
+
+@pytest.fixture
+def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Run | None]]:
+    """pytest on one made-up question, with workers that are played: its exit code and what came out."""
     monkeypatch.setattr(session_module, "measure_ceilings", lambda environment: CEILINGS)
-    (tmp_path / "test_q.py").write_text(MODULE)
-    pool, session = WearingPool(), Session(60.0)
-    session.harness.pool, session.harness.new_pool = pool, lambda: pool  # type: ignore[assignment]
-    frame = Frame(session)
-    options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-q", "-o", "addopts="]
-    file = tmp_path / "x.json"
-    where = [str(tmp_path / "test_q.py"), f"--rootdir={tmp_path}"]
-    code = pytest.main([*where, *options, f"--benchmark-json={file}"], plugins=[plugin, frame])
+
+    def measured(pool: PlayedPool, *more: str, module: str = MODULE) -> tuple[int, Run | None]:
+        (tmp_path / "test_q.py").write_text(module)
+        session = Session(60.0)
+        session.harness.pool, session.harness.new_pool = pool, lambda: pool  # type: ignore[assignment]
+        frame = Frame(session)
+        options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-q", "-o", "addopts="]
+        where = [str(tmp_path / "test_q.py"), f"--rootdir={tmp_path}"]
+        file = f"--benchmark-json={tmp_path / 'x.json'}"
+        monkeypatch.delitem(sys.modules, "test_q", raising=False)
+        return int(pytest.main([*where, *options, file, *more], plugins=[plugin, frame])), frame.outcome
+
+    return measured
+
+
+def test_what_was_measured_before_a_failure_is_in_the_file(tmp_path: Path, measure: Any) -> None:
+    code, outcome = measure(WearingPool(), "-k", "step")
     assert code == pytest.ExitCode.TESTS_FAILED  # the failure is told
-    assert frame.outcome is not None
-    assert [failure.case for failure in frame.outcome.failures] == ["q/step/wearing"]
-    read = read_run(file)
+    assert [failure.case for failure in outcome.failures] == ["q/step/wearing"]
+    read = read_run(tmp_path / "x.json")
     assert read.measured["q/step"]["wearing"].iteration_s.n == 2
     assert read.measured["q/step"]["quick"].beside["wearing"].estimate.n == 2
-    assert read.measured == frame.outcome.measured
+    assert read.measured == outcome.measured
+
+
+def test_the_parameter_in_the_file_is_the_name_alone(tmp_path: Path, measure: Any) -> None:
+    """As it stands in the heads of ``pytest-benchmark compare --group-by=param:measured_variant``."""
+    measure(WearingPool(), "-k", "step and not wearing")
+    entries = json.loads((tmp_path / "x.json").read_text())["benchmarks"]
+    assert [entry["name"] for entry in entries] == [
+        f"test_q[q/step/{name}]" for name in ("slow", "quick", "control")
+    ]
+    for entry in entries:
+        assert entry["params"] == {"measured_variant": entry["param"]}
+        assert entry["name"] == f"test_q[{entry['param']}]"
+
+
+def test_who_stops_pytest_is_told_what_keeps_a_journal(
+    measure: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, outcome = measure(StoppedPool())
+    assert (code, outcome) == (pytest.ExitCode.INTERRUPTED, None)
+    said = capsys.readouterr().out
+    assert said.count(plugin.LOST) == 1
+    assert "not used at all" not in said
+
+
+@pytest.mark.parametrize("needs", ["step", "first"])
+def test_some_parts_answer_what_needs_no_other(
+    measure: Any, capsys: pytest.CaptureFixture[str], needs: str
+) -> None:
+    """In the question's own sentences, or else ratio by ratio; beside them the run's noise floor."""
+    module = MODULE.replace('NEEDS = "step"', f"NEEDS = {needs!r}")
+    _, outcome = measure(WearingPool(), "-k", "step and not wearing", module=module)
+    (answer,) = outcome.answers
+    if needs == "step":
+        assert answer.sentences == ["The step is known: faster"]
+    else:
+        assert answer.sentences[0] == "Answered in part only; not selected: first."
+        assert answer.sentences[1].startswith("step: quick takes 0.")
+        assert answer.sentences[1].endswith(" the time of slow: faster.")
+    said = capsys.readouterr().out
+    assert "Noise floor of step: the control, slow against itself, takes " in said

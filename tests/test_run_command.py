@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,45 @@ def test_every_journal_put_aside_is_kept(tmp_path: Path) -> None:
         kept.append(under_test._put_aside(journal))
     assert [path.read_text() for path in kept] == ["first", "second", "third"]
     assert not journal.exists()
+
+
+def test_a_journal_is_kept_only_with_something_finished_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "run.journal"
+    journal.write_text("who it is of\n")
+    under_test._make_room(journal)
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err == ""
+    journal.write_text("who it is of\na block\n")
+    under_test._make_room(journal)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.journal.old.1"]
+    assert "run.journal.old.1: rename it to run.journal and give --resume" in capsys.readouterr().err
+
+
+def test_a_question_named_twice_is_asked_once() -> None:
+    names = [module.QUESTION.name for module in under_test._chosen(["drift", "second_head", "drift"])]
+    assert names == ["drift", "second_head"]
+
+
+def test_a_name_that_is_nearly_one_is_guessed() -> None:
+    with pytest.raises(UserError, match=r"named 'secnd_head'; did you mean second_head\? expected one of"):
+        under_test._chosen(["secnd_head"])
+    with pytest.raises(UserError, match=r"named 'wxyz'; expected one of"):
+        under_test._chosen(["wxyz"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [({"batch_size": 4}, "--batch-size changes nothing"), ({"budget": "90"}, "mean 90s")]
+)
+def test_bad_input_is_refused_where_nothing_can_be_measured_too(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], said: str
+) -> None:
+    (device,) = under_test._chosen(["device"])
+    monkeypatch.setattr(device, "QUESTION", replace(device.QUESTION, skipped=lambda: "no GPU"))
+    under_test.run(["device"])
+    with pytest.raises(UserError, match=said):
+        under_test.run(["device"], **options)  # type: ignore[arg-type]
 
 
 def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Path) -> None:
@@ -101,7 +141,7 @@ import test_broken
 from pathlib import Path
 from bench.commands.run import _measure
 from bench.questions import Asked
-_measure([test_broken], "5s", Asked(), 0, Path("result.json"), False, "again")
+_measure([test_broken], 5.0, Asked(), 0, Path("result.json"), False, "again")
 """
 
 
@@ -128,7 +168,7 @@ def test_a_folder_that_takes_no_journal_costs_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".benchmarks").write_text("a file where the folder should be")
     with pytest.raises(UserError, match="the journal of a run, which lies in the current folder"):
-        under_test._measure([], "5s", Asked(), 0, tmp_path / "result.json", False, "again")
+        under_test._measure([], 5.0, Asked(), 0, tmp_path / "result.json", False, "again")
     assert not (tmp_path / "result.json").exists()
 
 

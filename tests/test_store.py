@@ -9,7 +9,7 @@ import pytest
 
 from bench.records import Block, Failure
 from bench.session import parse_duration
-from bench.store import Identity, Journal, Line, read_journal, write_atomically
+from bench.store import Identity, Journal, Line, finished_in, read_journal, write_atomically
 from mtl_core.errors import UserError
 
 IDENTITY = Identity(
@@ -77,6 +77,27 @@ def test_unlike_runs_are_not_mixed(tmp_path: Path, changed: dict[str, object], n
     assert named in str(refused.value)
 
 
+def test_other_settings_do_not_tell_of_the_cases_that_follow_from_them(tmp_path: Path) -> None:
+    path = tmp_path / "run.journal"
+    journal_with(path, Line(block=block(0)))
+    others = {f"data of drift/{n}": "synthetic" for n in range(70)}
+    settings = {**IDENTITY.settings, "groups": "q/p"}
+    now = msgspec.structs.replace(IDENTITY, settings=settings, cases=others, versions={"numpy": "2.1"})
+    with pytest.raises(UserError) as refused:
+        read_journal(path, now)
+    assert ": groups was unset, is q/p; numpy was 1.26.4, is 2.1; run without" in str(refused.value)
+
+
+@pytest.mark.parametrize(("lines", "cut", "finished"), [(0, 0, False), (1, 0, True), (1, 5, False)])
+def test_a_journal_tells_whether_anything_was_finished(
+    tmp_path: Path, lines: int, cut: int, finished: bool
+) -> None:
+    path = tmp_path / "run.journal"
+    journal_with(path, *[Line(block=block(n)) for n in range(lines)])
+    path.write_bytes(path.read_bytes()[: -cut or None])
+    assert finished_in(path) == finished
+
+
 @pytest.mark.parametrize("content", [b"", b"not json\n", b"[1, 2]\n", b"\xff\xfe\n", b"{}\n"])
 def test_a_file_that_is_no_journal_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.journal"
@@ -109,4 +130,29 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "5", "m", "-5m", "0s", "5 minutes"])
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="expected a time above zero"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("90", "90s"),
+        ("1M", "1m"),
+        ("1h30m", "90m"),
+        ("1m 30s", "90s"),
+        ("5 minutes", "5m"),
+        ("0.5 hours", "30m"),
+        ("2hrs", "2h"),
+        ("90sec", "90s"),
+    ],
+)
+def test_a_duration_that_is_nearly_one_is_guessed(text: str, near: str) -> None:
+    with pytest.raises(UserError, match=f"; did you mean {near}\\?$"):
+        parse_duration(text)
+    assert parse_duration(near) > 0
+
+
+@pytest.mark.parametrize("text", ["soon", "", "-5m", "0", "0 minutes", "5 weeks", "9" * 400])
+def test_what_may_mean_anything_is_not_guessed(text: str) -> None:
+    with pytest.raises(UserError, match=r"such as 90s, 5m or 1h$"):
         parse_duration(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import os
@@ -17,11 +18,13 @@ import typer
 
 from bench.questions import Asked, Settings
 from bench.records import Run
+from bench.store import finished_in, in_use, write_atomically
 from mtl_core.errors import UserError
 from mtl_core.files import check_place
 from mtl_core.mnist import lies_here
 
 RESULTS = Path(".benchmarks") / "mtl-bench"
+JOURNAL = RESULTS / "run.journal"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 QUICK, DEFAULT = "1m", "5m"
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
@@ -47,8 +50,12 @@ def _chosen(names: list[str]) -> list[Any]:
     modules = _modules()
     unknown = [name for name in names if name not in modules]
     if unknown:
-        raise UserError(f"no benchmark is named {unknown[0]!r}; expected one of {', '.join(sorted(modules))}")
-    return [modules[name] for name in names] if names else list(modules.values())
+        near = difflib.get_close_matches(unknown[0], modules, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UserError(
+            f"no benchmark is named {unknown[0]!r}; {meant}expected one of {', '.join(sorted(modules))}"
+        )
+    return [modules[name] for name in dict.fromkeys(names)] if names else list(modules.values())
 
 
 def _list(modules: list[Any]) -> None:
@@ -106,6 +113,11 @@ def run(
     if list_only:
         _list(modules)
         return
+    from bench.session import parse_duration
+
+    # Before anything else is said: bad input is refused where nothing can be measured too.
+    asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
+    budget_s = parse_duration((QUICK if quick else DEFAULT) if budget is None else budget)
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():
@@ -113,7 +125,7 @@ def run(
         if json_file:
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
-    asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
+    _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, resume)
     target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     check_place(target, "--json")
     again = _command(
@@ -124,8 +136,7 @@ def run(
         *_given(data=data and data.value, threads=threads),
         "--resume",
     )
-    usual = QUICK if quick else DEFAULT
-    _measure(modules, usual if budget is None else budget, asked, seed, target, resume, again)
+    _measure(modules, budget_s, asked, seed, target, resume, again)
 
 
 def _given(**options: object) -> list[str]:
@@ -169,6 +180,15 @@ def _asked(
     )
 
 
+def _refuse(modules: list[Any], asked: Asked, resume: bool) -> None:
+    """Raise UserError for what cannot be done, before a folder is made for its results."""
+    if resume and not JOURNAL.exists():
+        raise UserError(f"{JOURNAL}: nothing to resume; run without --resume")
+    for module in modules:
+        for group in module.QUESTION.groups(asked):
+            group.check()
+
+
 def _put_aside(journal: Path) -> Path:
     """Rename a journal to the first name that is free, so that none is written over."""
     number = 1
@@ -177,14 +197,26 @@ def _put_aside(journal: Path) -> Path:
     return journal.replace(kept)
 
 
+def _make_room(journal: Path) -> None:
+    """Put the journal of an interrupted run out of a new one's way, or away where nothing was finished."""
+    if not finished_in(journal):
+        journal.unlink()
+        return
+    kept = _put_aside(journal)
+    typer.echo(
+        f"an interrupted run was not resumed; its journal is kept as {kept}: "
+        f"rename it to {journal.name} and give --resume to go on with it, or remove it",
+        err=True,
+    )
+
+
 def _measure(
-    modules: list[Any], budget: str, asked: Asked, seed: int, target: Path, resume: bool, again: str
+    modules: list[Any], budget_s: float, asked: Asked, seed: int, target: Path, resume: bool, again: str
 ) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench import progress
     from bench.plugin import OUTCOME, REFUSED, SESSION
-    from bench.session import Session, parse_duration
-    from bench.store import in_use, write_atomically
+    from bench.session import Session
 
     class Frame:
         """Gives pytest our session, and takes the outcome from it."""
@@ -200,17 +232,16 @@ def _measure(
             self.refused = config.stash.get(REFUSED, None)
 
     frame = Frame()
-    journal = RESULTS / "run.journal"
+    journal = JOURNAL
     check_place(journal, "the journal of a run, which lies in the current folder")
     with progress.shown() as show:
-        session = Session(parse_duration(budget), seed, journal, resume, asked, show)
+        session = Session(budget_s, seed, journal, resume, asked, show)
         if journal.exists() and in_use(journal):
             raise UserError(
                 f"a run is under way in this folder ({journal}): wait for it, or run in another one"
             )
         if not resume and journal.exists():
-            kept = _put_aside(journal)
-            typer.echo(f"an interrupted run was not resumed; its journal is kept as {kept}", err=True)
+            _make_room(journal)
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
