@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.records import Answer, Estimate, Run
+from bench.records import Answer, Estimate, Level, Run
 from reports.charts import Axis, Bars, Intervals, Line, Lines, Point
 from reports.history_of_rounds import by_size, in_time
 from reports.plots import figures
 from reports.shown import charts_of, step_alone
-from reports.tables import Column, Table, laid_out
+from reports.tables import Column, Table, laid_out, variants_table
 from reports.terminal import plot
 from reports.units import decimals, ranged, scale_for
 from reports.view import run_page
@@ -162,6 +162,24 @@ def test_the_fitted_line_and_the_recommended_size_are_drawn_where_they_are_known
     assert curve.points[0].y == pytest.approx(1 / (1e-3 + 4e-6))
     assert [(mark.at, mark.axis) for mark in found.marks] == [(512, "x")]
     assert "Recommended: 512" in found.said
+
+
+@pytest.mark.parametrize(
+    ("whole", "verdict"), [(estimate(1.004, 0.988, 1.02), "undecided"), (estimate(1.1, 1.05, 1.15), "slower")]
+)
+def test_the_table_of_a_course_has_where_it_ends_and_tells_what_its_medians_are(
+    whole: Estimate, verdict: str
+) -> None:
+    """As the sentences have it: a late level alone claims nothing."""
+    known = kept().measured["drift/epoch"]["flush"]
+    assert known.effect is not None
+    ends = estimate(1.15, 1.09, 1.2)
+    effect = msgspec.structs.replace(known.effect, estimate=whole)
+    ran = msgspec.structs.replace(known, level=Level(since=3, ratio=ends), effect=effect)
+    table = variants_table("drift/epoch", {"keep": ran})
+    assert table.title == "drift/epoch: medians over all epochs, then where each ends"
+    assert [(row[0], row[3]) for row in table.rows] == [("keep", whole), ("keep from epoch 3 on", ends)]
+    assert table.rows[1][4] == verdict
 
 
 def test_bars_have_the_digits_of_the_table() -> None:

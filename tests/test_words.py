@@ -106,6 +106,14 @@ def test_a_pass_over_fewer_images_is_no_epoch() -> None:
     assert " from pass 3 on;" in level_change(training(estimate(1.7, 0.1), images=12_800))
 
 
+def test_a_quick_run_says_that_a_full_one_is_needed() -> None:
+    short, full = (
+        slowing_down({"epoch": {"keep": training(estimate(1.0), images=n)}}) for n in (12_800, 60_000)
+    )
+    assert short[1] == "What later epochs do takes a full run: python -m bench run drift trains 8 whole ones."
+    assert not any("full run" in line for line in full)
+
+
 def test_flushed_training_is_held_against_the_unflushed_one_and_says_so() -> None:
     both = {"keep": training(estimate(1.1, 0.01)), "flush": training(estimate(1.0, 0.01))}
     as_it_is, flushed = slowing_down({"epoch": both})
