@@ -1,9 +1,11 @@
-"""Endless intervals in JSON, which has no number for them: None where a number should be."""
+"""Endless intervals and plain ranges in JSON, which has no number for them: None where a number should be."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+PLAIN_RANGE = 1.0  # the confidence of what holds all that was seen, the least to the most: no interval
 
 
 def finite(value: Any) -> Any:
@@ -18,6 +20,7 @@ def finite(value: Any) -> Any:
 def endless(value: Any) -> Any:
     """Undo :func:`finite` in what looks like an Estimate."""
     if isinstance(value, dict):
-        ends = {"low": -math.inf, "high": math.inf} if "confidence" in value else {}
+        there = "confidence" in value
+        ends = {"low": -math.inf, "high": math.inf, "confidence": PLAIN_RANGE} if there else {}
         return {name: ends.get(name) if part is None else endless(part) for name, part in value.items()}
     return [endless(part) for part in value] if isinstance(value, list) else value

@@ -1,7 +1,9 @@
 """Result files: pytest-benchmark's JSON with our block in it, written from a Run and read back into one.
 
 What a file says of ratios and intervals is never believed but computed again from its raw rounds, so
-that files of every age are analysed alike. Schemas: 1 had no ``block`` and ``invocation`` in a set-up
+that files of every age are analysed alike. Two of its nulls are no gap: a ``verdict`` where an iteration
+does other work than the baseline's, of which no ratio of times decides, and the ``confidence`` of a fit
+that is the plain range over the set-ups. Schemas: 1 had no ``block`` and ``invocation`` in a set-up
 (their order stood for it) and no ``baseline`` in an entry; 2 has both.
 """
 
@@ -16,7 +18,7 @@ import msgspec
 import numpy as np
 
 from bench.answers import measured
-from bench.endless import endless, finite
+from bench.endless import PLAIN_RANGE, endless, finite
 from bench.records import (
     SCHEMA,
     Answer,
@@ -30,6 +32,7 @@ from bench.records import (
     Ratio,
     Run,
     SetUp,
+    Verdict,
     Weather,
 )
 from bench.stats import geometric
@@ -88,6 +91,8 @@ def header(run: Run) -> dict[str, Any]:
         "source": run.machine.source,
     }
     whole: dict[str, Any] = finite({**msgspec.to_builtins(told), **more})
+    for fit in (fit for answer in whole["answers"] for fit in answer["fits"].values()):
+        fit["confidence"] = None if fit["confidence"] == PLAIN_RANGE else fit["confidence"]
     return whole
 
 
@@ -105,8 +110,11 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "first_call_s": known.first_call_s,
         "facts": known.facts,
         "effect": None if effect is None else _effect(effect),
-        "verdict": None if effect is None else effect.verdict,
-        "beside": {v: {**_effect(ratio), "verdict": ratio.verdict} for v, ratio in known.beside.items()},
+        "verdict": None if effect is None else _verdict(effect, run.measured[group]),
+        "beside": {
+            v: {**_effect(ratio), "verdict": _verdict(ratio, run.measured[group])}
+            for v, ratio in known.beside.items()
+        },
         "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
@@ -119,6 +127,12 @@ def _effect(ratio: Ratio) -> dict[str, float]:
     found = ratio.estimate
     ends = {"low": found.low, "high": found.high, "confidence": found.confidence}
     return {"ratio": found.value, **ends, "n": found.n}
+
+
+def _verdict(ratio: Ratio, known: dict[str, Measured]) -> Verdict | None:
+    """None where an iteration of the two does unlike work: then no ratio of their times decides."""
+    images = {m.images for m in known.values() if m.case.name in (ratio.case, ratio.baseline)}
+    return ratio.verdict if len(images) == 1 else None
 
 
 def read_run(path: Path) -> Run:

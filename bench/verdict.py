@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.records import Verdict
+from bench.records import Estimate, Verdict
 from bench.stats import Mean, exponential
 
 ALPHA = 0.05
@@ -28,6 +28,16 @@ def judge(low: float, high: float, tolerance: float = TOLERANCE) -> Verdict:
     if low > 1.0 / edge and high < edge:
         return "same"
     return "undecided"
+
+
+def judge_level(level: Estimate, whole: Estimate) -> Verdict:
+    """The verdict on the level that a training ends at, held against its first epoch.
+
+    From which epoch on that is was chosen as the data fit best, so that the last ones alone claim no
+    slow-down: the whole training must be slower, too.
+    """
+    found = judge(level.low, level.high)
+    return "undecided" if found == "slower" and not whole.low > 1.0 else found
 
 
 def least_alpha(effect: Mean, tolerance: float = TOLERANCE) -> float:

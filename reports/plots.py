@@ -289,7 +289,7 @@ def bars(chart: Bars) -> Figure:
 def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
     """The unit of the rounds' times, and their axis: logarithmic when the variants lie far apart."""
     values = [t for told in chart.series for t in (told.by_size_s[0], told.by_size_s[-1])]
-    size, name = scale_for("s", [min(values)])
+    size, name = scale_for("s", values)
     apart = max(values) > 5 * min(values)
     log = {"type": "log", **log_ticks([t / size for t in values], lambda t: f"{t:,.10g}")} if apart else {}
     return size, axis_of(f"time an iteration, {name}", **log)

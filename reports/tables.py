@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.records import Estimate, Measured
+from bench.verdict import judge_level
 from reports import units
 from reports.text import harmless
 from reports.units import UNITS, scale_for
@@ -113,6 +114,7 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
 
     Where the variants' iterations are of different sizes, a ratio of times would decide nothing, and
     throughput has the interval in its place. Without images there is none, and without set-ups no ratio.
+    A course over epochs has a row more: its own is over all epochs, and the sentences tell where it ends.
     """
     alike = same_work(known)
     columns = (
@@ -126,7 +128,25 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
     if not any(measured.tells_images for measured in known.values()):
         shown = 2  # a file of pytest-benchmark alone
     rows = [_row(name, measured)[:shown] for name, measured in known.items()]
-    return Table(title, columns[:shown], (*rows, *(_beside(known) if alike else ())))
+    if any(measured.level for measured in known.values()):
+        title = f"{title}: medians over all epochs, then where each ends"
+    more = [*_beside(known), *_levels(known)] if alike else []
+    return Table(title, columns[:shown], (*rows, *more))
+
+
+def _levels(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
+    """Where a course ends up, as the sentences say it; the variant's own row is a median of it all."""
+    return [
+        (
+            f"{name} from epoch {measured.level.since} on",
+            None,
+            None,
+            measured.level.ratio,
+            judge_level(measured.level.ratio, measured.effect.estimate),
+        )
+        for name, measured in known.items()
+        if measured.level is not None and measured.effect is not None
+    ]
 
 
 def _beside(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:

@@ -294,7 +294,7 @@ def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:
             )
             bar = _bar(_value(point) / longest, width, plain)
             name = _cut(f"{chart.x.title} {point.x:g} {chart.x.unit}".rstrip(), NAME - 2)
-            yield Text(f"  {name:{NAME - 2}}{bar} {number(_value(point), size)}{more}")
+            yield Text(f"  {name:{NAME - 2}}{bar} {_shown(point.y, size)}{more}")
     for mark in marks:
         bar = _bar(min(1.0, mark.at / longest), width - 1, plain) + (">" if mark.at > longest else "")
         yield Text(f"  {_cut(mark.name, NAME - 2):{NAME - 2}}{bar} {number(mark.at, size)}")
@@ -310,6 +310,11 @@ def _few(line: Line) -> Sequence[Point]:
     if line.drawn != "course":
         return line.points
     return [line.points[place] for place in in_time([_value(p) for p in line.points], MOST_BARS)]
+
+
+def _shown(y: Estimate | float, size: float) -> str:
+    """With the digits that the table has."""
+    return number(y.value, size, decimals_of(y, size)) if isinstance(y, Estimate) else number(y, size)
 
 
 def _value(point: Point) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import median_low
 
 from bench.records import Estimate
 
+LEAST_SHOWN = 1e-3  # of a unit: below it a column would be read by counting zeros
 # Each unit that is scaled, as (its size in the base unit, its name), largest first.
 UNITS: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")),
@@ -16,9 +18,11 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 
 
 def scale_for(unit: str, values: list[float]) -> tuple[float, str]:
-    """The size and name of the unit that suits the smallest of a column."""
-    smallest = min((value for value in values if value > 0), default=1.0)
-    return next((u for u in UNITS[unit] if smallest >= u[0]), UNITS[unit][-1])
+    """The size and name of the unit that suits the middle of a column, and leaves its smallest digits."""
+    positive = [value for value in values if value > 0] or [1.0]
+    middle, smallest = median_low(positive), min(positive)
+    suiting = (u for u in UNITS[unit] if middle >= u[0] and smallest >= LEAST_SHOWN * u[0])
+    return next(suiting, UNITS[unit][-1])
 
 
 def decimals(number: float) -> int:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import warnings
+from io import StringIO
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from bench.records import Answer, Estimate, Run
-from reports.charts import Bars, Intervals, Lines
+from bench.records import Answer, Estimate, Level, Run
+from reports.charts import Axis, Bars, Intervals, Line, Lines, Point
 from reports.history_of_rounds import by_size, in_time
 from reports.plots import figures
 from reports.shown import charts_of, step_alone
-from reports.tables import Column, Table, laid_out
-from reports.units import decimals, ranged
+from reports.tables import Column, Table, laid_out, variants_table
+from reports.terminal import plot
+from reports.units import decimals, ranged, scale_for
 from reports.view import run_page
 from tests.reported import kept
 
@@ -68,6 +71,19 @@ def test_one_scale_a_column_and_which_way_is_better() -> None:
     laid = laid_out(Table("t", columns, ((0.0012, 0.9), (1.5, None))))
     assert laid.headings == ("time, ms", "time ratio (below 1 is faster)")
     assert laid.rows == (("1.20", "0.900"), ("1,500", ""))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit"),
+    [
+        ([0.0007, 0.072, 0.08], "ms"),  # one quick loader makes no microseconds of the others
+        ([0.0012, 1.5], "ms"),
+        ([1e-6, 2.0, 3.0], "ms"),  # in seconds the first would be all zeros
+        ([], "s"),
+    ],
+)
+def test_a_columns_unit_is_that_of_its_middle(seconds: list[float], unit: str) -> None:
+    assert scale_for("s", seconds)[1] == unit
 
 
 @given(st.lists(st.floats(0.001, 1000.0), max_size=300), st.integers(2, 60).map(lambda half: 2 * half))
@@ -146,6 +162,34 @@ def test_the_fitted_line_and_the_recommended_size_are_drawn_where_they_are_known
     assert curve.points[0].y == pytest.approx(1 / (1e-3 + 4e-6))
     assert [(mark.at, mark.axis) for mark in found.marks] == [(512, "x")]
     assert "Recommended: 512" in found.said
+
+
+@pytest.mark.parametrize(
+    ("whole", "verdict"), [(estimate(1.004, 0.988, 1.02), "undecided"), (estimate(1.1, 1.05, 1.15), "slower")]
+)
+def test_the_table_of_a_course_has_where_it_ends_and_tells_what_its_medians_are(
+    whole: Estimate, verdict: str
+) -> None:
+    """As the sentences have it: a late level alone claims nothing."""
+    known = kept().measured["drift/epoch"]["flush"]
+    assert known.effect is not None
+    ends = estimate(1.15, 1.09, 1.2)
+    effect = msgspec.structs.replace(known.effect, estimate=whole)
+    ran = msgspec.structs.replace(known, level=Level(since=3, ratio=ends), effect=effect)
+    table = variants_table("drift/epoch", {"keep": ran})
+    assert table.title == "drift/epoch: medians over all epochs, then where each ends"
+    assert [(row[0], row[3]) for row in table.rows] == [("keep", whole), ("keep from epoch 3 on", ends)]
+    assert table.rows[1][4] == verdict
+
+
+def test_bars_have_the_digits_of_the_table() -> None:
+    rates = (estimate(91_619, 60_000, 150_000), estimate(191_934, 177_000, 208_000))
+    line = Line("measured", tuple(Point(n, rate) for n, rate in zip((128, 4096), rates, strict=True)))
+    chart = Lines("t", "s", Axis("batch size"), Axis("throughput", "images/s"), (line,))
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(plot(chart, console))
+    shown = [line.split()[-1] for line in console.export_text().splitlines() if "batch size" in line]
+    assert shown == [row[1].main for row in laid_out(chart.table()).rows] == ["90", "192"]
 
 
 def test_batch_sizes_are_not_compared_by_their_times() -> None:

@@ -8,12 +8,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.comparing.compare import compare
-from bench.runs import BLOCK, LARGEST_FILE, check_size, read_run, run_from
+from bench.records import Answer, Estimate
+from bench.runs import BLOCK, LARGEST_FILE, check_size, entry, header, read_run, run_from
 from mtl_core.errors import UserError
 from reports import comparison as told
 from reports.tables import laid_out
@@ -54,6 +56,26 @@ def test_a_file_of_this_version_is_read() -> None:
     )
     assert effect.baseline == "second_head/step/digits"
     assert effect.estimate.n == len(told_there["set_ups"])
+
+
+def test_no_verdict_is_written_on_times_of_unlike_work() -> None:
+    run = read_run(OLD / "report.json")
+    written = [entry(run, "batch_size/step", size) for size in run.measured["batch_size/step"]]
+    unlike = [told for told in written if told["images"] != 128]
+    assert unlike and all(told["verdict"] is None and told["effect"]["ratio"] for told in unlike)
+    assert entry(run, "second_head/step", "both")["verdict"] is not None
+
+
+def test_a_range_over_set_ups_claims_no_confidence_in_the_file_and_is_read_back() -> None:
+    run = read_run(OLD / "schema2.json")
+    size = Estimate(value=4096, low=2048, high=4096, confidence=1.0, n=3)
+    fitted = Estimate(value=1.0, low=0.5, high=1.5, confidence=0.95, n=3)
+    answer = Answer(question="q", asks="?", sentences=[], fits={"recommended": size, "fixed_s": fitted})
+    block = header(msgspec.structs.replace(run, answers=[answer]))
+    told = block["answers"][0]["fits"]
+    assert (told["recommended"]["confidence"], told["fixed_s"]["confidence"]) == (None, 0.95)
+    read = run_from(json.dumps({**DOCUMENT, BLOCK: block}).encode(), "a/x.json", "x.json")
+    assert read.answers == [answer]
 
 
 def test_the_first_schema_tells_the_same() -> None:

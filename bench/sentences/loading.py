@@ -15,20 +15,30 @@ UNSPLIT = {"tutorial": "unsplit", "fast": "fast_unsplit"}  # the control of each
 SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
 
 
-def loaders(results: Results, counts: Sequence[int], cores: int) -> list[str]:
+def loaders(results: Results, counts: Sequence[int], tutorial: int, cores: int) -> list[str]:
     """The best number of workers, the fast loader beside it, and what limits an epoch."""
     loading, epoch = results["loading"], results["epoch"]
-    return [*fastest_loader(loading), *not_tried(loading, counts, cores), *parts_of_epoch(epoch)]
+    return [*fastest_loader(loading), *not_tried(loading, counts, tutorial, cores), *parts_of_epoch(epoch)]
 
 
-def not_tried(loading: dict[str, Measured], counts: Sequence[int], cores: int) -> list[str]:
-    """Which numbers of workers are not known from this run, and why where that is known here."""
-    tried = {known.case.settings.get("workers") for known in loading.values()}
+def not_tried(loading: dict[str, Measured], counts: Sequence[int], tutorial: int, cores: int) -> list[str]:
+    """Which numbers of workers are not known from this run, and why where that is known here.
+
+    Those beyond the cores make no sense, but for the tutorial's own number, which one wants to know.
+    """
     beyond = ", ".join(str(count) for count in counts if count > cores)
-    others = ", ".join(str(count) for count in counts if count <= cores and count not in tried)
     on = f"{cores} core{'s' * (cores != 1)}"
     said = [f"Not tried on {on}: {beyond} workers, more than there are cores."] if beyond else []
-    return [*said, f"Numbers of workers that this run did not measure: {others}."] if others else said
+    if tutorial > cores and f"workers_{tutorial}" in loading:
+        said.append(f"{tutorial} workers are more than the {on}: measured since they are the tutorial's.")
+    wanted = [*(count for count in counts if count <= cores), tutorial]
+    kinds = {"processes": ("workers", wanted), "threads": ("threads", [n for n in wanted if n])}
+    others = {
+        kind: ", ".join(str(n) for n in numbers if f"{prefix}_{n}" not in loading)
+        for kind, (prefix, numbers) in kinds.items()
+    }
+    told = "; ".join(f"{numbers} as {kind}" for kind, numbers in others.items() if numbers)
+    return [*said, f"Numbers of workers that this run did not measure: {told}."] if told else said
 
 
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.endless import PLAIN_RANGE
 from bench.records import CONTROL, Estimate, Measured
 from bench.stats import fit_line, t_interval
 from bench.words import either, quickest, ranged
@@ -38,9 +39,20 @@ def growth(known: dict[str, Measured]) -> list[str]:
         f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}"
         f"{also if rivals else ''}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
-        f"{reaching_in_words(near)}: {near.value:.0f} is recommended for speed; larger batches need more "
+        f"{reaching_in_words(near)}: {recommended(near, rivals)}; larger batches need more "
         "memory and make fewer steps an epoch.",
     ]
+
+
+def recommended(near: Estimate, rivals: list[Measured]) -> str:
+    """``4096 is recommended for speed by 3 set-ups``, and what smaller size may do as well.
+
+    That is a rival of the best which the set-ups put below nine tenths of it, but not beyond doubt.
+    """
+    by = "one set-up" if near.n == 1 else f"{near.n} set-ups"
+    smaller = [m for m in rivals if m.images < near.value]
+    doubt = f", though {either(smaller)} may be as quick (a larger --budget tells)" if smaller else ""
+    return f"{near.value:.0f} is recommended for speed by {by}{doubt}"
 
 
 def growth_fits(known: dict[str, Measured]) -> dict[str, Estimate]:
@@ -64,7 +76,7 @@ def reaching(known: list[Measured], share: float) -> Estimate:
     found = [by_size[int(np.argmax(column >= share * column.max()))].images for column in rates.T]
     middle = np.exp(np.mean(np.log(rates), axis=1))
     value = by_size[int(np.argmax(middle >= share * middle.max()))].images
-    return Estimate(value=value, low=min(found), high=max(found), confidence=1.0, n=len(found))
+    return Estimate(value=value, low=min(found), high=max(found), confidence=PLAIN_RANGE, n=len(found))
 
 
 def reaching_in_words(size: Estimate) -> str:

@@ -7,7 +7,7 @@ import math
 from bench.questions import Results, Settings
 from bench.records import Estimate, Measured
 from bench.stats import inverse
-from bench.verdict import judge
+from bench.verdict import judge_level
 from bench.words import interval
 from mtl_core.denormals import possible, why_not
 from mtl_core.mnist import lies_here
@@ -24,13 +24,14 @@ def level_change(known: Measured, whose: str = "its") -> str:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = known.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
-    speed, verdict = f"{interval(inverse(ratio))} {whose} first speed", judge(ratio.low, ratio.high)
+    speed = f"{interval(inverse(ratio))} {whose} first speed"
+    verdict = judge_level(ratio, known.effect.estimate)
     one, many = passes(known)
     first = known.level.first
     if whose != "its" and first and _unlike(first) and _unlike(known.effect.estimate):
         speed = f"{interval(inverse(known.effect.estimate))} {whose} first speed"
         return f"training differs from the first {one} on: it runs at {speed}; {beside}."
-    if verdict == "slower" and known.effect.estimate.low > 1.0:
+    if verdict == "slower":
         return f"training runs at {speed} from {one} {known.level.since} on; {beside}."
     if verdict in ("same", "faster"):
         return f"training is no slower in {many}: it ends at {speed}; {beside}."
@@ -43,11 +44,16 @@ def _unlike(ratio: Estimate) -> bool:
 
 def passes(known: Measured) -> tuple[str, str]:
     """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
-    count, images = len(known.course_s), int(str(known.case.settings.get("images", WHOLE_EPOCH)))
+    count, images = len(known.course_s), _images(known)
     if images >= WHOLE_EPOCH:
         return "epoch", f"{count} epochs"
     whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too few to show what more would"
     return "pass", f"{count} passes over {images:,} images ({whole})"
+
+
+def _images(known: Measured) -> int:
+    """Of one pass."""
+    return int(str(known.case.settings.get("images", WHOLE_EPOCH)))
 
 
 def trained_on(known: Measured) -> str:
@@ -78,4 +84,6 @@ def slowing_down(results: Results) -> list[str]:
         if name in runs:
             opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
             said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
+    if any(_images(known) < WHOLE_EPOCH for known in runs.values()):
+        said.append("What later epochs do takes a full run: python -m bench run drift trains 8 whole ones.")
     return said if possible() else [*said, f"Flushed ones were not tried: {why_not()}."]
