@@ -273,9 +273,9 @@ def _method(run: Run) -> tuple[str, ...]:
         "seeded random order and are synchronised at both ends. Warm-up rounds are kept in the file and "
         "left out of the numbers.",
         "A ratio is the median of log(variant / baseline) over the rounds of one set-up, so that each set-up "
-        "gives one number. Where three variants and more stand beside a baseline, a round counts the less, the "
-        "slower the others were in it, since a ratio is to be that of a calm machine; the control is a second "
-        f"measurement of the baseline. Intervals are over set-ups{at}{over}.",
+        "gives one number. Where three variants and more stand beside a baseline, a round counts the less, "
+        "the slower the others were in it, since a ratio is to be that of a calm machine; the control is a "
+        f"second measurement of the baseline. Intervals are over set-ups{at}{over}.",
         f"Faster or slower: the whole interval lies outside the tolerance of {TOLERANCE:.0%}. Same: it lies "
         "inside. Undecided: neither. All variants of a part share one error rate "
         f"of {ALPHA:.0%} (Holm's step-down), the control by itself; the interval shown is each ratio's own, "
