@@ -295,7 +295,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: Ceilings | None = None
     settings: dict[str, str] = {}
     answers: list[Answer] = []
-    warnings: list[str] = []  # about the machine
+    warnings: list[str] = []  # about the machine and the run as a whole
     weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0

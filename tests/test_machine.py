@@ -121,8 +121,10 @@ QUIET = {"governor": "performance", "cores_granted": 4.0, "cores_there": 4}
     [
         ({}, {}, []),
         ({"governor": None}, {"load": None}, []),
-        ({}, {"load": 2.0}, []),
-        ({}, {"load": 2.1}, ["load 2.1"]),
+        ({}, {"load": 1.9, "load_after": 1.9}, []),
+        ({}, {"load": 2.0}, ["load 2.0 at the start on 4 cores"]),
+        ({}, {"load_after": 2.0}, ["load 2.0 at the end on 4 cores"]),
+        ({}, {"load": 2.5, "load_after": 3.0}, ["load 2.5 at the start and 3.0 at the end"]),
         ({}, {"steal_s": 2.0}, []),
         ({}, {"steal_s": 2.1}, ["hypervisor"]),
         ({}, {"throttled_s": 0.0, "thermal_events": 0}, []),
@@ -140,7 +142,8 @@ def test_each_warning_at_its_own_bound(
     before = Counters(
         steal_s=0.0, total_s=0.0, load=grown.get("load", 0.0), throttled_s=0.0, thermal_events=0
     )
-    after = Counters(**{"steal_s": 0.0, "throttled_s": 0.0, "thermal_events": 0, **grown, "total_s": 100.0})
+    counts = {name: grown.get(name, 0) for name in ("steal_s", "throttled_s", "thermal_events")}
+    after = Counters(**counts, total_s=100.0, load=grown.get("load_after", 0.0))
     found = warnings_about(machine, weather_between(before, after))
     assert len(found) == len(words)
     assert all(word in text for word, text in zip(words, found, strict=True))
@@ -158,6 +161,25 @@ def test_cores_that_are_not_granted_matter_only_where_nobody_chose_the_threads(
     assert by_option == by_environment
     assert bool(by_option) == (not given)
     assert all("--threads 1" in line for line in by_option)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "said"),
+    [
+        ("4", 4.0, None),
+        ("5", 4.0, "repeat with --threads 4"),
+        ("64,2", 1.5, "repeat with --threads 1"),
+        ("1", 0.5, None),
+        ("many", 4.0, None),
+    ],
+)
+def test_more_threads_than_cores_are_told(
+    tmp_path: Path, threads: str, cores: float, said: str | None
+) -> None:
+    machine = msgspec.structs.replace(collect(tmp_path), **{**QUIET, "cores_granted": cores})
+    weather = weather_between(Counters(steal_s=0.0, total_s=0.0), Counters(steal_s=0.0, total_s=9.0))
+    found = warnings_about(machine, weather, {"OMP_NUM_THREADS": threads})
+    assert [line.rsplit("; ", 1)[-1] for line in found] == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
