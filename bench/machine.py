@@ -331,7 +331,7 @@ def _busy(machine: Machine, weather: Weather) -> Iterator[str]:
     if busy:
         yield (
             f"load {' and '.join(busy)} on {machine.cores_granted:g} cores: "
-            "times are longer and intervals wider; stop other work and repeat"
+            "everything takes longer and varies more; stop other work and repeat"
         )
 
 
