@@ -13,8 +13,8 @@ from bench.stats import Floats
 
 # A budget counts as overrun above both; a last block that took longer than the ones before is no news.
 OVERRUN, OVERRUN_S = 1.2, 5.0
-# Of eleven runs on a shared machine of two cores the four without other work had 0 to 5 % of their set-ups
-# that far above rest, six beside some work 10 to 22 %, one that lost half of its time 50 %.
+# Of fourteen runs on a shared machine of two cores, five without other work had 0 to 5 % of their set-ups
+# that far above rest, four beside some work 10 to 22 %, five beside much of it 50 to 100 %.
 SLOWED, SLOWED_SET_UPS = 1.25, 0.25
 
 
