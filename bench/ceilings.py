@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ REPEATS = 7
 SIDE = 1024  # of the matrices
 COPIED = 1 << 26  # bytes; beyond the caches of today's machines
 LOOPS = 200_000
+PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
 def durations_s(act: Callable[[], Any]) -> list[float]:
@@ -37,13 +40,32 @@ def _loop() -> int:
     return total
 
 
+def library(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What threadpoolctl tells of a library, as ``bench.records.Library`` has it."""
+    path = Path(told["filepath"])
+    # A wheel has its libraries in its package or beside it: mxnet/, numpy.libs/ or, on macOS, numpy/.dylibs/.
+    owners = [after for folder, after in pairwise(path.parts) if folder in PACKAGE_FOLDERS]
+    openmp = told["user_api"] == "openmp"
+    return {
+        "owner": owners[-1].removesuffix(".libs") if owners else "system",
+        "api": told["user_api"],
+        "name": told["prefix"] if openmp else told["internal_api"],  # libgomp, libomp or libiomp
+        "file": path.name,
+        "threads": told["num_threads"],
+        "version": told.get("version"),
+        "threading": told.get("threading_layer"),
+        "kernels": told.get("architecture"),
+    }
+
+
 def measure() -> dict[str, Any]:
     """All ceilings and the build, as ``bench.machine.Ceilings`` has them."""
     ours = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     theirs = mx.nd.array(ours)
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
     flop = 2 * SIDE**3 / 1e9
-    libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in threadpool_info()}
+    found = threadpool_info()
+    libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in found}
     done = {
         "mxnet_gflop_per_s": (flop, lambda: mx.nd.dot(theirs, theirs).wait_to_read()),
         "numpy_gflop_per_s": (flop, lambda: ours @ ours),
@@ -58,6 +80,7 @@ def measure() -> dict[str, Any]:
         "numpy": np.__version__,
         "features": sorted(n for n, f in mx.runtime.Features().items() if f.enabled),
         "libraries": sorted(libraries),
+        "loaded": sorted((library(told) for told in found), key=lambda one: (one["owner"], one["file"])),
     }
 
 

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mtl_core.errors import UserError
 from mtl_core.gpu_choice import NoDriverError, ask_nvml
 
 RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "MTL_")
-BUSY_SHARE = 0.5  # of the granted cores taken by others at the start: rounds will wait for them
+BUSY_SHARE = 0.5  # of the granted cores taken by others: rounds wait for them
 STOLEN_SHARE = 0.02  # of the run's time: above it bursts reach the medians of rounds
 CEILINGS_LIMIT_S = 120.0
 LOOKS, LOOK_EVERY_S = 10, 0.05  # at how many want to run
@@ -308,12 +308,7 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
 
     ``given`` is the environment that was asked for beside the machine's own.
     """
-    found = []
-    if weather.load_before is not None and weather.load_before > BUSY_SHARE * machine.cores_granted:
-        found.append(
-            f"load {weather.load_before:.1f} on {machine.cores_granted:g} cores at the start: "
-            "intervals are wider; stop other work and repeat"
-        )
+    found = [*_busy(machine, weather)]
     if weather.steal_share > STOLEN_SHARE:
         found.append(f"the hypervisor took {weather.steal_share:.1%} of the time: repeat when it is quieter")
     if weather.throttled_s:
@@ -325,13 +320,37 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
         found.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
     if machine.governor not in (None, "performance"):
         found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
-    threads_chosen = "OMP_NUM_THREADS" in {**machine.environment, **(given or {})}
-    if machine.cores_granted < machine.cores_there and not threads_chosen:
-        found.append(
-            f"{machine.cores_granted:g} of {machine.cores_there} cores are granted: MXNet may start threads "
-            "for all that it sees; repeat with --threads 1 and keep what is quicker"
+    return [*found, *_threads(machine, {**machine.environment, **(given or {})}.get("OMP_NUM_THREADS"))]
+
+
+def _busy(machine: Machine, weather: Weather) -> Iterator[str]:
+    """What others wanted of the cores, before or after; in between the workers themselves want them."""
+    loads = {"at the start": weather.load_before, "at the end": weather.load_after}
+    most = BUSY_SHARE * machine.cores_granted
+    busy = [f"{load:.1f} {when}" for when, load in loads.items() if load is not None and load >= most]
+    if busy:
+        yield (
+            f"load {' and '.join(busy)} on {machine.cores_granted:g} cores: "
+            "everything takes longer and varies more; stop other work and repeat"
         )
-    return found
+
+
+def _threads(machine: Machine, chosen: str | None) -> Iterator[str]:
+    """Threads that cannot all have a core, chosen or MXNet's own."""
+    cores = machine.cores_granted
+    if chosen is None:
+        if cores < machine.cores_there:
+            yield (
+                f"{cores:g} of {machine.cores_there} cores are granted: MXNet may start threads "
+                "for all that it sees; repeat with --threads 1 and keep what is quicker"
+            )
+        return
+    outermost = chosen.split(",")[0].strip()  # OpenMP takes a list, one a level
+    if outermost.isdecimal() and int(outermost) > max(1.0, cores):
+        yield (
+            f"OMP_NUM_THREADS is {outermost} and {cores:g} cores are granted: threads wait for one another; "
+            f"repeat with --threads {max(1, int(cores))}"
+        )
 
 
 def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:

@@ -216,6 +216,19 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Library(msgspec.Struct, frozen=True, kw_only=True):
+    """A library for BLAS or OpenMP that a measuring process had loaded, and how it was set."""
+
+    owner: str  # the package it came with: "mxnet", "numpy"; "system" for the system's own
+    api: str  # "blas" or "openmp"
+    name: str  # such as "openblas", "mkl", "libgomp"
+    file: str  # without its folder
+    threads: int  # at most
+    version: str | None = None
+    threading: str | None = None  # what its threads are of: "openmp", "pthreads"
+    kernels: str | None = None  # the processor that it has chosen its code for, such as "Zen"
+
+
 class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
     """What the machine can do at best, and the build that was asked; medians."""
 
@@ -226,8 +239,9 @@ class Ceilings(msgspec.Struct, frozen=True, kw_only=True):
     mxnet: str
     numpy: str
     features: list[str]
-    libraries: list[str]  # BLAS and OpenMP in use
+    libraries: list[str]  # BLAS and OpenMP in use, by name and version alone
     ranges: dict[str, list[float]] = {}  # least and most of each ceiling over its repeats
+    loaded: list[Library] = []  # the same one by one; empty in files that are older
 
 
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,7 +309,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: Ceilings | None = None
     settings: dict[str, str] = {}
     answers: list[Answer] = []
-    warnings: list[str] = []  # about the machine
+    warnings: list[str] = []  # about the machine and the run as a whole
     weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0

@@ -31,6 +31,7 @@ from bench.questions import AS_DECLARED, Asked, Group
 from bench.records import Answer, Block, Case, Machine, Run, Weather
 from bench.schedule import Progress, Schedule
 from bench.store import Identity, Journal, Line, read_journal
+from bench.whole_run import warnings_about_run
 from mtl_core.errors import UserError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -166,7 +167,11 @@ class Session:
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             weather=weather,
-            warnings=[*warnings_about(machine, weather, self.asked.environment), *uncounted],
+            warnings=[
+                *warnings_about_run(groups, blocks, schedule.spent_s(), self.budget_s),
+                *warnings_about(machine, weather, self.asked.environment),
+                *uncounted,
+            ],
         )
 
     def _identity(self, machine: Machine, groups: list[Group]) -> Identity:

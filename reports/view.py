@@ -8,7 +8,19 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
-from bench.records import CONTROL, VERDICTS, Answer, Block, Ceilings, Machine, Measured, Ratio, Run, Weather
+from bench.records import (
+    CONTROL,
+    VERDICTS,
+    Answer,
+    Block,
+    Ceilings,
+    Library,
+    Machine,
+    Measured,
+    Ratio,
+    Run,
+    Weather,
+)
 from bench.verdict import ALPHA, TOLERANCE
 from reports import history_of_rounds
 from reports.page import Answered, Fold, Page, Raw, Section
@@ -25,6 +37,9 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": "5m", "seed": "0"}
+OWNERS = {"mxnet": "MXNet", "numpy": "NumPy", "scipy": "SciPy", "system": "the system"}
+UNTOLD = "not told by this system"
+APIS = {"blas": "BLAS", "openmp": "OpenMP"}
 
 
 def run_page(run: Run, raw: Raw | None = None) -> Page:
@@ -41,7 +56,7 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
             if answer.sentences
         ),
         decided=_decided(run),
-        facts=(*_when(run), *_machine(run.machine), *_ceilings(run.ceilings), *_weather(run.weather)),
+        facts=(*_when(run), *machine_facts(run.machine, run.ceilings, run.weather)),
         warnings=(*run.warnings, *(f.told for f in run.failures)),
         sections=tuple(section for section in sections if section.tables or section.warnings),
         method=_method(run),
@@ -143,6 +158,24 @@ def _stamp(iso: str) -> str:
     return f"{when:%Y-%m-%d %H:%M}" + (" UTC" if when.utcoffset() == timedelta() else f" {when:%z}".rstrip())
 
 
+def machine_facts(
+    machine: Machine | None, ceilings: Ceilings | None, weather: Weather | None
+) -> tuple[tuple[str, str], ...]:
+    """What the machine is, what it can do at best, and what went on meanwhile: names and values."""
+    return (*_machine(machine), *_ceilings(ceilings), *_weather(weather))
+
+
+def machine_page(machine: Machine, ceilings: Ceilings, weather: Weather, warnings: list[str]) -> Page:
+    """A machine by itself, in the rows that a run's report has for it."""
+    return Page(
+        title="what it is, and its ceilings",
+        kind="Machine",
+        verdict="",
+        facts=(("Class", machine.class_key), *machine_facts(machine, ceilings, weather)),
+        warnings=tuple(warnings),
+    )
+
+
 def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
     if machine is None:
         return ()
@@ -179,9 +212,33 @@ def _ceilings(ceilings: Ceilings | None) -> tuple[tuple[str, str], ...]:
     shown = [f"{name} {_ceiling(ceilings, field, scale)} {unit}" for name, field, scale, unit in told]
     return (
         ("MXNet", f"{ceilings.mxnet}, NumPy {ceilings.numpy}"),
-        ("Libraries", ", ".join(ceilings.libraries)),
+        *(_libraries(ceilings.loaded) or [("Libraries", ", ".join(ceilings.libraries))]),
         ("Ceilings", "; ".join(shown)),
     )
+
+
+def _libraries(loaded: list[Library]) -> list[tuple[str, str]]:
+    """A row each: whose it is, and with how many threads of what kind; MXNet's own first."""
+    mxnet_first = sorted(loaded, key=lambda one: (one.owner != "mxnet", one.owner == "system", one.owner))
+    return [_named(one) for one in mxnet_first]
+
+
+def _named(one: Library) -> tuple[str, str]:
+    """A name of ours and the value; what a file alone names stands in the value, which may be wrapped."""
+    if one.owner in OWNERS and one.api in APIS:
+        return f"{APIS[one.api]} of {OWNERS[one.owner]}", _library(one)
+    return "Another library", f"{one.api} of {one.owner}: {_library(one)}"
+
+
+def _library(one: Library) -> str:
+    """``openblas 0.3.13, 1 thread (openmp), code for Zen, libopenblas.so.0``."""
+    told = (
+        " ".join(filter(None, (one.name, one.version))),
+        _count(one.threads, "thread") + (f" ({one.threading})" if one.threading else ""),
+        f"code for {one.kernels}" if one.kernels else "",
+        one.file,
+    )
+    return ", ".join(filter(None, told))
 
 
 def _ceiling(ceilings: Ceilings, field: str, scale: float) -> str:
@@ -197,8 +254,14 @@ def _weather(weather: Weather | None) -> tuple[tuple[str, str], ...]:
     told = (
         ("Load at the end", "" if weather.load_after is None else f"{weather.load_after:.2f}"),
         ("Taken by a hypervisor", f"{weather.steal_share:.1%} of the cores' time"),
-        ("Held back by a quota", "" if weather.throttled_s is None else f"{number(weather.throttled_s)} s"),
-        ("Throttled for heat", "" if weather.thermal_events is None else f"{weather.thermal_events} times"),
+        (
+            "Held back by a quota",
+            UNTOLD if weather.throttled_s is None else f"{number(weather.throttled_s)} s",
+        ),
+        (
+            "Throttled for heat",
+            UNTOLD if weather.thermal_events is None else f"{weather.thermal_events} times",
+        ),
         ("Most memory", scaled(weather.peak_memory_bytes, "bytes") if weather.peak_memory_bytes else ""),
     )
     return tuple((name, value) for name, value in told if value)

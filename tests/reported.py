@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.records import Answer, Failure, Run
+from bench.records import Answer, Failure, Library, Run
 from bench.runs import read_run
 
 KEPT = Path(__file__).parent / "old_runs" / "report.json"
@@ -56,15 +56,17 @@ def hostile(text: str) -> Run:
     taken = [
         msgspec.structs.replace(b, set_ups={renamed(v): s for v, s in b.set_ups.items()}) for b in blocks
     ]
-    assert run.machine is not None
+    assert run.machine is not None and run.ceilings is not None
     machine = msgspec.structs.replace(
         run.machine, cpu=text, system=text, source=text, governor=text, accelerators=[text]
     )
+    library = Library(owner=text, api=text, name=text, file=text, threads=1, version=text, kernels=text)
     return msgspec.structs.replace(
         run,
         name=text,
         measured_at=text,
         machine=machine,
+        ceilings=msgspec.structs.replace(run.ceilings, loaded=[library]),
         settings={"budget": text, "seed": text},
         answers=[Answer(question=text, asks=text, sentences=[text, text], warnings=[text])],
         warnings=[text],

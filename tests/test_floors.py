@@ -60,6 +60,7 @@ FLOORS = {
     "bench.gating.sequential": 2,
     "bench.gating.trial": 2,
     "bench.verdict": 2,
+    "bench.whole_run": 2,
     "bench.sentences": 2,
     "bench.words": 2,
     "bench.work": 2,

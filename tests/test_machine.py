@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.ceilings import library
 from bench.machine import (
     Counters,
     code,
@@ -31,7 +32,8 @@ from bench.machine import (
     weather_between,
     weather_together,
 )
-from bench.records import Weather
+from bench.records import Library, Weather
+from tests.made_up import MACHINE
 from tests.test_compare import CEILINGS
 
 V2 = "sys/fs/cgroup/cpu.max"
@@ -121,8 +123,10 @@ QUIET = {"governor": "performance", "cores_granted": 4.0, "cores_there": 4}
     [
         ({}, {}, []),
         ({"governor": None}, {"load": None}, []),
-        ({}, {"load": 2.0}, []),
-        ({}, {"load": 2.1}, ["load 2.1"]),
+        ({}, {"load": 1.9, "load_after": 1.9}, []),
+        ({}, {"load": 2.0}, ["load 2.0 at the start on 4 cores"]),
+        ({}, {"load_after": 2.0}, ["load 2.0 at the end on 4 cores"]),
+        ({}, {"load": 2.5, "load_after": 3.0}, ["load 2.5 at the start and 3.0 at the end"]),
         ({}, {"steal_s": 2.0}, []),
         ({}, {"steal_s": 2.1}, ["hypervisor"]),
         ({}, {"throttled_s": 0.0, "thermal_events": 0}, []),
@@ -140,7 +144,8 @@ def test_each_warning_at_its_own_bound(
     before = Counters(
         steal_s=0.0, total_s=0.0, load=grown.get("load", 0.0), throttled_s=0.0, thermal_events=0
     )
-    after = Counters(**{"steal_s": 0.0, "throttled_s": 0.0, "thermal_events": 0, **grown, "total_s": 100.0})
+    counts = {name: grown.get(name, 0) for name in ("steal_s", "throttled_s", "thermal_events")}
+    after = Counters(**counts, total_s=100.0, load=grown.get("load_after", 0.0))
     found = warnings_about(machine, weather_between(before, after))
     assert len(found) == len(words)
     assert all(word in text for word, text in zip(words, found, strict=True))
@@ -158,6 +163,25 @@ def test_cores_that_are_not_granted_matter_only_where_nobody_chose_the_threads(
     assert by_option == by_environment
     assert bool(by_option) == (not given)
     assert all("--threads 1" in line for line in by_option)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "said"),
+    [
+        ("4", 4.0, None),
+        ("5", 4.0, "repeat with --threads 4"),
+        ("64,2", 1.5, "repeat with --threads 1"),
+        ("1", 0.5, None),
+        ("many", 4.0, None),
+    ],
+)
+def test_more_threads_than_cores_are_told(
+    tmp_path: Path, threads: str, cores: float, said: str | None
+) -> None:
+    machine = msgspec.structs.replace(collect(tmp_path), **{**QUIET, "cores_granted": cores})
+    weather = weather_between(Counters(steal_s=0.0, total_s=0.0), Counters(steal_s=0.0, total_s=9.0))
+    found = warnings_about(machine, weather, {"OMP_NUM_THREADS": threads})
+    assert [line.rsplit("; ", 1)[-1] for line in found] == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
@@ -296,10 +320,74 @@ def test_limits_of_a_cgroup_and_of_those_above_it_count(tmp_path: Path) -> None:
     assert weather_between(before, counters(root)).throttled_s == pytest.approx(5.0)
 
 
-def test_the_command_tells_a_ceiling_s_range_in_few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    ranges = {"mxnet_gflop_per_s": [61.4123456789, 75.2987654321], "python_loops_per_s": [1e7, 3e7]}
-    ceilings = msgspec.structs.replace(CEILINGS, ranges=ranges)
+def said_by_the_command(monkeypatch: pytest.MonkeyPatch, *readings: Counters, load: float) -> str:
+    """What ``machine`` says, in one line, where the load at its start and the counters are these."""
+    found = iter(readings)
+    machine = msgspec.structs.replace(MACHINE, load=load)
+    monkeypatch.setattr("bench.machine.collect", lambda: machine)
+    monkeypatch.setattr("bench.machine.counters", lambda looks=10: next(found))
+    ranges = {"mxnet_gflop_per_s": [61.4123456789, 75.2987654321]}
+    loaded = [
+        Library(owner="numpy", api="blas", name="openblas", file="b.so", threads=2, threading="pthreads"),
+        Library(owner="mxnet", api="blas", name="openblas", file="a.so", threads=1, version="0.3"),
+        Library(owner="system", api="openmp", name="libgomp", file="c.so", threads=1),
+        Library(owner="torch", api="blas", name="mkl", file="d.so", threads=8, kernels="Zen"),
+    ]
+    ceilings = msgspec.structs.replace(CEILINGS, mxnet_gflop_per_s=70.0, ranges=ranges, loaded=loaded)
     monkeypatch.setattr("bench.machine.measure_ceilings", lambda: ceilings)
-    said = CliRunner().invoke(app, ["machine"]).output.splitlines()
-    told = "mxnet_gflop_per_s=61.4 to 75.3, python_loops_per_s=10,000,000.0 to 30,000,000.0"
-    assert said[-1] == f"ranges: {told}"
+    result = CliRunner().invoke(app, ["machine"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    return " ".join(result.output.split())
+
+
+READING = Counters(steal_s=0.0, total_s=0.0, load=0.0, throttled_s=0.0)
+LATER = msgspec.structs.replace(READING, total_s=100.0)
+
+
+def test_the_machine_command_tells_what_a_run_tells_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = said_by_the_command(monkeypatch, READING, LATER, load=0.0)
+    assert f"Class {MACHINE.class_key}" in said
+    assert "Cores 2 granted of 2" in said
+    assert "matrix product in MXNet 70.0 (61.4 to 75.3) GFLOP/s" in said
+    assert "Held back by a quota 0 s Throttled for heat not told by this system" in said
+    assert "BLAS of MXNet openblas 0.3, 1 thread, a.so BLAS of NumPy openblas, 2 threads (pthreads)" in said
+    assert "OpenMP of the system libgomp, 1 thread, c.so" in said
+    assert "Another library blas of torch: mkl, 8 threads, code for Zen, d.so" in said
+    assert "mxnet_gflop_per_s" not in said
+    assert "!" not in said
+
+
+def test_the_machine_command_warns_of_what_disturbed_the_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = msgspec.structs.replace(LATER, load=1.5, steal_s=30.0, throttled_s=2.0)
+    said = said_by_the_command(monkeypatch, READING, after, load=2.6)
+    assert "! load 2.6 at the start and 1.5 at the end on 2 cores" in said
+    assert "! the hypervisor took 30.0% of the time" in said
+    assert "! the cgroup's CPU quota held processes back for 2.0 s" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        ("/v/lib/python3.11/site-packages/mxnet/libopenblas.so.0", "mxnet"),
+        ("/v/lib/python3.11/site-packages/numpy.libs/libopenblas64_.so", "numpy"),
+        ("/v/lib/python3.11/site-packages/numpy/.dylibs/libopenblas64_.dylib", "numpy"),
+        ("/usr/lib/python3/dist-packages/scipy.libs/libopenblas.so", "scipy"),
+        ("/usr/lib/x86_64-linux-gnu/libopenblas.so.0", "system"),
+    ],
+)
+def test_a_library_belongs_to_the_package_it_came_with(path: str, owner: str) -> None:
+    told = {"user_api": "blas", "internal_api": "openblas", "prefix": "libopenblas", "num_threads": 2}
+    found = msgspec.convert(library({**told, "filepath": path}), Library)
+    assert (found.owner, found.name, found.threads) == (owner, "openblas", 2)
+
+
+def test_the_flavour_of_openmp_is_told_by_its_name() -> None:
+    told = {"user_api": "openmp", "internal_api": "openmp", "prefix": "libiomp", "num_threads": 4}
+    assert library({**told, "filepath": "/opt/libiomp5.so"})["name"] == "libiomp"
+
+
+def test_the_ceilings_tell_whose_blas_is_which_with_the_threads_that_were_asked() -> None:
+    loaded = measure_ceilings({"OMP_NUM_THREADS": "1"}).loaded
+    blas = {one.owner: one for one in loaded if one.api == "blas"}
+    assert {"mxnet", "numpy"} <= blas.keys()
+    assert {one.threads for one in loaded} == {1}

@@ -13,12 +13,12 @@ import pytest
 from bench import session as under_test
 from bench.counting import with_operators
 from bench.machine import Counters
-from bench.questions import Group
+from bench.questions import Asked, Group
 from bench.records import Block, Ceilings
 from bench.session import Session
 from mtl_core.errors import UserError
 from tests.made_up import MACHINE
-from tests.test_harness import Played, PlayedPool, question
+from tests.test_harness import SPEED_NS, Played, PlayedPool, question
 
 CEILINGS = Ceilings(
     mxnet_gflop_per_s=1.0,
@@ -142,3 +142,28 @@ def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.Mo
         float(sum(work.operators.values()))
     }
     assert [block.set_ups["quick"].rounds for block in counted] == [b.set_ups["quick"].rounds for b in blocks]
+
+
+def test_a_run_over_its_budget_and_with_too_many_threads_says_so(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test.Schedule, "spent_s", lambda schedule: 188.0)
+    made = session(PlayedPool())
+    made.asked = Asked(environment={"OMP_NUM_THREADS": "100000"})
+    found = "\n".join(made.measure(groups()).warnings)
+    assert "took 188 s, not the 60 s asked" in found
+    assert "OMP_NUM_THREADS is 100000" in found
+
+
+def test_a_run_on_a_restless_machine_says_so(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = PlayedPool()
+    calm = pool.workers_for
+
+    def every_second_set_up_is_slow(environment: dict[str, str], count: int) -> list[Played]:
+        ns = 2_000_000 if len([act for act, _ in pool.log if act == "set_up"]) % 2 else 1_000_000
+        monkeypatch.setitem(SPEED_NS, "slow", ns)
+        return calm(environment, count)
+
+    monkeypatch.setattr(pool, "workers_for", every_second_set_up_is_slow)
+    found = session(pool).measure(groups()).warnings
+    assert any("the machine was restless" in line for line in found)

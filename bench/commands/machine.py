@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import typer
-
 
 def machine() -> None:
-    """Tell what this machine is, and measure its ceilings.
+    """Tell what this machine is, measure its ceilings, and warn of what disturbed them.
 
     Examples:
 
       python -m bench machine
     """
-    import msgspec
+    from msgspec.structs import replace
+    from rich.console import Console
 
-    from bench.machine import collect, measure_ceilings
+    from bench.machine import collect, counters, measure_ceilings, warnings_about, weather_between
+    from reports import terminal
+    from reports.view import machine_page
 
     found = collect()
-    typer.echo(f"class: {found.class_key}")
-    for record in (found, measure_ceilings()):
-        for name, value in msgspec.to_builtins(record).items():
-            typer.echo(f"{name}: {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    if isinstance(value, list) and value and all(isinstance(end, float) for end in value):
-        return " to ".join(f"{end:,.1f}" for end in value)  # least and most
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={_shown(v)}" for k, v in value.items()) or "none"
-    return "unknown" if value is None else str(value)
+    before = replace(counters(looks=1), load=found.load)
+    ceilings = measure_ceilings()
+    weather = weather_between(before, counters())
+    terminal.show(Console(), machine_page(found, ceilings, weather, warnings_about(found, weather)))
