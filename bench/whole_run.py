@@ -38,7 +38,7 @@ def overrun(spent_s: float, budget_s: float) -> str | None:
 def restless(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> str | None:
     """One line where many set-ups of the baselines took far longer than the same work took at rest.
 
-    Some always do on a shared machine, and ratios are weighed for it; times and images/s are not.
+    Some always do on a shared machine, and rounds are weighed for it; but it leaves few that count.
     """
     found = [level for group in groups for level in above_rest(blocks.get(group.name, []), group.baseline)]
     slowed = sum(level > SLOWED for level in found)
@@ -46,7 +46,7 @@ def restless(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> str 
         return None
     return (
         f"the machine was restless: in {slowed} of {len(found)} set-ups the baseline took more than "
-        f"{SLOWED:g}x its time at rest, so that times are too long and intervals wide; "
+        f"{SLOWED:g}x its time at rest, so that intervals are wide; "
         "stop other work, or repeat when the machine is quieter"
     )
 

@@ -17,6 +17,7 @@ import random
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -33,6 +34,8 @@ from mtl_core.segments import tell_number
 LARGEST_PADDING = 1 << 20
 HANG_S = 150  # a command's most
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
+OWN = os.getpid()
+FORKING = deque([OWN], maxlen=1)  # the process that forked last
 
 
 def _pad(seed: int) -> list[bytearray]:
@@ -192,9 +195,20 @@ def begin_to_clean_up() -> None:
 
 
 def leave(_signal: int, _frame: object) -> None:
-    """End with everything cleaned up: temporary folders, children, shared memory."""
+    """End with everything cleaned up: temporary folders, children, shared memory.
+
+    A child that is told to end before it has forgotten this handler has none of these. An exception would be
+    lost in the hooks of the fork, and the child wait for work for ever, and its parent for the child.
+    """
+    if os.getpid() != OWN:
+        os._exit(128 + signal.SIGTERM)
     begin_to_clean_up()
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def before_fork() -> None:
+    """Remember who forks, whom the child may no longer find."""
+    FORKING.append(os.getpid())
 
 
 def in_forked_child() -> None:
@@ -204,6 +218,8 @@ def in_forked_child() -> None:
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_when_parent_does(signal.SIGKILL)
+    if os.getppid() != FORKING[-1]:  # it ended before that
+        os._exit(128 + signal.SIGKILL)
     tell_number()
 
 
@@ -220,7 +236,7 @@ def main() -> None:
     faulthandler.register(signal.SIGALRM, chain=True)  # then the signal ends the process, whatever it does
     signal.signal(signal.SIGTERM, leave)
     end_when_parent_does(signal.SIGTERM)
-    os.register_at_fork(after_in_child=in_forked_child)
+    os.register_at_fork(before=before_fork, after_in_child=in_forked_child)
     choose_denormals()
     serve(sys.stdin, answers, Worker())
 

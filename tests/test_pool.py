@@ -55,6 +55,31 @@ def test_a_failure_is_told_with_the_last_lines(
     assert said in "\n".join(failed.value.last_lines)
 
 
+TOLD_TOO_EARLY = """
+import os, signal, sys
+from bench import worker
+signal.signal(signal.SIGTERM, worker.leave)
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+os.register_at_fork(before=worker.before_fork, after_in_child=worker.in_forked_child)
+child = os.fork()
+if child == 0:
+    os._exit(0)  # it never got so far
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_child_that_is_told_to_end_as_it_begins_ends() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_TOO_EARLY],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("143", "")
+
+
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="shared memory does not show as files here")
 def test_a_killed_worker_leaves_no_shared_memory_of_its_children() -> None:
     before = set(Path("/dev/shm").glob("mx_*_5e"))
