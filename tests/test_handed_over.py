@@ -132,6 +132,7 @@ def test_the_parameter_in_the_file_is_the_name_alone(tmp_path: Path, measure: An
         assert entry["name"] == f"test_q[{entry['param']}]"
 
 
+@pytest.mark.filterwarnings("ignore:Not saving anything")  # pytest-benchmark's own, of a stopped run
 def test_who_stops_pytest_is_told_what_keeps_a_journal(
     measure: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
