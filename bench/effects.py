@@ -132,13 +132,9 @@ def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Effect
 def log_times(blocks: list[Block], variant: str) -> Effects:
     """One log(seconds an iteration) a block: the median over the rounds, weighed by the other variants."""
     there = having(blocks, variant)
-    logs = [np.log(_times(block, variant)) for block in there]
     calm = calmness(there, variant, CONTROL, least=OTHERS_FROM + 1)  # where a ratio in this group has two
-    each = [np.ones_like(log) if c is None else c for log, c in zip(logs, calm, strict=True)]
-    errors = [math.nan if c is None else float(np.sum(c)) ** -0.5 for c in calm]
-    values = [weighted_median(log, weight) for log, weight in zip(logs, each, strict=True)]
-    totals = [math.log(np.mean(np.exp(log))) for log in logs]
-    return Effects(np.array(values), np.array(errors), np.array(totals), MOST_OF_CALM)
+    times = [_times(block, variant) for block in there]
+    return effects_of([Pair(t, [1.0] * len(t), c) for t, c in zip(times, calm, strict=True)])  # over a second
 
 
 def only(blocks: list[Block], variants: Collection[str]) -> list[Block]:
