@@ -277,18 +277,6 @@ class Selected(dict[str, dict[str, Measured]]):
         raise NotSelectedError(part)
 
 
-def against_itself(known: dict[str, Measured]) -> list[str]:
-    """``Noise floor of step: the control, digits against itself, takes 1.002x (0.994 to 1.010).``"""
-    control = known.get(CONTROL)
-    if control is None or control.effect is None:
-        return []
-    baseline = control.effect.baseline.rsplit("/", 1)[-1]
-    return [
-        f"Noise floor of {control.case.part}: the control, {baseline} against itself, "
-        f"takes {interval(control.effect.estimate)}."
-    ]
-
-
 def ratios_in_words(results: Results) -> list[str]:
     """Every ratio that was measured, with its interval and verdict, by part."""
     return [

@@ -193,10 +193,10 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
 
 def noise_floor(run: Run, question: str) -> list[str]:
     """A line a part that has a control: the baseline against itself."""
-    from bench.answers import against_itself
+    from reports.view import noise_floors
 
-    parts = [known for name, known in run.measured.items() if name.partition("/")[0] == question]
-    return [line for known in parts for line in against_itself(known)]
+    names = [name.partition("/") for name in run.measured]
+    return list(noise_floors({part: run.measured[f"{of}/{part}"] for of, _, part in names if of == question}))
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:

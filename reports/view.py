@@ -272,7 +272,7 @@ def _section(answer: Answer, run: Run) -> Section:
     folds = [history_of_rounds.fold(part, known, _blocks(answer, part, run)) for part, known in parts.items()]
     return Section(
         title=answer.asks,
-        sentences=tuple(_noise_floors(parts)),
+        sentences=tuple(noise_floors(parts)),
         charts=tuple(charts_of(parts, answer.fits, run)),
         tables=tuple(_tables(answer.question, parts)),
         warnings=tuple(answer.warnings),
@@ -280,7 +280,7 @@ def _section(answer: Answer, run: Run) -> Section:
     )
 
 
-def _noise_floors(parts: dict[str, Known]) -> Iterator[str]:
+def noise_floors(parts: dict[str, Known]) -> Iterator[str]:
     """What the control says: how unlike the baseline came out to itself."""
     for part, known in parts.items():
         effect = known[CONTROL].effect if CONTROL in known else None
