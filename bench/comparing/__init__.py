@@ -1,1 +1,0 @@
-"""Runs held side by side: two or more of them, or many over time."""

@@ -1,0 +1,1 @@
+"""Runs, histories and profiles held against each other."""

@@ -1,0 +1,1 @@
+"""Two revisions of a repository, interleaved; or one against stored runs."""

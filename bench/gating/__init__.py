@@ -1,1 +1,0 @@
-"""Two revisions held against each other, and how far the verdict can be trusted."""

@@ -1,0 +1,1 @@
+"""Workers, interleaved rounds, one budget over all questions."""

@@ -1,0 +1,1 @@
+"""What it was measured on: identity, weather, ceilings."""

@@ -1,1 +1,0 @@
-"""Where a benchmark's time goes: py-spy, MXNet's profiler, memory; never beside a timed run."""

@@ -1,0 +1,1 @@
+"""What is asked: questions, the gate and what a worker can measure."""

@@ -1,0 +1,1 @@
+"""Everything that is known, with units: frozen records, one dialect; imports nothing of ours."""

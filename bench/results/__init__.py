@@ -1,0 +1,1 @@
+"""Every kind of file of ours, read and written."""

@@ -1,0 +1,1 @@
+"""From samples to estimates, ratios and verdicts: pure functions."""

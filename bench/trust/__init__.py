@@ -1,0 +1,1 @@
+"""How far comparisons can be trusted: recording and replay."""

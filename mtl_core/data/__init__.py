@@ -1,0 +1,1 @@
+"""Images and labels: files, synthetic digits, batches."""

@@ -1,0 +1,1 @@
+"""From records to a page, a module a kind."""
