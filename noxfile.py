@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from mtl_core.errors import UserError  # noqa: E402  # standard library only; found beside this file
-from mtl_core.gpu_choice import choose  # noqa: E402
+from mtl_core.platform.gpu_choice import choose  # noqa: E402
 
 try:
     CHOICE = choose()

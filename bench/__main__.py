@@ -13,7 +13,7 @@ from bench.commands.report import report
 from bench.commands.run import run
 from bench.commands.trust import trust
 from bench.commands.work import work
-from mtl_core.command_line import run as run_command_line
+from mtl_core.program.command_line import run as run_command_line
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

@@ -18,10 +18,10 @@ import pytest
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.questions import Group
-    from bench.records import Case, Run, SetUp
-    from bench.schedule import Progress
-    from bench.session import Session
+    from bench.harness.schedule import Progress
+    from bench.harness.session import Session
+    from bench.questions.question import Group
+    from bench.records.run import Case, Run, SetUp
 
 FIXTURE = "measured_variant"
 BUDGET, QUICK_BUDGET = "5m", "1m"  # without an option
@@ -69,7 +69,7 @@ def _asks_for_benchmarks(config: pytest.Config) -> bool:
 
 def budget_s(option: Callable[[str], Any]) -> float:
     """Seconds, by the options given; raises UsageError for what is no time."""
-    from bench.session import parse_duration
+    from bench.harness.session import parse_duration
 
     given = option("--mtl-budget")
     try:
@@ -92,8 +92,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _session(config: pytest.Config) -> Session:
-    from bench.questions import Asked
-    from bench.session import Session
+    from bench.harness.session import Session
+    from bench.questions.question import Asked
 
     if SESSION not in config.stash:
         config.stash[SESSION] = Session(
@@ -169,7 +169,7 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
     benchmark.group = group.name
 
     def hand_over() -> None:
-        from bench.runs import BLOCK, entry
+        from bench.results.run_file import BLOCK, entry
 
         disabled = "" if benchmark.enabled else "benchmarks are disabled, so that nothing is measured"
         reason = disabled or group.question.skipped()
@@ -193,7 +193,7 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
 
 def noise_floor(run: Run, question: str) -> list[str]:
     """A line a part that has a control: the baseline against itself."""
-    from reports.view import noise_floors
+    from reports.pages.run import noise_floors
 
     names = [name.partition("/") for name in run.measured]
     return list(noise_floors({part: run.measured[f"{of}/{part}"] for of, _, part in names if of == question}))
@@ -219,7 +219,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Our block at the top of the file."""
     if OUTCOME in config.stash:
-        from bench.runs import BLOCK, header
+        from bench.results.run_file import BLOCK, header
 
         output_json[BLOCK] = header(config.stash[OUTCOME])
 

@@ -2,5 +2,5 @@
 
 The tutorial learns a digit and its parity from MNIST at once (Apache MXNet 1.9,
 "Multi-task learning with Gluon"). Importing this package loads nothing; MXNet is loaded by
-:mod:`mtl_core._mxnet`, and only when a module that computes with it is imported.
+:mod:`mtl_core.platform.mxnet`, and only when a module that computes with it is imported.
 """

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from mtl_core import denormals
-from mtl_core.command_line import interrupted_between, run
 from mtl_core.config import Mode, StepConfig, TrainConfig
-from mtl_core.dataset import Bytes, Dataset
+from mtl_core.data.dataset import Bytes, Dataset
 from mtl_core.errors import UserError
-from mtl_core.files import check_place, write_whole
-from mtl_core.gpu_choice import default_device
+from mtl_core.platform import denormals
+from mtl_core.platform.gpu_choice import default_device
+from mtl_core.program.command_line import interrupted_between, run
+from mtl_core.program.files import check_place, write_whole
 
 if TYPE_CHECKING:
-    from mtl_core.training import EpochResult, TestResult, Training
+    from mtl_core.program.training import EpochResult, TestResult, Training
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -130,8 +130,8 @@ class Files(NamedTuple):
 
 def _load(data: Data, data_dir: Path | None) -> Dataset:
     """The data asked for; ``auto`` falls back to synthetic digits and says so."""
-    from mtl_core.mnist import load_mnist
-    from mtl_core.synthetic import load_synthetic
+    from mtl_core.data.mnist import load_mnist
+    from mtl_core.data.synthetic import load_synthetic
 
     if data == "synthetic":
         return load_synthetic()
@@ -192,8 +192,8 @@ def _train(
     files: Files,
 ) -> None:
     """Train, test, and keep what was reached, also when Ctrl-C ends it."""
-    from mtl_core.devices import device
-    from mtl_core.training import Training, evaluate
+    from mtl_core.platform.devices import device
+    from mtl_core.program.training import Training, evaluate
 
     on = device(settings["device"])  # a GPU that cannot compute is told before anything is downloaded
     dataset = load()
@@ -245,7 +245,7 @@ def _run_epochs(
 
 
 def _keep(training: Training, settings: dict[str, Any], file: Path) -> None:
-    from mtl_core import checkpoint
+    from mtl_core.program import checkpoint
 
     history, rolled_over = tuple(training.history), tuple(training.loader.rolled_over)
     checkpoint.save(file, checkpoint.Checkpoint(settings, history, rolled_over, training.step.snapshot()))
@@ -253,7 +253,7 @@ def _keep(training: Training, settings: dict[str, Any], file: Path) -> None:
 
 def _go_on(training: Training, settings: dict[str, Any], files: Files) -> list[EpochResult]:
     """Put the run where the checkpoint's stopped; its epochs. Raises UserError when it is another run's."""
-    from mtl_core import checkpoint
+    from mtl_core.program import checkpoint
 
     assert files.checkpoint is not None
     saved = checkpoint.load(files.checkpoint)
@@ -301,7 +301,7 @@ def _write_json(
     """Everything printed, settings, versions and seeds; ``test`` is null for a run that was stopped."""
     import numpy as np
 
-    from mtl_core._mxnet import mx
+    from mtl_core.platform.mxnet import mx
 
     content = {
         "schema": 1,
@@ -344,9 +344,9 @@ def predict(
       python -m mtl_core predict --checkpoint run.npz --image seven.jpg
       python -m mtl_core predict --checkpoint run.npz --save-plot seven.png
     """
-    from mtl_core import picture
-    from mtl_core.predict import load_network
-    from mtl_core.predict import predict as ask
+    from mtl_core.program import picture
+    from mtl_core.program.predict import load_network
+    from mtl_core.program.predict import predict as ask
 
     if index is not None and image is not None:
         raise UserError("--index and --image are two images: give one")
@@ -376,7 +376,7 @@ def _show(image: Bytes) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from mtl_core.picture import as_text, half_blocks
+    from mtl_core.program.picture import as_text, half_blocks
 
     console = Console(highlight=False)
     if not console.is_terminal or console.no_color or not console.encoding.startswith("utf"):

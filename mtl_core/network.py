@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mtl_core._mxnet import mx
 from mtl_core.config import HEAD_UNITS, NetworkConfig
+from mtl_core.platform.mxnet import mx
 
 nn = mx.gluon.nn
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mtl_core._mxnet import mx
 from mtl_core.config import Head, NetworkConfig, StepConfig
 from mtl_core.network import MultiTaskNetwork
+from mtl_core.platform.mxnet import mx
 
 SMALLEST_NORMAL = np.float32(np.finfo(np.float32).tiny)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.effects import Effects, Pair, effects_of
-from bench.records import Machine
-from bench.stats import Floats
+from bench.records.run import Machine
+from bench.stats.estimates import Floats
+from bench.stats.ratios import Effects, Pair, effects_of
 
 MACHINE = Machine(
     cpu="Some CPU",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.records import Answer, Failure, Library, Run
-from bench.runs import read_run
+from bench.records.run import Answer, Failure, Library, Run
+from bench.results.run_file import read_run
 
 KEPT = Path(__file__).parent / "old_runs" / "report.json"
 HOSTILE = {

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 GATE = """
 from __future__ import annotations
 import msgspec
-from bench.records import Setting
+from bench.records.run import Setting
 
 PROTOCOL = {protocol}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.workloads.steps import StepWorkload
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 
 
 class Waits(StepWorkload):

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import benchmarks
-from bench.gating import against_stored
-from bench.gating.against_stored import (
+from bench.gate import stored as against_stored
+from bench.gate.revisions import Settings
+from bench.gate.sides import Side, SidePool
+from bench.gate.stored import (
     Found,
     Level,
     against,
@@ -28,16 +30,14 @@ from bench.gating.against_stored import (
     levels,
     stored,
 )
-from bench.gating.gate import GATE, Benchmark
-from bench.gating.regress import Settings
-from bench.gating.regressions import Comparison
-from bench.gating.sides import Side, SidePool
-from bench.gating.tolerances import Tolerances
-from bench.pool import WorkerFailedError
-from bench.records import Block, Case, Estimate, Machine, Measured, Run, Verdict
-from bench.stats import Mean
+from bench.gate.tolerances import Tolerances
+from bench.harness.pool import WorkerFailedError
+from bench.questions.gate import GATE, Benchmark
+from bench.records.regression import Comparison
+from bench.records.run import Block, Case, Estimate, Machine, Measured, Run, Verdict
+from bench.stats.estimates import Mean
 from mtl_core.errors import UserError
-from reports.regression import method, sentence
+from reports.pages.regression import method, sentence
 from tests.made_up import MACHINE
 from tests.revisions import ROOT, commit
 from tests.test_compare import CEILINGS

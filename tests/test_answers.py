@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.answers import measured, warnings_for
-from bench.questions import Part, Question, Variant
-from bench.records import Block, Case, Measured, Round, SetUp
-from bench.stats import level_of
+from bench.answers.answer import warnings_for
+from bench.questions.question import Part, Question, Variant
+from bench.records.run import Block, Case, Measured, Round, SetUp
+from bench.stats.estimates import level_of
+from bench.stats.measured import measured
 
 EPOCHS, PIECES = 4, 5
 SLOWER = np.repeat([1.0, 1.0, 1.5, 1.6], PIECES)  # from the third epoch on

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.records import SCHEMA, VERDICTS
+from bench.records.run import SCHEMA, VERDICTS
 
 ROOT = Path(__file__).parent.parent
 

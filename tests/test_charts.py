@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.records import Answer, Estimate, Level, Run
-from reports.charts import Axis, Bars, Intervals, Line, Lines, Point
-from reports.history_of_rounds import by_size, in_time
-from reports.plots import figures
-from reports.shown import charts_of, step_alone
-from reports.tables import Column, Table, laid_out, variants_table
-from reports.terminal import plot
-from reports.units import decimals, ranged, scale_for
-from reports.view import run_page
+from bench.records.run import Answer, Estimate, Level, Run
+from reports.formats.html.plots import figures
+from reports.formats.terminal.page import plot
+from reports.model.charts import Axis, Bars, Intervals, Line, Lines, Point
+from reports.model.tables import Column, Table, laid_out, variants_table
+from reports.model.units import decimals, ranged, scale_for
+from reports.pages.rounds import by_size, in_time
+from reports.pages.run import run_page
+from reports.pages.run_charts import charts_of, step_alone
 from tests.reported import kept
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gating import checkouts
-from bench.gating.checkouts import check_age, prune, repository, resolve, working_tree, worktree
+from bench.gate import checkouts
+from bench.gate.checkouts import check_age, prune, repository, resolve, working_tree, worktree
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, commit, git
 
@@ -55,7 +55,7 @@ def test_a_hook_s_index_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatc
         assert index.read_bytes() == before
 
 
-@pytest.mark.parametrize("path", ["bench/gating/gate.py", "bench/gate.py"])
+@pytest.mark.parametrize("path", ["bench/questions/gate.py", "bench/gating/gate.py", "bench/gate.py"])
 def test_a_revision_with_a_gate_is_not_too_old(repo: Path, path: str) -> None:
     (repo / path).parent.mkdir(parents=True)
     (repo / path).touch()
@@ -74,7 +74,7 @@ def test_what_a_killed_process_left_is_pruned_and_what_is_in_use_is_not(repo: Pa
         import signal, sys, tempfile
         from pathlib import Path
         tempfile.tempdir = {str(repo.parent)!r}
-        from bench.gating.checkouts import resolve, worktree
+        from bench.gate.checkouts import resolve, worktree
         root = Path({str(repo)!r})
         with worktree(root, resolve(root, "HEAD", "--base")) as found:
             print(found.root, flush=True)

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtl_core import checkpoint
-from mtl_core._mxnet import mx
-from mtl_core.checkpoint import Checkpoint
 from mtl_core.config import NetworkConfig, StepConfig, TrainConfig
+from mtl_core.data.synthetic import draw_digits
 from mtl_core.errors import UserError
+from mtl_core.platform.mxnet import mx
+from mtl_core.program import checkpoint
+from mtl_core.program.checkpoint import Checkpoint
+from mtl_core.program.training import EpochResult, LoaderName, Training
 from mtl_core.step import TrainingStep
-from mtl_core.synthetic import draw_digits
-from mtl_core.training import EpochResult, LoaderName, Training
 
 SPLIT = draw_digits(300)
 

@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.answers import measured
 from bench.commands import compare as command
-from bench.comparing.compare import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
-from bench.comparing.compared import Benchmark, Change, Comparison
-from bench.effects import against_baseline
-from bench.records import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
-from bench.runs import read_run
-from bench.stats import combined, mean_of
-from bench.verdict import least_alpha, verdicts
+from bench.comparison.runs import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
+from bench.records.comparison import Benchmark, Change, Comparison
+from bench.records.run import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
+from bench.results.run_file import read_run
+from bench.stats.estimates import combined, mean_of
+from bench.stats.measured import measured
+from bench.stats.ratios import against_baseline
+from bench.stats.verdict import least_alpha, verdicts
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
-from reports import comparison as told
-from reports import csv as comma
-from reports import json as as_json
-from reports.other_pages import comparison_page
-from reports.tables import laid_out
+from reports.formats import csv as comma
+from reports.formats import json as as_json
+from reports.model.tables import laid_out
+from reports.pages import comparison as told
+from reports.pages.others import comparison_page
 from tests import made_up
 
 OLD = Path(__file__).parent / "old_runs"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, NetworkConfig, StepConfig
 from mtl_core.cost import cost
 from mtl_core.network import MultiTaskNetwork
+from mtl_core.platform.mxnet import mx
 from mtl_core.reference import ReferenceStep
 from mtl_core.step import TrainingStep
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from mtl_core import denormals
+from mtl_core.platform import denormals
 
 REACHABLE = platform.libc_ver()[0] == "glibc" and platform.machine() in ("x86_64", "aarch64")
 needs_register = pytest.mark.skipif(
@@ -19,7 +19,7 @@ needs_register = pytest.mark.skipif(
 )
 # The product is printed as its bits, so that printing cannot flush it either.
 MXNET_PRODUCT = """
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 import numpy as np
 product = mx.nd.array(np.full(8, 1e-39, np.float32)) * 1.0
 print(np.count_nonzero(product.asnumpy().view(np.uint32)))
@@ -60,7 +60,7 @@ def test_flush_and_keep_change_this_thread_at_once() -> None:
 def test_the_share_of_denormals_is_counted_although_they_are_flushed() -> None:
     code = (
         "from mtl_core import denormals\nassert denormals.flush()\n"
-        "import numpy as np\nfrom mtl_core._mxnet import mx\n"
+        "import numpy as np\nfrom mtl_core.platform.mxnet import mx\n"
         "from mtl_core.config import NetworkConfig, StepConfig\n"
         "from mtl_core.step import TrainingStep, denormal_share\n"
         "step = TrainingStep(NetworkConfig(inputs=4, trunk=(), heads=('odd_even',)), StepConfig())\n"

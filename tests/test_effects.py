@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.effects import (
+from bench.records.run import CONTROL, Block, Round, SetUp
+from bench.stats.estimates import Floats, mean_of
+from bench.stats.ratios import (
     Effects,
     Pair,
     against_baseline,
@@ -21,8 +23,6 @@ from bench.effects import (
     scatter,
     weighted_median,
 )
-from bench.records import CONTROL, Block, Round, SetUp
-from bench.stats import Floats, mean_of
 from tests.made_up import alike, from_rounds
 
 NAMES = ("base", CONTROL, "one", "other", "variant")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.gating import environments, regress
-from bench.gating.environments import dependencies, differing, installed, python_for
-from bench.gating.sides import Side
+from bench.gate import environments
+from bench.gate import revisions as regress
+from bench.gate.environments import dependencies, differing, installed, python_for
+from bench.gate.sides import Side
 from mtl_core.errors import UserError
 from tests.revisions import commit
 

@@ -1,6 +1,7 @@
-"""The architecture as a test: imports go down only, and each outside library stays in its rooms.
+"""The architecture as a test: folders are the floors, and imports go down only.
 
-To add a module, give it a floor in FLOORS. The tables are the architecture; the rest reads them.
+FLOORS is the architecture; the rest reads it. A new module has the floor of its folder; a new folder gets
+a place in FLOORS.
 """
 
 from __future__ import annotations
@@ -14,139 +15,60 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bench", "mtl_core", "reports")
 
-# Lower floors know nothing of higher ones. A package's floor is that of all it contains, unless a
-# longer name says otherwise; ``bench`` and its folders lend theirs to nobody.
-FLOORS = {
-    "mtl_core": 0,
-    "bench": 0,
-    "bench.comparing": 0,
-    "bench.gating": 0,
-    "bench.profiling": 0,
-    "bench.comparing.compared": 0,
-    "bench.effects": 1,
-    "bench.endless": 0,
-    "bench.records": 0,
-    "bench.gating.gate": 0,
-    "bench.profiling.profiles": 0,
-    "bench.probe": 2,
-    "bench.questions": 0,
-    "bench.gating.regressions": 0,
-    "bench.workload": 0,
-    "bench.ceilings": 1,
-    "bench.gating.checkouts": 1,
-    "bench.gating.environments": 1,
-    "bench.harness": 1,
-    "bench.machine": 1,
-    "bench.profiling.memory": 1,
-    "bench.profiling.places": 1,
-    "bench.pool": 1,
-    "bench.profiling.profiler": 1,
-    "bench.schedule": 1,
-    "bench.comparing.levels": 1,
-    "bench.gating.sides": 1,
-    "bench.stats": 1,
-    "bench.store": 1,
-    "bench.profiling.timeline": 1,
-    "bench.worker": 1,
-    "bench.workloads": 1,
-    "bench.answers": 2,
-    "bench.comparing.collection": 2,
-    "bench.comparing.compare": 2,
-    "bench.counting": 2,
-    "bench.comparing.history": 2,
-    "bench.runs": 2,
-    "bench.comparing.shares": 2,
-    "bench.gating.replay": 2,
-    "bench.gating.sequential": 2,
-    "bench.gating.trial": 2,
-    "bench.verdict": 2,
-    "bench.whole_run": 2,
-    "bench.sentences": 2,
-    "bench.words": 2,
-    "bench.work": 2,
-    "bench.benchmarks": 3,
-    "reports": 4,
-    "bench.__main__": 5,
-    "bench.gating.against_stored": 5,
-    "bench.commands": 5,
-    "bench.plugin": 5,
-    "bench.profiling.profile_session": 5,
-    "bench.progress": 5,
-    "bench.gating.recorder": 5,
-    "bench.gating.regress": 5,
-    "bench.session": 5,
-    "bench.gating.tolerances": 5,
-    "bench.gating.trusting": 5,
-}
-LENDS_NOTHING = ("bench", "bench.comparing", "bench.gating", "bench.profiling")
-# The floor whose modules never import each other, and the exceptions; the package whose modules never do.
-APART = 1
-INDEPENDENT = "bench.benchmarks"
-MAY_USE = {
-    "bench.harness": ("bench.pool",),  # rounds are run by workers
-    "bench.comparing.levels": ("bench.stats",),  # means and their differences
-    "bench.worker": ("bench.workloads",),  # it counts what they do
-    "bench.profiling.places": ("bench.stats",),  # shares have an interval
-    "bench.effects": ("bench.stats",),  # a weighted mean is a mean
-    "bench.schedule": ("bench.effects", "bench.stats"),  # the budget goes to where the interval is widest
-    "bench.gating.sides": ("bench.pool",),  # a side is its own workers
-}
-# Of all that lies below it, a package may import only this.
+# From the lowest to the highest. What stands in a row imports what stands in lower rows and itself, and
+# nothing beside it. The longest name that a module falls under is its folder.
+FLOORS = (
+    ("mtl_core.errors",),
+    ("mtl_core.platform",),
+    ("mtl_core",),
+    ("mtl_core.data",),
+    ("mtl_core.program",),
+    ("bench.records",),
+    ("bench.questions", "bench.stats"),
+    ("bench.answers", "bench.counters", "bench.machine", "bench.workloads"),
+    ("bench.results", "bench.worker"),
+    ("bench.harness",),
+    ("bench.benchmarks", "bench.comparison", "bench.gate", "bench.profile"),
+    ("bench.trust", "reports.model"),
+    ("reports.formats", "reports.pages"),
+    ("bench.plugin",),
+    ("bench.commands",),
+    ("bench.__main__", "mtl_core.__main__"),
+)
+# Packages without modules of their own beside their folders.
+ABOVE_ALL = ("bench", "reports")
+# Of all that lies below it, a folder may import only this.
 ONLY = {
-    "mtl_core": ("mtl_core",),
-    "reports": (
-        "reports",
-        "bench.comparing.compared",
-        "bench.endless",
-        "bench.profiling.profiles",
-        "bench.records",
-        "bench.gating.regressions",
-        "bench.verdict",
-    ),
+    "bench.records": (),
+    "reports": ("reports", "bench.records", "bench.stats.verdict"),
 }
-# What computes with MXNet outside mtl_core: it runs in a worker's process.
-IN_A_WORKER = ("bench.worker", "bench.workloads", "bench.ceilings")
-# What the rest of bench may import of mtl_core, since it loads no MXNet. The measured thing is not in it.
-WITHOUT_MXNET = {
-    "mtl_core.command_line",
-    "mtl_core.config",
-    "mtl_core.cost",
-    "mtl_core.errors",
-    "mtl_core.files",
-    "mtl_core.denormals",
-    "mtl_core.gpu_choice",
-    "mtl_core.mnist",
-    "mtl_core.segments",
-}
-# Outside libraries and the only modules that may import them.
+# The folder whose modules never import each other: each is a declaration.
+INDEPENDENT = "bench.benchmarks"
+# What starts in the coordinator's process, where MXNet's threads would compete with the workers.
+COORDINATOR = ("bench.__main__", "bench.plugin")
+MXNET = "mtl_core.platform.mxnet"  # the only module that imports it
+# Outside libraries and the only rooms that may import them.
 ROOMS = {
-    "mxnet": ("mtl_core._mxnet",),
-    "rich": ("reports", "bench.progress", "bench.commands", "mtl_core.progress", "mtl_core.__main__"),
-    "plotly": ("reports",),
-    "jinja2": ("reports",),
-    "scipy": (
-        "bench.comparing.levels",
-        "bench.comparing.shares",
-        "bench.effects",
-        "bench.stats",
-        "bench.gating.sequential",
-        "bench.gating.replay",
-    ),
-    "fsspec": ("bench.comparing.collection",),
-    "ruptures": ("bench.comparing.levels",),
-    "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.command_line"),
-    "PIL": ("mtl_core.picture",),
+    "mxnet": (MXNET,),
+    "rich": ("reports.formats.terminal", "bench.commands", "mtl_core.program", "mtl_core.__main__"),
+    "plotly": ("reports.formats.html",),
+    "jinja2": ("reports.formats.html",),
+    "scipy": ("bench.stats",),
+    "fsspec": ("bench.results",),
+    "ruptures": ("bench.stats",),
+    "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.program"),
+    "PIL": ("mtl_core.program.picture",),
 }
 
 
 def modules() -> dict[str, Path]:
     """Every module of ours by its dotted name."""
-    found = {}
+    paths: dict[str, Path] = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+            paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 def imports(name: str, source: str) -> Iterator[str]:
@@ -168,51 +90,77 @@ def within(name: str, *rooms: str) -> bool:
     return any(name == room or name.startswith(room + ".") for room in rooms)
 
 
-def room(name: str) -> str | None:
+def folder_of(name: str) -> str | None:
     """The longest entry of FLOORS that the name falls under."""
-    lending = [entry for entry in FLOORS if entry not in LENDS_NOTHING and within(name, entry)]
-    return max([*lending, *(entry for entry in FLOORS if entry == name)], key=len, default=None)
+    return max((entry for row in FLOORS for entry in row if within(name, entry)), key=len, default=None)
 
 
-def apart(name: str, imported: str) -> bool:
-    """Whether two modules of one floor have to do without each other."""
-    mine, other = room(name), room(imported)
-    if mine == other:
-        return mine == INDEPENDENT and not within(imported, name)
-    return FLOORS[mine] == FLOORS[other] == APART and not within(imported, *MAY_USE.get(mine, ()))
+def floor_of(folder: str) -> int:
+    return next(number for number, row in enumerate(FLOORS) if folder in row)
 
 
-def floor_trouble(name: str, imported: str) -> str | None:
+def trouble_with(name: str, imported: str) -> str | None:
     """What is wrong with one module of ours importing another."""
-    mine, other = room(name), room(imported)
+    if imported in ABOVE_ALL:
+        return None
+    mine, other = folder_of(name), folder_of(imported)
     if mine is None or other is None:
         return f"{imported} has no floor"
-    if FLOORS[other] > FLOORS[mine]:
-        return f"floor {FLOORS[mine]} knows nothing of floor {FLOORS[other]}: imports go down only"
-    for package, allowed in ONLY.items():
-        if within(name, package) and not within(imported, *allowed):
-            return f"{package} imports of ours only {', '.join(allowed)}"
-    if within(imported, "mtl_core") and not within(name, "mtl_core", *IN_A_WORKER):
-        return None if within(imported, *WITHOUT_MXNET) else "the measured thing stays in a worker"
-    if apart(name, imported):
-        return f"modules of floor {FLOORS[mine]} never import each other; MAY_USE has the exceptions"
-    return None
+    for folder, allowed in ONLY.items():
+        if within(name, folder) and not within(imported, folder, *allowed):
+            return f"{folder} imports of ours only {', '.join(allowed) or 'itself'}"
+    if mine == other:
+        alone = mine == INDEPENDENT and not within(imported, name)
+        return f"modules of {mine} never import each other" if alone else None
+    if floor_of(mine) < floor_of(other):
+        return f"{mine} lies below {other}: imports go down only"
+    return f"{mine} and {other} stand beside each other" if floor_of(mine) == floor_of(other) else None
 
 
 def complaints(name: str, source: str) -> list[str]:
     """What is wrong with a module's imports, in words; empty when nothing is."""
-    if room(name) is None:
-        return [f"{name} has no floor: give it one in FLOORS of tests/test_floors.py"]
-    found = []
+    if name in ABOVE_ALL:
+        return []
+    if folder_of(name) is None:
+        return [f"{name} has no floor: give its folder one in FLOORS of tests/test_floors.py"]
+    wrong = []
     for imported in imports(name, source):
         top = imported.partition(".")[0]
         if top in ROOMS and not within(name, *ROOMS[top]):
-            found.append(f"{name} imports {imported}: only {', '.join(ROOMS[top])} may")
-        # ``from bench import records`` names bench.records; ``from bench.records import Case`` a part of it
-        trouble = floor_trouble(name, imported) if top in PACKAGES else None
+            wrong.append(f"{name} imports {imported}: only {', '.join(ROOMS[top])} may")
+        trouble = trouble_with(name, imported) if top in PACKAGES else None
         if trouble:
-            found.append(f"{name} imports {imported}: {trouble}")
-    return found
+            wrong.append(f"{name} imports {imported}: {trouble}")
+    return wrong
+
+
+def module_of(name: str, known: dict[str, Path]) -> str:
+    """``bench.records.run.Case`` is a part of ``bench.records.run``."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def reached(start: str, sources: dict[str, Path]) -> dict[str, str]:
+    """Every module of ours that importing one may import, in functions too, and by which it is reached."""
+    by: dict[str, str] = {start: ""}
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        for imported in imports(name, sources[name].read_text(encoding="utf-8")):
+            module = module_of(imported, sources)
+            if module and module not in by:
+                by[module] = name
+                waiting.append(module)
+    return by
+
+
+def way_to(module: str, by: dict[str, str]) -> str:
+    """``a imports b imports c``, for the reader of a failure."""
+    steps = [module]
+    while by[steps[0]]:
+        steps.insert(0, by[steps[0]])
+    return " imports ".join(steps)
 
 
 @pytest.mark.parametrize("name", modules())
@@ -220,77 +168,130 @@ def test_imports_go_down_only(name: str) -> None:
     assert complaints(name, modules()[name].read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT_MXNET))
-def test_what_is_said_to_load_no_mxnet_loads_none(name: str) -> None:
-    """Neither by itself nor by what it imports at the top, function bodies included."""
-    seen, waiting = set(), [name]
-    while waiting:
-        module = waiting.pop()
-        if module in seen or module not in modules():
-            continue
-        seen.add(module)
-        named = imports(module, modules()[module].read_text(encoding="utf-8"))
-        waiting += [part for found in named for part in (found, found.rpartition(".")[0])]
-    assert "mtl_core._mxnet" not in seen
+@pytest.mark.parametrize("start", COORDINATOR)
+def test_nothing_that_the_coordinator_imports_reaches_mxnet(start: str) -> None:
+    by = reached(start, modules())
+    assert MXNET not in by, way_to(MXNET, by)
+
+
+def test_every_benchmark_is_free_of_mxnet_as_well() -> None:
+    """They are imported by their names, which no import statement shows."""
+    for name in modules():
+        if within(name, INDEPENDENT):
+            by = reached(name, modules())
+            assert MXNET not in by, way_to(MXNET, by)
+
+
+def test_mxnet_is_reached_by_what_computes_with_it() -> None:
+    """The search finds what there is to find."""
+    assert MXNET in reached("bench.worker.process", modules())
+    assert MXNET in reached("mtl_core.step", modules())
+
+
+def test_there_is_no_cycle_between_folders() -> None:
+    """Subfolders count as folders here; a package's own modules as one."""
+    sources = modules()
+    below: dict[str, set[str]] = {}
+    for name, path in sources.items():
+        for imported in imports(name, path.read_text(encoding="utf-8")):
+            module = module_of(imported, sources)
+            mine, other = (_folder(sources[m]) if m in sources else "" for m in (name, module))
+            if other and mine != other and "mtl_core.errors" not in (name, module):
+                below.setdefault(mine, set()).add(other)
+    while below:
+        free = {folder for folder in below if not below[folder] & below.keys()}
+        assert free, f"these import each other: {sorted(below)}"
+        below = {folder: others for folder, others in below.items() if folder not in free}
+
+
+def _folder(path: Path) -> str:
+    """The folder that a module lies in; what starts a program stands above its package."""
+    if path.stem in ("__main__", "plugin"):
+        return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(path.parent.relative_to(ROOT).parts)
 
 
 @pytest.mark.parametrize(
     ("name", "source", "said"),
     [
-        ("bench.stats", "from bench.answers import answer", "imports go down only"),
-        ("bench.stats", "from bench import answers", "imports go down only"),
-        ("bench.stats", "from .answers import answer", "imports go down only"),
-        ("bench.records", "def f():\n    import bench.stats", "imports go down only"),
-        ("bench.answers", "from reports import terminal", "imports go down only"),
-        ("bench.stats", "from bench.machine import Machine", "never import each other"),
-        ("bench.harness", "from bench.store import Journal", "never import each other"),
-        ("bench.workloads.steps", "from bench.pool import WorkerPool", "never import each other"),
+        ("bench.stats.estimates", "from bench.answers.answer import answer", "imports go down only"),
+        ("bench.stats.estimates", "from bench.answers import answer", "imports go down only"),
+        ("bench.stats.estimates", "from ..answers.answer import answer", "imports go down only"),
+        ("bench.records.run", "def f():\n    import bench.stats.estimates", "only itself"),
+        ("bench.records.run", "from mtl_core.errors import UserError", "only itself"),
+        ("bench.answers.answer", "from reports.formats import json", "imports go down only"),
+        ("bench.harness.rounds", "from bench.gate.trial import Trial", "imports go down only"),
+        ("bench.stats.estimates", "from bench.questions.gate import GATE", "stand beside each other"),
+        ("bench.workloads.steps", "from bench.machine.identity import collect", "stand beside each other"),
+        ("reports.pages.run", "from reports.formats.json import text", "stand beside each other"),
+        ("bench.gate.trial", "from bench.profile.places import Place", "stand beside each other"),
         (
             "bench.benchmarks.test_a",
             "from bench.benchmarks.test_b import QUESTION",
             "never import each other",
         ),
         ("bench.benchmarks.test_a", "from . import test_b", "never import each other"),
-        ("bench.schedule", "from mtl_core.step import TrainingStep", "stays in a worker"),
-        ("bench.__main__", "if TYPE_CHECKING:\n    from mtl_core import network", "stays in a worker"),
-        ("mtl_core.step", "from bench.records import Case", "imports of ours only mtl_core"),
-        ("reports.terminal", "from bench.stats import t_interval", "imports of ours only reports"),
-        ("bench.stats", "def f():\n    import mxnet as mx", "only mtl_core._mxnet may"),
-        ("mtl_core.step", "import importlib\nimportlib.import_module('mxnet')", "only mtl_core._mxnet may"),
-        ("bench.answers", "from rich.table import Table", "only reports, bench.progress"),
-        ("bench.plugin", "import plotly.graph_objects", "only reports may"),
-        ("bench.unheard_of", "", "give it one in FLOORS"),
-        ("bench.gating.unheard_of", "", "give it one in FLOORS"),
-        ("bench.stats", "from bench.unheard_of import x", "has no floor"),
-        ("bench.gating.regress", "from bench.comparing.unheard_of import x", "has no floor"),
+        ("mtl_core.step", "from bench.records.run import Case", "imports go down only"),
+        ("mtl_core.platform.mxnet", "from mtl_core.step import TrainingStep", "imports go down only"),
+        ("reports.pages.run", "from bench.stats.estimates import t_interval", "imports of ours only reports"),
+        ("bench.stats.estimates", "def f():\n    import mxnet as mx", "only mtl_core.platform.mxnet may"),
+        (
+            "mtl_core.step",
+            "import importlib\nimportlib.import_module('mxnet')",
+            "only mtl_core.platform.mxnet may",
+        ),
+        ("bench.answers.answer", "from rich.table import Table", "only reports.formats.terminal"),
+        ("bench.plugin", "import plotly.graph_objects", "only reports.formats.html may"),
+        ("bench.unheard_of", "", "give its folder one in FLOORS"),
+        ("bench.unheard_of.module", "", "give its folder one in FLOORS"),
+        ("bench.stats.estimates", "from bench.unheard_of import x", "has no floor"),
     ],
 )
 def test_a_violation_is_found(name: str, source: str, said: str) -> None:
-    found = complaints(name, source)
-    assert len(found) == 1
-    assert said in found[0]
+    wrong = complaints(name, source)
+    assert len(wrong) == 1
+    assert said in wrong[0]
 
 
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("bench.harness", "from bench.pool import WorkerPool\nfrom bench.records import Case"),
+        (
+            "bench.harness.rounds",
+            "from bench.harness.pool import WorkerPool\nfrom bench.records.run import Case",
+        ),
         ("bench.workloads.loading", "from bench.workloads.steps import device_named"),
-        ("bench.workloads.steps", "from mtl_core._mxnet import mx"),
-        ("bench.benchmarks.test_a", "from bench.words import line\nfrom mtl_core.cost import cost"),
-        ("bench.answers", "from bench.verdict import verdicts"),
-        ("reports.terminal", "from rich.table import Table\nfrom reports.tables import Table as Ours"),
+        ("bench.workloads.steps", "from mtl_core.platform.mxnet import mx"),
+        ("bench.benchmarks.test_a", "from bench.answers.words import line\nfrom mtl_core.cost import cost"),
+        ("bench.answers.answer", "from bench.stats.verdict import verdicts"),
+        (
+            "reports.formats.terminal.page",
+            "from rich.table import Table\nfrom reports.model.tables import Table as Ours",
+        ),
     ],
 )
 def test_what_is_allowed_is_let_through(name: str, source: str) -> None:
     assert complaints(name, source) == []
 
 
+def test_a_way_to_mxnet_through_a_function_is_found(tmp_path: Path) -> None:
+    sources = {}
+    for name, text in {
+        "bench.a": "def f():\n    from bench import b\n",
+        "bench.b": "from mtl_core.platform.mxnet import mx\n",
+        MXNET: "",
+    }.items():
+        sources[name] = tmp_path / f"{name}.py"
+        sources[name].write_text(text, encoding="utf-8")
+    by = reached("bench.a", sources)
+    assert way_to(MXNET, by) == f"bench.a imports bench.b imports {MXNET}"
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "bench" / "benchmarks").glob("test_*.py")), ids=lambda p: p.stem
 )
 def test_a_benchmark_is_a_declaration(path: Path) -> None:
-    """Fewer than 50 lines: what is computed for a sentence stands in bench/words.py or bench/sentences."""
+    """Fewer than 50 lines: what is computed for a sentence stands in bench/answers."""
     assert len(path.read_text(encoding="utf-8").splitlines()) < 50
 
 

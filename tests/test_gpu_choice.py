@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 from mtl_core.errors import UserError
-from mtl_core.gpu_choice import NVML, Choice, Gpu, NoDriverError, ask_nvml, choose, default_device, visible
+from mtl_core.platform.gpu_choice import (
+    NVML,
+    Choice,
+    Gpu,
+    NoDriverError,
+    ask_nvml,
+    choose,
+    default_device,
+    visible,
+)
 
 NOT_FOUND, UNKNOWN_ERROR, NOT_SUPPORTED = 6, 999, 3  # nvmlReturn_t
 
@@ -248,7 +257,7 @@ def test_by_hand_anything_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_gpu_is_the_default_where_build_and_driver_have_one(
     monkeypatch: pytest.MonkeyPatch, gpu_build: bool, cards: tuple[Card, ...], device: str
 ) -> None:
-    monkeypatch.setattr("mtl_core.gpu_choice.is_gpu_build", lambda: gpu_build)
+    monkeypatch.setattr("mtl_core.platform.gpu_choice.is_gpu_build", lambda: gpu_build)
     assert default_device(lambda: ask_nvml(PlayedNvml(*cards).load)) == device
 
 
@@ -262,5 +271,5 @@ def test_this_machine_is_told_in_one_line() -> None:
 def test_it_needs_the_standard_library_only() -> None:
     """Nox loads it in an environment that has none of the project's dependencies."""
     root = Path(__file__).parent.parent
-    code = f"import sys; sys.path.insert(0, {str(root)!r}); import mtl_core.gpu_choice"
+    code = f"import sys; sys.path.insert(0, {str(root)!r}); import mtl_core.platform.gpu_choice"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_core.cuda_libraries import CUDA_LIBRARIES, load_cuda_libraries, nvidia_library_folders
+from mtl_core.platform.cuda_libraries import CUDA_LIBRARIES, load_cuda_libraries, nvidia_library_folders
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,7 +96,10 @@ def test_what_the_libraries_need_themselves_is_there_too() -> None:
 
 @pytest.mark.gpu_wheels
 def test_all_of_them_load_without_a_gpu() -> None:
-    code = "from mtl_core.cuda_libraries import load_cuda_libraries as load; print(*(p.name for p in load()))"
+    code = (
+        "from mtl_core.platform.cuda_libraries import load_cuda_libraries as load; "
+        "print(*(p.name for p in load()))"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     )

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from bench import plugin
-from bench import session as session_module
-from bench.pool import WorkerFailedError
-from bench.records import Run
-from bench.runs import read_run
-from bench.session import Session
+from bench.harness.pool import WorkerFailedError
+from bench.harness.rounds import session as session_module
+from bench.harness.session import Session
+from bench.records.run import Run
+from bench.results.run_file import read_run
 from tests.test_harness import SPEED_NS, Played, PlayedPool
 from tests.test_session import CEILINGS
 
 MODULE = """
-from bench.questions import Part, Question, Variant
+from bench.questions.question import Part, Question, Variant
 
 NEEDS = "step"
 QUESTION = Question(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.harness import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
-from bench.pool import WorkerFailedError
-from bench.questions import Asked, Group, Part, Question, Quick, Variant
-from bench.records import CONTROL, Block, Failure, Round, SetUp
-from bench.schedule import Schedule, rounds_for
+from bench.harness.pool import WorkerFailedError
+from bench.harness.rounds import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
+from bench.harness.schedule import Schedule, rounds_for
+from bench.questions.question import Asked, Group, Part, Question, Quick, Variant
+from bench.records.run import CONTROL, Block, Failure, Round, SetUp
 
 SPEED_NS = {"slow": 2_000_000, "quick": 1_000_000}
 

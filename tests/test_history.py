@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.comparing.collection import read_all
-from bench.comparing.compared import History, LevelChange, Series
-from bench.comparing.history import history
-from bench.records import Estimate, Run
+from bench.comparison.history import history
+from bench.records.comparison import History, LevelChange, Series
+from bench.records.run import Estimate, Run
+from bench.results.collection import read_all
 from mtl_core.errors import UserError
-from reports import csv as comma
-from reports import history as told
-from reports import json as as_json
-from reports.terminal import fitted, room_beside
+from reports.formats import csv as comma
+from reports.formats import json as as_json
+from reports.formats.terminal.page import fitted, room_beside
+from reports.pages import history as told
 from tests.test_compare import MACHINE, run_of
 
 OLD = Path(__file__).parent / "old_runs"
@@ -259,8 +259,8 @@ def test_a_file_of_untold_size_is_read_no_further_than_a_result_can_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = (OLD / "schema2.json").read_bytes()
-    monkeypatch.setattr("bench.runs.LARGEST_FILE", len(whole))
-    monkeypatch.setattr("bench.comparing.collection.LARGEST_FILE", len(whole))
+    monkeypatch.setattr("bench.results.run_file.LARGEST_FILE", len(whole))
+    monkeypatch.setattr("bench.results.collection.LARGEST_FILE", len(whole))
     monkeypatch.setattr(Pieces, "given", 0)
     monkeypatch.setattr(Untold, "held", {"a.json": whole, "endless.json": b" " * (3 * len(whole))})
     fsspec.register_implementation("untold", Untold, clobber=True)
@@ -271,7 +271,7 @@ def test_a_file_of_untold_size_is_read_no_further_than_a_result_can_be(
 
 
 def test_of_too_many_files_the_newest_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.comparing.collection.MOST_FILES", 2)
+    monkeypatch.setattr("bench.results.collection.MOST_FILES", 2)
     for day in (3, 1, 2):
         (tmp_path / f"2026010{day}-000000.json").write_bytes((OLD / "schema2.json").read_bytes())
     runs, left_out = read_all(str(tmp_path))

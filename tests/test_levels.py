@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.comparing.levels import ALPHA, LEAST_RUNS, clarity, level_changes
+from bench.stats.change_points import ALPHA, LEAST_RUNS, clarity, level_changes
 
 
 def noise(seed: int, runs: int = 14, spread: float = 0.01) -> np.ndarray:

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_core._mxnet import mx
-from mtl_core.dataset import Split
-from mtl_core.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
-from mtl_core.segments import forget_segments
+from mtl_core.data.dataset import Split
+from mtl_core.data.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
+from mtl_core.platform.mxnet import mx
+from mtl_core.platform.segments import forget_segments
 from tests.processes import ROOT
 
 CPU = mx.cpu()
@@ -242,8 +242,8 @@ def test_a_batch_that_was_never_handed_over_leaves_no_shared_memory() -> None:
 LEAVES = """
 import sys
 from pathlib import Path
-from mtl_core._mxnet import mx
-from mtl_core.loaders import TutorialLoader
+from mtl_core.platform.mxnet import mx
+from mtl_core.data.loaders import TutorialLoader
 from tests.test_loaders import numbered
 loader = TutorialLoader(numbered(64), 16, mx.cpu(), shuffle=False, workers=1)
 (worker,) = {process.pid for process in loader.loader._worker_pool._pool}

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-from bench.ceilings import library
-from bench.machine import (
+from bench.machine.ceilings import library
+from bench.machine.identity import (
     Counters,
     code,
     collect,
@@ -32,7 +32,7 @@ from bench.machine import (
     weather_between,
     weather_together,
 )
-from bench.records import Library, Weather
+from bench.records.run import Library, Weather
 from tests.made_up import MACHINE
 from tests.test_compare import CEILINGS
 
@@ -324,8 +324,8 @@ def said_by_the_command(monkeypatch: pytest.MonkeyPatch, *readings: Counters, lo
     """What ``machine`` says, in one line, where the load at its start and the counters are these."""
     found = iter(readings)
     machine = msgspec.structs.replace(MACHINE, load=load)
-    monkeypatch.setattr("bench.machine.collect", lambda: machine)
-    monkeypatch.setattr("bench.machine.counters", lambda looks=10: next(found))
+    monkeypatch.setattr("bench.machine.identity.collect", lambda: machine)
+    monkeypatch.setattr("bench.machine.identity.counters", lambda looks=10: next(found))
     ranges = {"mxnet_gflop_per_s": [61.4123456789, 75.2987654321]}
     loaded = [
         Library(owner="numpy", api="blas", name="openblas", file="b.so", threads=2, threading="pthreads"),
@@ -334,7 +334,7 @@ def said_by_the_command(monkeypatch: pytest.MonkeyPatch, *readings: Counters, lo
         Library(owner="torch", api="blas", name="mkl", file="d.so", threads=8, kernels="Zen"),
     ]
     ceilings = msgspec.structs.replace(CEILINGS, mxnet_gflop_per_s=70.0, ranges=ranges, loaded=loaded)
-    monkeypatch.setattr("bench.machine.measure_ceilings", lambda: ceilings)
+    monkeypatch.setattr("bench.machine.identity.measure_ceilings", lambda: ceilings)
     result = CliRunner().invoke(app, ["machine"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     return " ".join(result.output.split())

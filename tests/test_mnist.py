@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_core import mnist
+from mtl_core.data import mnist
+from mtl_core.data.mnist import load_mnist, parse_idx
 from mtl_core.errors import UserError
-from mtl_core.mnist import load_mnist, parse_idx
 
 NAMES = tuple(mnist.SHA256)
 TRAIN_IMAGES = NAMES[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtl_core._mxnet import _REMOVED_FROM_NUMPY, _dropped, _names_numpy_removed
+from mtl_core.platform.mxnet import _REMOVED_FROM_NUMPY, _dropped, _names_numpy_removed
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,7 +32,7 @@ def test_importing_leaves_numpy_exactly_as_found() -> None:
             "import numpy, numpy.random, numpy.testing, numpy.lib.stride_tricks\n"
             "import types\n"
             "before, listed = dict(vars(numpy)), set(dir(numpy))\n"
-            "import mtl_core._mxnet\n"
+            "import mtl_core.platform.mxnet\n"
             "after = vars(numpy)\n"
             "changed = {n for n in before.keys() ^ after.keys()} | "
             "{n for n in before.keys() & after.keys() if before[n] is not after[n]}\n"
@@ -79,7 +79,7 @@ import sys
 {before}
 from mtl_core.errors import UserError
 try:
-    import mtl_core._mxnet
+    import mtl_core.platform.mxnet
 except UserError as error:
     print(error)
 """

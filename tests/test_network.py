@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_core._mxnet import mx
 from mtl_core.config import HEAD_UNITS, HEADS, MODES, Head, Mode, NetworkConfig, StepConfig
 from mtl_core.network import MultiTaskNetwork
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep
 
 ALL_HEADS: list[tuple[Head, ...]] = [HEADS, HEADS[::-1], ("digits",), ("odd_even",)]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.runs import read_run
-from reports.tables import same_work
+from bench.results.run_file import read_run
+from reports.model.tables import same_work
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,20 +13,24 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from bench.comparing.compare import compare
-from bench.comparing.history import history
-from bench.gating.regressions import Comparison, Regression
-from bench.profiling.profiles import MemorySample, Profile
-from bench.records import Estimate
-from reports import html, markdown_page, profiles, raw, terminal
-from reports.charts import Axis, Line, Lines, Point
-from reports.markdown import escaped
-from reports.other_pages import comparison_page, history_page, profile_page, regression_page
-from reports.page import LONGEST_TEXT, Page
-from reports.plot_parts import log_ticks
-from reports.plots import figures, lines
-from reports.tables import Column, Table, laid_out
-from reports.terminal import continued
+from bench.comparison.history import history
+from bench.comparison.runs import compare
+from bench.records.profile import MemorySample, Profile
+from bench.records.regression import Comparison, Regression
+from bench.records.run import Estimate
+from reports.formats import markdown as markdown_page
+from reports.formats.html import page as html
+from reports.formats.html.plot_parts import log_ticks
+from reports.formats.html.plots import figures, lines
+from reports.formats.markdown_parts import escaped
+from reports.formats.terminal import page as terminal
+from reports.formats.terminal.page import continued
+from reports.model.charts import Axis, Line, Lines, Point
+from reports.model.page import LONGEST_TEXT, Page
+from reports.model.tables import Column, Table, laid_out
+from reports.pages import profile as profiles
+from reports.pages import raw
+from reports.pages.others import comparison_page, history_page, profile_page, regression_page
 from tests.reported import fewer
 from tests.test_profiles import PROFILE
 

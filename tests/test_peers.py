@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.pool import WorkerFailedError
+from bench.harness.pool import WorkerFailedError
 from mtl_core.errors import UserError
 from tests.revisions import ROOT
 

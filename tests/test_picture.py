@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mtl_core.errors import UserError
-from mtl_core.picture import as_text, from_file, half_blocks, plot
+from mtl_core.program.picture import as_text, from_file, half_blocks, plot
 
 
 def ink(mode: str, light: bool) -> Image.Image:

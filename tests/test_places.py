@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.profiling.places import (
+from bench.profile.places import (
     ELSEWHERE,
     PLACES,
     Frame,
@@ -80,7 +80,7 @@ def test_shares_are_of_working_samples_and_have_an_interval_over_recordings() ->
     assert found[0].share.low < 0.62 < found[0].share.high
     assert found[0].stack_share == pytest.approx(124 / 200)
     assert found[0].stack == [str(frame) for frame in (FETCH, ITEM, TRANSFORM)]  # without the pool's
-    assert found[0].stack[-1] == "_transform (mtl_core/loaders.py:105)"
+    assert found[0].stack[-1] == "_transform (mtl_core/data/loaders.py:105)"
 
 
 def test_a_recording_that_only_waited_is_left_out() -> None:
@@ -129,7 +129,7 @@ def test_a_speedscope_file_is_read_by_thread_and_process(tmp_path: Path) -> None
     [
         (f"{GLUON}/data/dataset.py", "mxnet/gluon/data/dataset.py"),
         ("/usr/lib/python3.11/threading.py", "threading.py"),
-        ("/home/me/project/mtl_core/loaders.py", "mtl_core/loaders.py"),
+        ("/home/me/project/mtl_core/loaders.py", "mtl_core/data/loaders.py"),
         ("<string>", "<string>"),
     ],
 )

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
-from bench.worker import choose_denormals
+from bench.harness.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.worker.process import choose_denormals
 
 ROOT = Path(__file__).parent.parent
 
@@ -165,7 +165,7 @@ def test_workers_end_when_the_coordinator_is_killed(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import signal
-            from bench.pool import WorkerProcess
+            from bench.harness.pool import WorkerProcess
             worker = WorkerProcess({})
             worker.ask("set_up", workload="tests.faulty:Spin", settings={}, seed=1)
             print(worker.process.pid, flush=True)

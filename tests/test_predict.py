@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtl_core import checkpoint
-from mtl_core.checkpoint import Checkpoint
 from mtl_core.config import NetworkConfig, StepConfig
+from mtl_core.data.synthetic import draw_digits
 from mtl_core.errors import UserError
-from mtl_core.predict import load_network, predict
+from mtl_core.program import checkpoint
+from mtl_core.program.checkpoint import Checkpoint
+from mtl_core.program.predict import load_network, predict
 from mtl_core.step import TrainingStep
-from mtl_core.synthetic import draw_digits
 
 IMAGE = draw_digits(1, seed=3).images[0]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.benchmarks.test_device import question_for
-from bench.pool import WorkerFailedError
-from bench.probe import nothing_computes, trouble_on
+from bench.harness.pool import WorkerFailedError
+from bench.harness.probe import nothing_computes, trouble_on
 
 
 class Failing:

@@ -13,12 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.pool import WorkerProcess
-from bench.profiling import profile_session, profiler
-from bench.profiling.memory import MemoryWatch, sample
-from bench.profiling.places import read_speedscope
-from bench.profiling.profiles import Profile, read_profile
-from bench.records import Case
+from bench.harness.pool import WorkerProcess
+from bench.profile import profiler
+from bench.profile import session as profile_session
+from bench.profile.memory import MemoryWatch, sample
+from bench.profile.places import read_speedscope
+from bench.records.profile import Profile, read_profile
+from bench.records.run import Case
 
 ROOT = Path(__file__).parent.parent
 REFUSED = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.console import Console
 
-from bench.profiling.profiles import (
+from bench.records.profile import (
     PROFILE_FILE,
     PROFILE_SCHEMA,
     MemorySample,
@@ -25,9 +25,10 @@ from bench.profiling.profiles import (
     read_profile,
     write_profile,
 )
-from bench.records import Case, Estimate
+from bench.records.run import Case, Estimate
 from mtl_core.errors import UserError
-from reports.profiles import (
+from reports.model.tables import laid_out
+from reports.pages.profile import (
     files,
     memory_table,
     operators_table,
@@ -37,7 +38,6 @@ from reports.profiles import (
     shown_name,
     tables,
 )
-from reports.tables import laid_out
 from tests.made_up import MACHINE
 
 MIB = 2**20

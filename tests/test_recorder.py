@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from bench.__main__ import main
-from bench.gating import recorder as recording
-from bench.gating.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
-from bench.gating.replay import Unit
-from bench.gating.sides import SIDE
-from bench.gating.trusting import record_here
-from bench.pool import WorkerFailedError
+from bench.gate.sides import SIDE
+from bench.harness.pool import WorkerFailedError
+from bench.trust import recorder as recording
+from bench.trust.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
+from bench.trust.replay import Unit
+from bench.trust.study import record_here
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, environment
 
@@ -237,7 +237,7 @@ def test_ctrl_c_tells_what_is_kept_and_how_to_go_on(
         show(before, 1.0)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("bench.gating.trusting.record_here", interrupted)
+    monkeypatch.setattr("bench.trust.study.record_here", interrupted)
     monkeypatch.setattr(sys, "argv", ["bench", "trust", "--file", str(tmp_path / "t.jsonl")])
     heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -269,7 +269,7 @@ def test_a_recording_too_short_for_a_comparison_is_told_in_a_line_without_tables
 
 
 def test_a_killed_recording_leaves_no_core_busy() -> None:
-    script = "import signal\nfrom bench.gating.recorder import busy\nwith busy(1):\n"
+    script = "import signal\nfrom bench.trust.recorder import busy\nwith busy(1):\n"
     script += "    print(1, flush=True)\n    signal.pause()"
     killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
     assert killed.stdout is not None
@@ -322,7 +322,7 @@ def test_what_a_recording_was_made_with_need_not_be_told_again_to_go_on(
 ) -> None:
     monkeypatch.setattr(recording, "SidePool", lambda sides: PlayedPool())
     monkeypatch.setattr(
-        "bench.gating.trusting.record", lambda path, head, recorder, seconds, **_: made.append(head)
+        "bench.trust.study.record", lambda path, head, recorder, seconds, **_: made.append(head)
     )
     made: list[Head] = []
     file = tmp_path / "t.jsonl"

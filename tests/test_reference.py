@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, MODES, Head, Mode, NetworkConfig, StepConfig
+from mtl_core.data.synthetic import draw_digits
+from mtl_core.platform.mxnet import mx
 from mtl_core.reference import ReferenceStep, sigmoid_cross_entropy, softmax_cross_entropy
 from mtl_core.step import TrainingStep
-from mtl_core.synthetic import draw_digits
 
 BATCH = 32
 CASES: list[tuple[tuple[Head, ...], float]] = [

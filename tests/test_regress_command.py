@@ -15,9 +15,9 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands import regress as command
-from bench.gating.regress import seed_of
-from bench.gating.regressions import Regression
-from bench.records import VERDICTS
+from bench.gate.revisions import seed_of
+from bench.records.regression import Regression
+from bench.records.run import VERDICTS
 from tests.revisions import commit, environment, files_at, git, write_gate, write_speed
 
 LONGER = 1.5  # times as long as in the base everything takes in the head
@@ -92,7 +92,7 @@ def test_a_benchmark_on_one_side_only_is_told(compared: Any) -> None:
 def test_files_and_annotations_tell_the_same(compared: Any) -> None:
     assert "slower: spin" in (compared[2] / "r.md").read_text()
     assert max(map(len, (compared[2] / "r.txt").read_text().splitlines())) <= 100
-    assert "::error file=bench/gating/gate.py,line=" in compared[0].stderr
+    assert "::error file=bench/questions/gate.py,line=" in compared[0].stderr
     assert "title=slower%3A spin::" in compared[0].stderr
 
 
@@ -145,7 +145,7 @@ def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(r
     assert done.returncode == 2
     assert done.stderr == (
         "error: base is too old for regress: its worker does not know the gate "
-        f"(no bench/gating/gate.py in {old[:12]})\n"
+        f"(no bench/questions/gate.py in {old[:12]})\n"
     )
     assert not (repo.parent / "cache").exists()
     assert clean(repo)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.gating import regress
-from bench.gating.gate import GATE
-from bench.gating.regress import Measured
-from bench.gating.regressions import Comparison, Regression
-from bench.gating.sequential import Decision, Stream
-from bench.records import Block, Estimate, Round, SetUp
-from bench.stats import mean_of
-from reports import regression as report
+from bench.gate import revisions as regress
+from bench.gate.revisions import Measured
+from bench.questions.gate import GATE
+from bench.records.regression import Comparison, Regression
+from bench.records.run import Block, Estimate, Round, SetUp
+from bench.stats.estimates import mean_of
+from bench.stats.sequential import Decision, Stream
+from reports.pages import regression as report
 from tests.made_up import alike
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -182,8 +182,8 @@ def test_a_long_sentence_is_not_cut() -> None:
 
 
 def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
-    lines = report.github_annotations(ALL, "bench/gating/gate.py", {"step": 30})
-    assert lines[0].startswith("::error file=bench/gating/gate.py,line=30,title=slower%3A step::")
+    lines = report.github_annotations(ALL, "bench/questions/gate.py", {"step": 30})
+    assert lines[0].startswith("::error file=bench/questions/gate.py,line=30,title=slower%3A step::")
     assert "%25" in lines[0]
     levels = [line.split(" ", 1)[0] for line in lines]
     assert levels == [

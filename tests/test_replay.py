@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.gating.gate import GATE
-from bench.gating.recorder import Head
-from bench.gating.replay import (
+from bench.questions.gate import GATE
+from bench.stats.verdict import ALPHA
+from bench.trust.recorder import Head
+from bench.trust.replay import (
     Unit,
     best_set_ups,
     clopper_pearson,
@@ -21,8 +22,7 @@ from bench.gating.replay import (
     rate,
     recommended,
 )
-from bench.gating.trusting import summary
-from bench.verdict import ALPHA
+from bench.trust.study import summary
 
 SET_UPS = 4
 SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")

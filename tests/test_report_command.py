@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-from bench.gating.regressions import Comparison, Regression
-from bench.profiling.profiles import write_profile
-from bench.records import Estimate, Verdict
+from bench.records.profile import write_profile
+from bench.records.regression import Comparison, Regression
+from bench.records.run import Estimate, Verdict
 from mtl_core.errors import UserError
-from reports.regression import as_json
+from reports.pages.regression import as_json
 from tests.reported import KEPT
 from tests.test_profiles import PROFILE
 

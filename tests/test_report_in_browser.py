@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from reports import html
-from reports.other_pages import profile_page
-from reports.raw import raw_of
-from reports.view import run_page
+from reports.formats.html import page as html
+from reports.pages.others import profile_page
+from reports.pages.raw import raw_of
+from reports.pages.run import run_page
 from tests.reported import HOSTILE, KEPT, fewer, hostile, kept
 from tests.test_other_pages import other_pages
 from tests.test_profiles import PROFILE

@@ -15,16 +15,19 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.records import Estimate, Run
-from bench.runs import read_run
-from reports import html, markdown_page, spreadsheet, terminal
-from reports.other_pages import ratios, told_page
-from reports.page import Page, Raw
-from reports.plots import figures
-from reports.raw import raw_of
-from reports.tables import Column, Table
-from reports.terminal import fitted
-from reports.view import run_page
+from bench.records.run import Estimate, Run
+from bench.results.run_file import read_run
+from reports.formats import markdown as markdown_page
+from reports.formats import spreadsheet
+from reports.formats.html import page as html
+from reports.formats.html.plots import figures
+from reports.formats.terminal import page as terminal
+from reports.formats.terminal.page import fitted
+from reports.model.page import Page, Raw
+from reports.model.tables import Column, Table
+from reports.pages.others import ratios, told_page
+from reports.pages.raw import raw_of
+from reports.pages.run import run_page
 from tests.reported import HOSTILE, KEPT, hostile, kept
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -191,7 +194,7 @@ def test_the_data_to_download_lack_the_hosts_name() -> None:
 
 
 def test_of_a_large_file_estimates_and_thinned_rounds_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.raw.LARGEST_FILE", 1000)
+    monkeypatch.setattr("reports.pages.raw.LARGEST_FILE", 1000)
     raw = raw_of(kept(), KEPT.read_bytes())
     told = json.loads(raw.content)
     assert "too large" in raw.said

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.commands import run as under_test
-from bench.questions import Asked
+from bench.questions.question import Asked
 from mtl_core.errors import UserError
 from tests.processes import ROOT, all_said, in_pty
 
@@ -129,7 +129,7 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
 
 
 BROKEN = """
-from bench.questions import Question, Variant
+from bench.questions.question import Question, Variant
 QUESTION = Question(
     name="broken", asks="Does it?", workload="tests.faulty:Spin", baseline="a", control=False,
     variants={"a": Variant(settings={"fault": "raise"})}, answer=lambda results: [],
@@ -140,7 +140,7 @@ RUN = """
 import test_broken
 from pathlib import Path
 from bench.commands.run import _measure
-from bench.questions import Asked
+from bench.questions.question import Asked
 _measure([test_broken], 5.0, Asked(), 0, Path("result.json"), False, "again")
 """
 

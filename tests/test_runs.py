@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench.comparing.compare import compare
-from bench.records import Answer, Estimate
-from bench.runs import BLOCK, LARGEST_FILE, check_size, entry, header, read_run, run_from
+from bench.comparison.runs import compare
+from bench.records.run import Answer, Estimate
+from bench.results.run_file import BLOCK, LARGEST_FILE, check_size, entry, header, read_run, run_from
 from mtl_core.errors import UserError
-from reports import comparison as told
-from reports.tables import laid_out
+from reports.model.tables import laid_out
+from reports.pages import comparison as told
 
 OLD = Path(__file__).parent / "old_runs"
 NEWEST = (OLD / "schema2.json").read_bytes()

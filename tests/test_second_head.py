@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench.answers import measured
+from bench.answers.words import ratio_of
 from bench.benchmarks.test_second_head import QUESTION
-from bench.records import Block, Measured, Round, Run, SetUp
-from bench.runs import entry
-from bench.words import ratio_of
-from reports.tables import facts_table, laid_out, variants_table
+from bench.records.run import Block, Measured, Round, Run, SetUp
+from bench.results.run_file import entry
+from bench.stats.measured import measured
+from reports.model.tables import facts_table, laid_out, variants_table
 
 SECONDS = {"digits": 1.0, "odd_even": 1.0, "both": 1.2, "separate": 2.0, "control": 1.0}
 OPERATORS = {"digits": 31, "odd_even": 40, "both": 59, "separate": 71, "control": 31}

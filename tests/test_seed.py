@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from bench.gating import against_stored, regress
-from bench.gating.gate import GATE
-from bench.gating.regress import Settings, seed_of
-from bench.gating.regressions import Comparison, Regression
-from bench.gating.sides import Side
+from bench.gate import revisions as regress
+from bench.gate import stored as against_stored
+from bench.gate.revisions import Settings, seed_of
+from bench.gate.sides import Side
+from bench.questions.gate import GATE
+from bench.records.regression import Comparison, Regression
 from mtl_core.errors import UserError
-from reports.regression import method
+from reports.pages.regression import method
 from tests.revisions import commit
 
 SIDES = tuple(Side(name, Path(), sys.executable, {b.name: b for b in GATE}) for name in ("base", "head"))

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.effects import Effects
-from bench.gating.sequential import (
+from bench.stats.estimates import Floats, mean_of
+from bench.stats.ratios import Effects
+from bench.stats.sequential import (
     Decision,
     Look,
     Stream,
@@ -26,8 +27,7 @@ from bench.gating.sequential import (
     spent,
     times_the_budget,
 )
-from bench.stats import Floats, mean_of
-from bench.verdict import judge
+from bench.stats.verdict import judge
 from tests.made_up import alike, from_rounds
 
 ALPHA, TOLERANCE = 0.05, 0.02

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench import session as under_test
-from bench.counting import with_operators
-from bench.machine import Counters
-from bench.questions import Asked, Group
-from bench.records import Block, Ceilings
-from bench.session import Session
+from bench.harness.counting import with_operators
+from bench.harness.rounds import session as under_test
+from bench.harness.session import Session
+from bench.machine.identity import Counters
+from bench.questions.question import Asked, Group
+from bench.records.run import Block, Ceilings
 from mtl_core.errors import UserError
 from tests.made_up import MACHINE
 from tests.test_harness import SPEED_NS, Played, PlayedPool, question
@@ -129,8 +129,8 @@ def test_what_went_on_meanwhile_is_kept(session: Any) -> None:
 
 
 def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import counting
-    from bench.work import GOLDEN, read_golden
+    from bench.counters.work import GOLDEN, read_golden
+    from bench.harness.rounds import counting
 
     work = read_golden(GOLDEN).work["step/hybridized"]
     monkeypatch.setattr(counting, "counted", lambda cases: ("1.9.1", dict.fromkeys(cases, work)))

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.comparing.shares import Profiled, compare_shares, is_profile, read_shares
-from bench.profiling.profiles import PROFILE_FILE, PROFILE_SCHEMA
+from bench.comparison.profiles import Profiled, compare_shares, is_profile, read_shares
+from bench.records.profile import PROFILE_FILE, PROFILE_SCHEMA
 from mtl_core.errors import UserError
-from reports import comparison as told
-from reports import csv as comma
+from reports.formats import csv as comma
+from reports.pages import comparison as told
 from tests.test_compare import MACHINE, case
 
 
@@ -78,7 +78,7 @@ def test_one_set_up_has_no_interval_and_decides_nothing() -> None:
 
 
 def _from(content: Any) -> Profiled:
-    from bench.endless import endless
+    from bench.records.infinities import endless
 
     return read(endless(content))
 

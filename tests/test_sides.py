@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.gating.gate import GATE
-from bench.gating.regress import Settings, compare
-from bench.gating.sides import SIDE, Side, SidePool, check_files, declared
-from bench.pool import WorkerFailedError
+from bench.gate.revisions import Settings, compare
+from bench.gate.sides import SIDE, Side, SidePool, check_files, declared
+from bench.harness.pool import WorkerFailedError
+from bench.questions.gate import GATE
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, files_at, write_gate
 

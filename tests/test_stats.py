@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from bench.stats import (
+from bench.stats.estimates import (
     fit_line,
     geometric,
     inverse,

@@ -10,8 +10,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, MODES, Mode, NetworkConfig, StepConfig
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import SMALLEST_NORMAL, TrainingStep, denormal_share
 
 SMALL = NetworkConfig(inputs=20, trunk=(12, 8))

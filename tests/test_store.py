@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.records import Block, Failure
-from bench.session import parse_duration
-from bench.store import Identity, Journal, Line, finished_in, read_journal, write_atomically
+from bench.harness.session import parse_duration
+from bench.records.run import Block, Failure
+from bench.results.journal import Identity, Journal, Line, finished_in, read_journal, write_atomically
 from mtl_core.errors import UserError
 
 IDENTITY = Identity(
@@ -115,7 +115,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full_disk(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bench.store.os.fsync", full_disk)
+    monkeypatch.setattr("bench.results.journal.os.fsync", full_disk)
     with pytest.raises(UserError, match="No space"):
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"

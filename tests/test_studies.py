@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.records import CONTROL, Block, Round, SetUp
+from bench.records.run import CONTROL, Block, Round, SetUp
 from tests.processes import ROOT
 
 STUDIES = ROOT / "docs" / "studies"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_core import synthetic
-from mtl_core.dataset import Split
-from mtl_core.synthetic import draw_digits, load_synthetic
+from mtl_core.data import synthetic
+from mtl_core.data.dataset import Split
+from mtl_core.data.synthetic import draw_digits, load_synthetic
 
 # Of 3,000 images and labels of seed 0, over a chunk's border; the same on every Python, NumPy and machine.
 SHA256 = "4e9aad0ae077dcec087ee07767b38c4a82f7eafbfb6682497f4fa68e2a5eaa23"
@@ -85,9 +85,9 @@ def test_the_network_learns_them() -> None:
 
     Guessing gives 0.1. The lowest of twelve seeds had 0.9865 on these test images, this one 0.9995.
     """
-    from mtl_core._mxnet import mx
     from mtl_core.config import NetworkConfig, StepConfig
-    from mtl_core.loaders import FastLoader
+    from mtl_core.data.loaders import FastLoader
+    from mtl_core.platform.mxnet import mx
     from mtl_core.step import TrainingStep
 
     dataset = load_synthetic(train=20_000, test=2_000)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.text import LONGEST, harmless
+from reports.model.text import LONGEST, harmless
 
 
 @pytest.mark.parametrize(

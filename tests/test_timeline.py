@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.profiling.timeline import read_calls, tidy
+from bench.profile.timeline import read_calls, tidy
 
 THREADS = (14323851334321824468, 14323851334321824469)  # apart by 1: the same number to JavaScript
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gating.tolerances import parse_tolerance, tolerances
-from bench.verdict import TOLERANCE
+from bench.gate.tolerances import parse_tolerance, tolerances
+from bench.stats.verdict import TOLERANCE
 from mtl_core.errors import UserError
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl_core import synthetic
 from mtl_core.__main__ import app
-from mtl_core._mxnet import mx
-from mtl_core.command_line import run
-from mtl_core.synthetic import draw_digits, load_synthetic
+from mtl_core.data import synthetic
+from mtl_core.data.synthetic import draw_digits, load_synthetic
+from mtl_core.platform.mxnet import mx
+from mtl_core.program.command_line import run
 from tests.processes import ROOT, in_terminal
 
 PROGRAM = (sys.executable, "-m", "mtl_core")
@@ -195,7 +195,7 @@ def test_without_mnist_synthetic_digits_are_told(
 ) -> None:
     monkeypatch.delenv("MTL_DATA_DIR", raising=False)
     monkeypatch.setenv("MXNET_HOME", str(tmp_path))
-    monkeypatch.setattr("mtl_core.mnist.MIRRORS", ())
+    monkeypatch.setattr("mtl_core.data.mnist.MIRRORS", ())
     done = command("train", "--denormals", "keep", "--epochs", "1", "--json", tmp_path / "run.json")
     assert (done.code, done.err.count("\n")) == (0, 1)
     assert done.err.startswith("synthetic digits, since MNIST could not be had: ")

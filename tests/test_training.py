@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtl_core._mxnet import mx
 from mtl_core.config import StepConfig, TrainConfig
-from mtl_core.dataset import Split
-from mtl_core.mnist import load_mnist
-from mtl_core.synthetic import draw_digits
-from mtl_core.training import (
+from mtl_core.data.dataset import Split
+from mtl_core.data.mnist import load_mnist
+from mtl_core.data.synthetic import draw_digits
+from mtl_core.platform.mxnet import mx
+from mtl_core.program.training import (
     EpochResult,
     LoaderName,
     Sums,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.effects import Effects
-from bench.gating.sequential import decide
-from bench.gating.trial import Trial
+from bench.gate.trial import Trial
+from bench.stats.ratios import Effects
+from bench.stats.sequential import decide
 from tests.made_up import alike
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats import Mean, detectable, mean_of, times_to_decide
-from bench.verdict import ALPHA, TOLERANCE, judge, least_alpha, verdicts
+from bench.stats.estimates import Mean, detectable, mean_of, times_to_decide
+from bench.stats.verdict import ALPHA, TOLERANCE, judge, least_alpha, verdicts
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.records import Block, Round, SetUp
-from bench.whole_run import above_rest, overrun, restless
+from bench.answers.whole_run import above_rest, overrun, restless
+from bench.records.run import Block, Round, SetUp
 from tests.test_harness import question
 
 (GROUP,) = question("slow", "quick").groups()

@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.records import Case, Estimate, Level, Measured, Ratio, Setting, Verdict
-from bench.sentences.devices import overtaking
-from bench.sentences.loading import fastest_loader, not_tried, parts_of_epoch
-from bench.sentences.sizes import growth, line, line_in_words, reaching, reaching_in_words
-from bench.sentences.training import level_change, slowing_down, too_few_batches
-from bench.stats import geometric
-from bench.words import as_fast, price, quickest, ranged, verdict_of
+from bench.answers.devices import overtaking
+from bench.answers.loading import fastest_loader, not_tried, parts_of_epoch
+from bench.answers.sizes import growth, line, line_in_words, reaching, reaching_in_words
+from bench.answers.training import level_change, slowing_down, too_few_batches
+from bench.answers.words import as_fast, price, quickest, ranged, verdict_of
+from bench.records.run import Case, Estimate, Level, Measured, Ratio, Setting, Verdict
+from bench.stats.estimates import geometric
 
 
 def estimate(value: float, reach: float = 0.0, n: int = 4) -> Estimate:
@@ -134,7 +134,7 @@ def test_a_flushed_training_that_differs_from_the_start_has_no_change_of_level()
 
 
 def test_what_cannot_be_flushed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.sentences.training.possible", lambda: False)
+    monkeypatch.setattr("bench.answers.training.possible", lambda: False)
     _, why = slowing_down({"epoch": {"keep": training(estimate(1.1, 0.01))}})
     assert why.startswith("Flushed ones were not tried: denormals cannot be flushed on ")
 
@@ -166,7 +166,7 @@ def test_late_epochs_alone_claim_nothing_against_the_whole_training() -> None:
 def test_a_training_tells_what_it_was_on(
     monkeypatch: pytest.MonkeyPatch, data: str, lies: bool, said: str
 ) -> None:
-    monkeypatch.setattr("bench.sentences.training.lies_here", lambda: lies)
+    monkeypatch.setattr("bench.answers.training.lies_here", lambda: lies)
     ran = training(estimate(1.7, 0.1))
     ran = msgspec.structs.replace(ran, case=msgspec.structs.replace(ran.case, settings={"data": data}))
     told = slowing_down({"epoch": {"first_epoch": ran, "keep": ran, "flush": ran}})

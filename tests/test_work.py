@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 from bench.__main__ import app
 from bench.commands import work as command
-from bench.counting import counted
-from bench.records import Case, Setting, Work, WorkChange
-from bench.work import COUNTERS, GOLDEN, amount, changes, read_golden, write_golden
+from bench.counters.work import COUNTERS, GOLDEN, amount, changes, read_golden, write_golden
+from bench.harness.counting import counted
+from bench.records.run import Case, Setting, Work, WorkChange
 from mtl_core.config import HEADS, MODES, NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
-from reports.work import WORDS, operators_lines, sentence
+from reports.pages.work import WORDS, operators_lines, sentence
 from tests.revisions import commit
 
 ROOT = Path(__file__).parent.parent

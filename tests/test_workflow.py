@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.regression import MARKER
+from reports.pages.regression import MARKER
 from tests.revisions import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "bench.yml"

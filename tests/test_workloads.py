@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from bench.benchmarks.test_device import question_for
-from bench.harness import Harness
-from bench.pool import WorkerPool
+from bench.harness.pool import WorkerPool
+from bench.harness.rounds import Harness
 from bench.workloads.loading import MOST_IMAGES, EpochWorkload, LoadingWorkload, TrainingRun, images_for
 from bench.workloads.profiling import steps_in
 from bench.workloads.steps import SeparateNetworks, StepWorkload
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 
 
 def test_the_work_stays_the_same_far_past_the_point_where_one_batch_makes_denormals() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.questions import Results
-from bench.records import CONTROL
-from bench.words import as_fast
-from mtl_core.gpu_choice import Choice, is_gpu_build
+from bench.answers.words import as_fast
+from bench.questions.question import Results
+from bench.records.run import CONTROL
+from mtl_core.platform.gpu_choice import Choice, is_gpu_build
 
 
 def each_device(results: Results) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.questions import Results
-from bench.records import Estimate, Measured, Ratio
-from bench.stats import inverse
-from bench.words import either, interval, percent, quickest, ranged, ratio_of
+from bench.answers.words import either, interval, percent, quickest, ranged, ratio_of
+from bench.questions.question import Results
+from bench.records.run import Estimate, Measured, Ratio
+from bench.stats.estimates import inverse
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
 LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.endless import PLAIN_RANGE
-from bench.records import CONTROL, Estimate, Measured
-from bench.stats import fit_line, t_interval
-from bench.words import either, quickest, ranged
+from bench.answers.words import either, quickest, ranged
+from bench.records.infinities import PLAIN_RANGE
+from bench.records.run import CONTROL, Estimate, Measured
+from bench.stats.estimates import fit_line, t_interval
 
 
 def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from bench.questions import Results, Settings
-from bench.records import Estimate, Measured
-from bench.stats import inverse
-from bench.verdict import judge_level
-from bench.words import interval
-from mtl_core.denormals import possible, why_not
-from mtl_core.mnist import lies_here
+from bench.answers.words import interval
+from bench.questions.question import Results, Settings
+from bench.records.run import Estimate, Measured
+from bench.stats.estimates import inverse
+from bench.stats.verdict import judge_level
+from mtl_core.data.mnist import lies_here
+from mtl_core.platform.denormals import possible, why_not
 
 WHOLE_EPOCH = 60_000  # images of MNIST
 WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a training is held against

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from bench.effects import AT_REST, having
-from bench.questions import Group
-from bench.records import CONTROL, Block
-from bench.stats import Floats
+from bench.questions.question import Group
+from bench.records.run import CONTROL, Block
+from bench.stats.estimates import Floats
+from bench.stats.ratios import AT_REST, having
 
 # A budget counts as overrun above both; a last block that took longer than the ones before is no news.
 OVERRUN, OVERRUN_S = 1.2, 5.0

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.records import Estimate, Measured, Ratio
-from bench.stats import Floats, inverse, mean_of
-from bench.verdict import TOLERANCE, verdicts
+from bench.records.run import Estimate, Measured, Ratio
+from bench.stats.estimates import Floats, inverse, mean_of
+from bench.stats.verdict import TOLERANCE, verdicts
 
 LARGEST_SLOW_DOWN = 1.0  # that a sentence gives a number for: twice the time
 # Facts of a workload that tell its work, and what they are called.

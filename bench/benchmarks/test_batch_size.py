@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.questions import Question, Quick, Variant
-from bench.sentences.sizes import growth, growth_fits
+from bench.answers.sizes import growth, growth_fits
+from bench.questions.question import Question, Quick, Variant
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
 

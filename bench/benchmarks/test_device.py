@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.probe import nothing_computes
-from bench.questions import Part, Question, Variant
-from bench.sentences.devices import each_device, why_no_gpu
-from mtl_core.gpu_choice import choose
+from bench.answers.devices import each_device, why_no_gpu
+from bench.harness.probe import nothing_computes
+from bench.questions.question import Part, Question, Variant
+from mtl_core.platform.gpu_choice import choose
 
 SIZES = (32, 128, 512, 2048)
 CHOICE = choose()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Quick, Variant
-from bench.sentences.training import slowing_down, too_few_batches
-from mtl_core.denormals import possible
-from mtl_core.mnist import lies_here
+from bench.answers.training import slowing_down, too_few_batches
+from bench.questions.question import Part, Question, Quick, Variant
+from mtl_core.data.mnist import lies_here
+from mtl_core.platform.denormals import possible
 
 EPOCHS, PIECES, QUICK_PIECES = 8, 8, 4  # an epoch is timed in pieces, so that bursts do not fill one
 DATA = "mnist" if lies_here() else "synthetic"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import as_fast, price
+from bench.answers.words import as_fast, price
+from bench.questions.question import Part, Question, Quick, Results, Variant
 
 NAMES = {
     "hybridized": "Hybridizing makes the step",

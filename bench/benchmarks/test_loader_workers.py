@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.machine import cores_granted
-from bench.questions import Part, Question, Quick, Variant
-from bench.sentences.loading import loaders
+from bench.answers.loading import loaders
+from bench.machine.identity import cores_granted
+from bench.questions.question import Part, Question, Quick, Variant
 
 HERE = "bench.workloads.loading"
 COUNTS, TUTORIAL = (0, 1, 2, 4), 5  # the tutorial's own number is measured on any machine

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.questions import Part, Question, Quick, Results, Variant
-from bench.words import held_against
+from bench.answers.words import held_against
+from bench.questions.question import Part, Question, Quick, Results, Variant
 from mtl_core.config import HEADS
 
 

@@ -13,9 +13,9 @@ import typer
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.comparing.compared import Benchmark, Comparison
-    from bench.records import Estimate, Run
-    from reports.tables import Table
+    from bench.records.comparison import Benchmark, Comparison
+    from bench.records.run import Estimate, Run
+    from reports.model.tables import Table
 
 SLOWER = 1  # exit code
 MOST_RUNS = 100
@@ -76,10 +76,10 @@ def compare(
 
       python -m bench compare before/profile.json after/profile.json
     """
-    from bench.comparing.compare import compare as compared
-    from bench.comparing.compare import got_lost, got_slower
-    from bench.comparing.shares import is_profile
-    from reports.text import harmless
+    from bench.comparison.profiles import is_profile
+    from bench.comparison.runs import compare as compared
+    from bench.comparison.runs import got_lost, got_slower
+    from reports.model.text import harmless
 
     profiles = [path for path in paths if is_profile(path)]
     if profiles:
@@ -145,8 +145,8 @@ def files_read(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     """The runs in files and folders; of a folder what is no result file is left out, with the reason."""
-    from bench.comparing.collection import read_all
-    from bench.runs import read_run
+    from bench.results.collection import read_all
+    from bench.results.run_file import read_run
 
     runs: list[Run] = []
     left_out: list[str] = []
@@ -167,10 +167,10 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
 
 def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
     """Operator shares of profiles, which are of another regime than runs and never mixed with them."""
-    from bench.comparing.compared import SCHEMA
-    from bench.comparing.shares import compare_shares, read_shares
-    from reports import comparison as told
-    from reports import csv, json
+    from bench.comparison.profiles import compare_shares, read_shares
+    from bench.records.comparison import SCHEMA
+    from reports.formats import csv, json
+    from reports.pages import comparison as told
 
     if len(profiles) < len(paths):
         other = next(path for path in paths if path not in profiles)
@@ -226,7 +226,7 @@ def _largest(changes: list[Estimate | None]) -> float:
 
 def _by_verdict(comparison: Comparison) -> Callable[[Benchmark], Any]:
     """First what ``--fail-on slower`` fails for, then by the worse of the verdicts on ratio and time."""
-    from bench.comparing.compare import got_slower
+    from bench.comparison.runs import got_slower
 
     order = ["slower", "different", "faster", "undecided", "same", None]
     failing = set(got_slower(comparison))
@@ -240,9 +240,9 @@ def _by_verdict(comparison: Comparison) -> Callable[[Benchmark], Any]:
 
 
 def _write(comparison: Comparison, form: Format) -> None:
-    from bench.comparing.compared import SCHEMA
-    from reports import comparison as told
-    from reports import csv, json
+    from bench.records.comparison import SCHEMA
+    from reports.formats import csv, json
+    from reports.pages import comparison as told
 
     if form is Format.json:
         typer.echo(json.text(comparison, schema=SCHEMA))
@@ -255,7 +255,7 @@ def _write(comparison: Comparison, form: Format) -> None:
 def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: Format) -> None:
     """Sentences, tables and footnotes in Markdown or in a terminal."""
     if form is Format.markdown:
-        from reports import markdown
+        from reports.formats import markdown_parts as markdown
 
         lines = ["## Comparison", "", *(f"- {markdown.text(words)}" for words in sentences), ""]
         lines += [markdown.table(table) for table in tables]
@@ -263,7 +263,7 @@ def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: 
         return
     from rich.console import Console
 
-    from reports import terminal
+    from reports.formats.terminal import page as terminal
 
     console = Console()
     for words in sentences:

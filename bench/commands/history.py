@@ -11,9 +11,9 @@ from bench.commands.compare import chosen, files_read, parse_share
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.comparing.compared import History
-    from bench.records import Run
-    from reports.tables import Table
+    from bench.records.comparison import History
+    from bench.records.run import Run
+    from reports.model.tables import Table
 
 RESULTS = ".benchmarks/mtl-bench"  # where run leaves them
 
@@ -51,8 +51,8 @@ def history(
 
       python -m bench history results --only hybridize/step --format markdown
     """
-    from bench.comparing.collection import read_all
-    from bench.comparing.history import history as over_time
+    from bench.comparison.history import history as over_time
+    from bench.results.collection import read_all
 
     runs, left_out = read_all(place, _without_rounds, files_read)
     if not runs:
@@ -80,8 +80,8 @@ def _of_machine(told: History, name: str) -> History:
 
 
 def _write(told: History, form: Format) -> None:
-    from bench.comparing.compared import SCHEMA
-    from reports import csv, json
+    from bench.records.comparison import SCHEMA
+    from reports.formats import csv, json
 
     if form is Format.json:
         typer.echo(json.text(told, schema=SCHEMA))
@@ -94,7 +94,8 @@ def _write(told: History, form: Format) -> None:
 
 
 def _markdown(told: History) -> str:
-    from reports import history, markdown
+    from reports.formats import markdown_parts as markdown
+    from reports.pages import history
 
     lines = []
     for machine in told.machines:
@@ -108,8 +109,9 @@ def _markdown(told: History) -> str:
 def _show(told: History) -> None:
     from rich.console import Console
 
-    from reports import history, terminal
-    from reports.text import harmless
+    from reports.formats.terminal import page as terminal
+    from reports.model.text import harmless
+    from reports.pages import history
 
     console = Console()
     plain = not console.encoding.lower().startswith("utf")

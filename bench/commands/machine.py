@@ -13,9 +13,9 @@ def machine() -> None:
     from msgspec.structs import replace
     from rich.console import Console
 
-    from bench.machine import collect, counters, measure_ceilings, warnings_about, weather_between
-    from reports import terminal
-    from reports.view import machine_page
+    from bench.machine.identity import collect, counters, measure_ceilings, warnings_about, weather_between
+    from reports.formats.terminal import page as terminal
+    from reports.pages.run import machine_page
 
     found = collect()
     before = replace(counters(looks=1), load=found.load)

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from bench.commands.run import RESULTS, _modules
-from bench.questions import Group
-from bench.records import Case
+from bench.questions.question import Group
+from bench.records.run import Case
 from mtl_core.errors import UserError
 
 EPOCH = "loader_workers/epoch/tutorial"
@@ -90,8 +90,8 @@ def profile(
 
       python -m bench profile loader_workers/epoch/tutorial --seconds 30
     """
-    from bench.profiling import profile_session
-    from bench.profiling.profiles import write_profile
+    from bench.profile import session as profile_session
+    from bench.records.profile import write_profile
 
     group, case = chosen(benchmark)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -108,7 +108,7 @@ def _report(folder: Path) -> None:
     """What the folder says, read back from it."""
     from rich.console import Console
 
-    from bench.profiling.profiles import read_profile
-    from reports import profiles
+    from bench.records.profile import read_profile
+    from reports.pages import profile as profiles
 
     profiles.show(Console(), read_profile(folder), folder)

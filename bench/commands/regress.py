@@ -14,7 +14,7 @@ import typer
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.gating.regressions import Regression
+    from bench.records.regression import Regression
 
 SLOWER, UNDECIDED = 1, 3  # exit codes
 
@@ -94,11 +94,11 @@ def _compared(
     seed: int | None,
 ) -> Regression:
     """Measure, showing how far it is."""
-    from bench.gating import against_stored
-    from bench.gating import regress as comparing
-    from bench.gating.tolerances import tolerances
-    from bench.progress import trial_shown
-    from bench.session import parse_duration
+    from bench.commands.progress import trial_shown
+    from bench.gate import revisions as comparing
+    from bench.gate import stored as against_stored
+    from bench.gate.tolerances import tolerances
+    from bench.harness.session import parse_duration
 
     if bool(baseline) == (base is not None):
         raise UserError("compared with what? give either --base REV, such as --base main, or --baseline FILE")
@@ -118,7 +118,7 @@ def _compared(
 
 def _root(folder: Path) -> Path:
     """Where pyproject.toml lies: the root of the repository around the folder, or the folder itself."""
-    from bench.gating.checkouts import repository
+    from bench.gate.checkouts import repository
 
     try:
         return repository(folder)
@@ -135,7 +135,7 @@ def exit_code(outcome: Regression, strict: bool) -> int:
 
 def _check_files(files: list[Path]) -> None:
     """Fail before the measuring where an output could not be written."""
-    from mtl_core.files import check_place
+    from mtl_core.program.files import check_place
 
     for path in files:
         if path.suffix not in SUFFIXES:
@@ -148,7 +148,7 @@ def _text(outcome: Regression, wanted: Format) -> str:
 
     from rich.console import Console
 
-    from reports import regression
+    from reports.pages import regression
 
     if wanted is Format.json:
         return regression.as_json(outcome) + "\n"
@@ -162,8 +162,8 @@ def _text(outcome: Regression, wanted: Format) -> str:
 def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
     from rich.console import Console
 
-    from mtl_core.files import write_whole
-    from reports import regression
+    from mtl_core.program.files import write_whole
+    from reports.pages import regression
 
     for path in files:  # first: a closed pipe must not cost them
         data = _text(outcome, SUFFIXES[path.suffix]).encode()
@@ -173,12 +173,12 @@ def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
     else:
         typer.echo(_text(outcome, wanted), nl=False)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in regression.github_annotations(outcome, "bench/gating/gate.py", declaration_lines()):
+        for line in regression.github_annotations(outcome, "bench/questions/gate.py", declaration_lines()):
             print(line, file=sys.stderr)  # GitHub reads both streams; standard output is the reader's
 
 
 def declaration_lines() -> dict[str, int]:
-    """On which line of bench/gating/gate.py each benchmark is named."""
-    text = (Path(__file__).parents[1] / "gating" / "gate.py").read_text(encoding="utf-8").splitlines()
+    """On which line of bench/questions/gate.py each benchmark is named."""
+    text = (Path(__file__).parents[1] / "questions" / "gate.py").read_text(encoding="utf-8").splitlines()
     named = [(re.search(r'^\s*name="(\w+)"', line), number) for number, line in enumerate(text, 1)]
     return {match[1]: number for match, number in named if match}

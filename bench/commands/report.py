@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtl_core.errors import UserError
-from mtl_core.files import check_place, write_whole
+from mtl_core.program.files import check_place, write_whole
 
 if TYPE_CHECKING:
-    from bench.gating.regressions import Regression
-    from bench.profiling.profiles import Profile
-    from reports.page import Page
+    from bench.records.profile import Profile
+    from bench.records.regression import Regression
+    from reports.model.page import Page
 
 LARGEST_FLAME_GRAPH = 20_000_000  # bytes; what is larger is not read at all
 LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
@@ -140,7 +140,7 @@ def _page_of_results(*paths: Path) -> Page:
 
 
 def _is_profile(path: Path) -> bool:
-    from bench.profiling.profiles import PROFILE_FILE
+    from bench.records.profile import PROFILE_FILE
 
     return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
 
@@ -152,7 +152,7 @@ def _profile_read(path: Path) -> tuple[Profile, str]:
     """
     import msgspec
 
-    from bench.profiling.profiles import read_profile
+    from bench.records.profile import read_profile
 
     folder = path if path.is_dir() else path.parent
     told = read_profile(path)
@@ -169,13 +169,13 @@ def _profile_read(path: Path) -> tuple[Profile, str]:
 
 
 def _profile(path: Path) -> Page:
-    from reports.other_pages import profile_page
+    from reports.pages.others import profile_page
 
     return profile_page(*_profile_read(path))
 
 
 def _with_profiles(page: Page, paths: list[Path]) -> Page:
-    from reports.other_pages import with_profile
+    from reports.pages.others import with_profile
 
     for path in paths:
         page = with_profile(page, *_profile_read(path))
@@ -183,26 +183,26 @@ def _with_profiles(page: Page, paths: list[Path]) -> Page:
 
 
 def _run(path: Path) -> Page:
-    from bench.runs import read_run
-    from reports.raw import raw_of
-    from reports.view import run_page
+    from bench.results.run_file import read_run
+    from reports.pages.raw import raw_of
+    from reports.pages.run import run_page
 
     run = read_run(path)
     return run_page(run, raw_of(run, path.read_bytes()))
 
 
 def _comparison(paths: tuple[Path, ...]) -> Page:
-    from bench.comparing.compare import compare
-    from bench.runs import read_run
-    from reports.other_pages import comparison_page
+    from bench.comparison.runs import compare
+    from bench.results.run_file import read_run
+    from reports.pages.others import comparison_page
 
     return comparison_page(compare([read_run(path) for path in paths]))
 
 
 def _history(folder: Path) -> Page:
-    from bench.comparing.collection import read_all
-    from bench.comparing.history import history
-    from reports.other_pages import history_page
+    from bench.comparison.history import history
+    from bench.results.collection import read_all
+    from reports.pages.others import history_page
 
     runs, left_out = read_all(str(folder))
     if not runs:
@@ -220,7 +220,7 @@ def _regression(path: Path) -> Page | None:
         return None
     if not isinstance(document, dict) or "comparisons" not in document or "benchmarks" in document:
         return None
-    from reports.other_pages import regression_page
+    from reports.pages.others import regression_page
 
     return regression_page(_regression_read(document, path))
 
@@ -229,8 +229,8 @@ def _regression_read(document: dict[str, Any], path: Path) -> Regression:
     """The records that ``regress`` printed as JSON."""
     import msgspec
 
-    from bench.endless import endless
-    from bench.gating.regressions import REGRESSION_SCHEMA, Regression
+    from bench.records.infinities import endless
+    from bench.records.regression import REGRESSION_SCHEMA, Regression
 
     try:
         schema = document.get("schema")
@@ -256,7 +256,10 @@ def _effect_read(found: dict[str, Any]) -> dict[str, Any]:
 def _written(page: Page, wanted: Format) -> str:
     from rich.console import Console
 
-    from reports import html, markdown_page, spreadsheet, terminal
+    from reports.formats import markdown as markdown_page
+    from reports.formats import spreadsheet
+    from reports.formats.html import page as html
+    from reports.formats.terminal import page as terminal
 
     if wanted is Format.html:
         return html.page(page)
@@ -272,7 +275,7 @@ def _written(page: Page, wanted: Format) -> str:
 def _print(results: list[Path], wanted: Format) -> None:
     from rich.console import Console
 
-    from reports import terminal
+    from reports.formats.terminal import page as terminal
 
     page = page_of(*results)
     if wanted is Format.terminal:

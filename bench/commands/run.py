@@ -16,12 +16,12 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.questions import Asked, Settings
-from bench.records import Run
-from bench.store import finished_in, in_use, write_atomically
+from bench.questions.question import Asked, Settings
+from bench.records.run import Run
+from bench.results.journal import finished_in, in_use, write_atomically
+from mtl_core.data.mnist import lies_here
 from mtl_core.errors import UserError
-from mtl_core.files import check_place
-from mtl_core.mnist import lies_here
+from mtl_core.program.files import check_place
 
 RESULTS = Path(".benchmarks") / "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
@@ -113,7 +113,7 @@ def run(
     if list_only:
         _list(modules)
         return
-    from bench.session import parse_duration
+    from bench.harness.session import parse_duration
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
     asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
@@ -214,9 +214,9 @@ def _measure(
     modules: list[Any], budget_s: float, asked: Asked, seed: int, target: Path, resume: bool, again: str
 ) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
-    from bench import progress
+    from bench.commands import progress
+    from bench.harness.session import Session
     from bench.plugin import OUTCOME, REFUSED, SESSION
-    from bench.session import Session
 
     class Frame:
         """Gives pytest our session, and takes the outcome from it."""
@@ -287,8 +287,8 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
 def _report(outcome: Run, target: Path | None) -> None:
     from rich.console import Console
 
-    from reports import terminal
-    from reports.view import run_page
+    from reports.formats.terminal import page as terminal
+    from reports.pages.run import run_page
 
     console = Console()
     terminal.show(console, run_page(outcome))

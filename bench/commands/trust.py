@@ -67,11 +67,11 @@ def trust(
     """
     from rich.console import Console
 
-    from bench.gating.tolerances import parse_tolerance
-    from bench.gating.trusting import record_here, study
-    from bench.progress import trial_shown
-    from bench.session import parse_duration
-    from reports import trust as report
+    from bench.commands.progress import trial_shown
+    from bench.gate.tolerances import parse_tolerance
+    from bench.harness.session import parse_duration
+    from bench.trust.study import record_here, study
+    from reports.pages import trust as report
 
     if replay_only:
         _check_replay(context)

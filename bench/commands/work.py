@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.counting import counted
-from bench.records import Case, Work, WorkChange
+from bench.harness.counting import counted
+from bench.records.run import Case, Work, WorkChange
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.work import Golden
+    from bench.counters.work import Golden
 
 OTHER_DEVICE = "cpu(1)"  # than cpu(0), as MXNet sees it: what a GPU is copied is counted on every machine
 
@@ -30,7 +30,7 @@ class Format(str, Enum):
 def declared() -> dict[str, Case]:
     """The steps that the questions on hybridizing and on the second head compare, and one that copies."""
     from bench.benchmarks import test_device, test_hybridize, test_second_head
-    from bench.work import cases_of
+    from bench.counters.work import cases_of
 
     device = test_device.question_for((OTHER_DEVICE,), None)
     groups = {group.part: group for group in device.groups()}
@@ -62,8 +62,8 @@ def work(
 
       python -m bench work --format json > work.json
     """
-    from bench.work import GOLDEN, changes, read_golden, write_golden
-    from mtl_core.files import check_place
+    from bench.counters.work import GOLDEN, changes, read_golden, write_golden
+    from mtl_core.program.files import check_place
 
     if check and update:
         raise UserError("--check compares with the golden file and --update overwrites it: give one")
@@ -95,7 +95,7 @@ def work(
 
 def _annotate(changed: list[WorkChange]) -> None:
     """Beside the lines of a pull request, where GitHub runs it; on standard error, since it reads both."""
-    from reports.work import github_annotations
+    from reports.pages.work import github_annotations
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in github_annotations(changed, _kept_by_git(Path.cwd())):
@@ -104,7 +104,7 @@ def _annotate(changed: list[WorkChange]) -> None:
 
 def _kept_by_git(folder: Path) -> frozenset[str]:
     """The files of a repository, by their paths from this folder of it: what GitHub can show a line of."""
-    from bench.gating.checkouts import GitError, git
+    from bench.gate.checkouts import GitError, git
 
     try:
         return frozenset(git(folder, "ls-files", "-z").split("\0"))
@@ -114,7 +114,7 @@ def _kept_by_git(folder: Path) -> frozenset[str]:
 
 def _replaced(path: Path) -> Golden | None:
     """What the golden file said before it is written anew; None where it said nothing readable."""
-    from bench.work import read_golden
+    from bench.counters.work import read_golden
 
     try:
         return read_golden(path)
@@ -135,7 +135,7 @@ def _counted_with_progress() -> tuple[str, dict[str, Work]]:
 def _print_json(found: dict[str, Work], changed: list[WorkChange]) -> None:
     import msgspec
 
-    from reports.work import sentence
+    from reports.pages.work import sentence
 
     told = [{**msgspec.to_builtins(change), "words": sentence(change)} for change in changed]
     document = {"schema": 1, "work": msgspec.to_builtins(found), "changes": told}
@@ -146,8 +146,8 @@ def _print_table(found: dict[str, Work], changed: list[WorkChange], compared: bo
     """The tables, which a check that passes does without; what matters comes last."""
     from rich.console import Console
 
-    from reports import terminal
-    from reports.work import operators_lines, sentence, size_table, step_table
+    from reports.formats.terminal import page as terminal
+    from reports.pages.work import operators_lines, sentence, size_table, step_table
 
     console = Console()
     for model in (step_table(found), size_table(found)) if whole else ():

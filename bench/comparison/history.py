@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from bench.comparing.compare import case_differences
-from bench.comparing.compared import HistoricRun, History, LevelChange, MachineHistory, Series
-from bench.comparing.levels import ALPHA, LEAST_RUNS, Change, level_changes
-from bench.records import CONTROL, Measured, Run
-from bench.stats import Floats, exponential
+from bench.comparison.runs import case_differences
+from bench.records.comparison import HistoricRun, History, LevelChange, MachineHistory, Series
+from bench.records.run import CONTROL, Measured, Run
+from bench.stats.change_points import ALPHA, LEAST_RUNS, Change, level_changes
+from bench.stats.estimates import Floats, exponential
 
 Key = tuple[str, str]  # group, variant
 Measure = Literal["throughput", "time ratio"]

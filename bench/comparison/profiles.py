@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 from scipy import stats
 
-from bench.comparing.compare import label
-from bench.comparing.compared import Judgement, SharedOperator, SharedOperators, Side
-from bench.endless import endless
-from bench.profiling.profiles import PROFILE_FILE, check_schema
-from bench.records import Case, Estimate, Machine
-from bench.runs import content_of, parsed
-from bench.stats import Mean, combined
-from bench.verdict import verdicts
+from bench.comparison.runs import label
+from bench.records.comparison import Judgement, SharedOperator, SharedOperators, Side
+from bench.records.infinities import endless
+from bench.records.profile import PROFILE_FILE, check_schema
+from bench.records.run import Case, Estimate, Machine
+from bench.results.run_file import content_of, parsed
+from bench.stats.estimates import Mean, combined
+from bench.stats.verdict import verdicts
 from mtl_core.errors import UserError
 
 TOLERANCE = 0.01  # of all operators' time: one point

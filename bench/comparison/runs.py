@@ -1,9 +1,9 @@
 """Runs held side by side: what differs, each benchmark's ratios and times, and whether they changed.
 
 Ratios within a run compare cleanly between machines. The set-ups of two runs are independent, so the
-logarithms of their ratios differ by Welch's t (:func:`bench.stats.combined`), and the verdicts share one
-error rate by Holm (:mod:`bench.verdict`): one for all ratios and times together, since either makes a
-benchmark slower (:func:`got_slower`), and one for the means.
+logarithms of their ratios differ by Welch's t (:func:`bench.stats.estimates.combined`), and the verdicts
+share one error rate by Holm (:mod:`bench.stats.verdict`): one for all ratios and times together, since
+either makes a benchmark slower (:func:`got_slower`), and one for the means.
 
 Times of two runs are another matter even on one machine. The interval within a run knows how set-ups
 differ, not how the machine differs from hour to hour. So a time is faster or slower only beyond a wider
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from bench.comparing.compared import (
+from bench.records.comparison import (
     Benchmark,
     Change,
     Comparison,
@@ -31,10 +31,10 @@ from bench.comparing.compared import (
     QuestionMean,
     Side,
 )
-from bench.effects import against_baseline, averaged, log_times, only
-from bench.records import CONTROL, Case, Ceilings, Measured, Run, Verdict
-from bench.stats import Mean, combined, exponential, mean_of
-from bench.verdict import TOLERANCE, verdicts
+from bench.records.run import CONTROL, Case, Ceilings, Measured, Run, Verdict
+from bench.stats.estimates import Mean, combined, exponential, mean_of
+from bench.stats.ratios import against_baseline, averaged, log_times, only
+from bench.stats.verdict import TOLERANCE, verdicts
 from mtl_core.config import HEADS, NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError

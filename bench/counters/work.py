@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from bench.questions import Question
-from bench.records import CONTROL, Case, Count, Setting, Work, WorkChange
+from bench.questions.question import Question
+from bench.records.run import CONTROL, Case, Count, Setting, Work, WorkChange
 from mtl_core.config import HEADS
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.program.files import write_whole
 
-GOLDEN = Path(__file__).with_name("work.golden.json")
+GOLDEN = Path(__file__).parents[1] / "work.golden.json"
 PART = "step"
 BOTH_HEADS = ("heads", list(HEADS))
 UPDATE = "write it with python -m bench work --update"

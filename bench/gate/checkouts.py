@@ -24,7 +24,8 @@ from mtl_core.errors import UserError
 PREFIX = "mtl-bench-"  # of a folder with a worktree of ours
 OURS = re.compile(PREFIX + r"[^/]{8}/[0-9a-f]{12}")  # such a worktree: mkdtemp's folder, a commit's name
 LOCK = "lock"
-GATES = ("bench/gating/gate.py", "bench/gate.py")  # what a comparison asks a revision for: now, and at first
+# What a comparison asks a revision for: now, and where earlier ones have it.
+GATES = ("bench/questions/gate.py", "bench/gating/gate.py", "bench/gate.py")
 
 
 class Checkout(NamedTuple):

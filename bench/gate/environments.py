@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.errors import UserError
-from mtl_core.gpu_choice import choose
+from mtl_core.platform.gpu_choice import choose
 
 if sys.version_info >= (3, 11):
     import tomllib

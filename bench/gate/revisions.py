@@ -9,20 +9,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.effects import Effects, log_effects, log_times
-from bench.gating.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
-from bench.gating.environments import PROJECT, differing, python_for
-from bench.gating.gate import Benchmark
-from bench.gating.regressions import Comparison, Regression
-from bench.gating.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
-from bench.gating.sides import SIDE, Side, SidePool, declared
-from bench.gating.trial import Trial
-from bench.harness import LEAD_IN, Harness
-from bench.pool import WorkerFailedError
-from bench.questions import Group, Question
-from bench.records import Block, Case
-from bench.stats import exponential
-from bench.verdict import ALPHA
+from bench.gate.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
+from bench.gate.environments import PROJECT, differing, python_for
+from bench.gate.sides import SIDE, Side, SidePool, declared
+from bench.gate.trial import Trial
+from bench.harness.pool import WorkerFailedError
+from bench.harness.rounds import LEAD_IN, Harness
+from bench.questions.gate import Benchmark
+from bench.questions.question import Group, Question
+from bench.records.regression import Comparison, Regression
+from bench.records.run import Block, Case
+from bench.stats.estimates import exponential
+from bench.stats.ratios import Effects, log_effects, log_times
+from bench.stats.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
+from bench.stats.verdict import ALPHA
 from mtl_core.errors import UserError
 
 BASE, HEAD = "base", "head"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.gating.gate import PROTOCOL, Benchmark
-from bench.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.harness.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.questions.gate import PROTOCOL, Benchmark
 from mtl_core.errors import UserError
 
 SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it

@@ -22,25 +22,25 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.effects import log_times
-from bench.gating.checkouts import GitError, git
-from bench.gating.gate import Benchmark
-from bench.gating.regress import HEAD, Settings, chosen, group_of, seed_of
-from bench.gating.regressions import Comparison, Regression
-from bench.gating.sides import SIDE, Side, SidePool, declared, not_started
-from bench.harness import LEAD_IN, Harness
-from bench.machine import collect, versions
-from bench.pool import WorkerFailedError
-from bench.records import Block, Estimate, Machine, Measured, Run
-from bench.runs import read_run
-from bench.stats import Mean, exponential, geometric
-from bench.verdict import ALPHA, verdicts
+from bench.gate.checkouts import GitError, git
+from bench.gate.revisions import HEAD, Settings, chosen, group_of, seed_of
+from bench.gate.sides import SIDE, Side, SidePool, declared, not_started
+from bench.harness.pool import WorkerFailedError
+from bench.harness.rounds import LEAD_IN, Harness
+from bench.machine.identity import collect, versions
+from bench.questions.gate import Benchmark
+from bench.records.regression import Comparison, Regression
+from bench.records.run import Block, Estimate, Machine, Measured, Run
+from bench.results.run_file import read_run
+from bench.stats.estimates import Mean, exponential, geometric
+from bench.stats.ratios import log_times
+from bench.stats.verdict import ALPHA, verdicts
 from mtl_core.errors import UserError
 
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
 CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
 ROOT = Path(__file__).parents[2]
-GATE_FILE = "bench/gating/gate.py"
+GATE_FILE = "bench/questions/gate.py"
 NAMED = re.compile(r'^\s*name="(\w+)"', re.MULTILINE)  # how a benchmark is declared there
 REVISION_UNKNOWN = (
     "the gate at the revision of a stored run is not known here: what was removed since goes unnoticed"

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.gating.environments import PROJECT, project
-from bench.verdict import TOLERANCE
+from bench.gate.environments import PROJECT, project
+from bench.stats.verdict import TOLERANCE
 from mtl_core.errors import UserError
 
 TABLE = "[tool.mtl-bench.tolerance]"

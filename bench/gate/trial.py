@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.effects import Effects, stacked
-from bench.gating.sequential import Look, Stream, decide, grid
+from bench.stats.ratios import Effects, stacked
+from bench.stats.sequential import Look, Stream, decide, grid
 
 NEAR = 1.3  # times as many units as the budget will have held
 

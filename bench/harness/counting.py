@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.pool import WorkerFailedError, WorkerProcess
-from bench.questions import Group
-from bench.records import Block, Case, Work
+from bench.harness.pool import WorkerFailedError, WorkerProcess
+from bench.questions.question import Group
+from bench.records.run import Block, Case, Work
 from mtl_core.errors import UserError
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from mtl_core.segments import FORKED, forget_segments
+from mtl_core.platform.segments import FORKED, forget_segments
 
 COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
 LAST_LINES = 12  # of a failed worker's standard error, for the report
@@ -62,7 +62,7 @@ class WorkerProcess:
             stderr=self.stderr,
             env={**inherited, **environment, FORKED: str(self.forked.fileno())},
             pass_fds=[self.forked.fileno()],
-            cwd=root or Path(__file__).parent.parent,
+            cwd=root or Path(__file__).parents[2],
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )
         self.buffer = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from bench.pool import WorkerFailedError, WorkerHandle, WorkerProcess
+from bench.harness.pool import WorkerFailedError, WorkerHandle, WorkerProcess
 
 
 @cache  # each takes the seconds of a process

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.pool import WorkerFailedError, WorkerHandle, WorkerPool
-from bench.questions import Group
-from bench.records import STEPS, Block, Case, Failure, Round, SetUp
+from bench.harness.pool import WorkerFailedError, WorkerHandle, WorkerPool
+from bench.questions.question import Group
+from bench.records.run import STEPS, Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.020  # the least work in a round
 MARGIN = 1.1  # more iterations than the last warm-up round asks for, since the next may be quicker

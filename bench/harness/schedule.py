@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.effects import against_baseline, log_effects
-from bench.questions import Group
-from bench.records import Block, Failure
-from bench.stats import best_rounds, levels
+from bench.questions.question import Group
+from bench.records.run import Block, Failure
+from bench.stats.estimates import best_rounds, levels
+from bench.stats.ratios import against_baseline, log_effects
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
 MOST_ROUNDS = 3  # times the question's own, when rounds are noisy and set-ups alike

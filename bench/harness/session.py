@@ -12,10 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench.answers import answer, measured
-from bench.counting import with_operators
-from bench.harness import LEAD_IN, Harness
-from bench.machine import (
+from bench.answers.answer import answer
+from bench.answers.whole_run import warnings_about_run
+from bench.harness.counting import with_operators
+from bench.harness.rounds import LEAD_IN, Harness
+from bench.harness.schedule import Progress, Schedule
+from bench.machine.identity import (
     LOOKS,
     code,
     collect,
@@ -27,11 +29,10 @@ from bench.machine import (
     weather_between,
     weather_together,
 )
-from bench.questions import AS_DECLARED, Asked, Group
-from bench.records import Answer, Block, Case, Machine, Run, Weather
-from bench.schedule import Progress, Schedule
-from bench.store import Identity, Journal, Line, read_journal
-from bench.whole_run import warnings_about_run
+from bench.questions.question import AS_DECLARED, Asked, Group
+from bench.records.run import Answer, Block, Case, Machine, Run, Weather
+from bench.results.journal import Identity, Journal, Line, read_journal
+from bench.stats.measured import measured
 from mtl_core.errors import UserError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -175,7 +176,7 @@ class Session:
         )
 
     def _identity(self, machine: Machine, groups: list[Group]) -> Identity:
-        here = Path(__file__).parent
+        here = Path(__file__).parents[1]
         return Identity(
             machine=machine.class_key,
             revision=str(machine.source),

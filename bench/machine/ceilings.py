@@ -1,4 +1,4 @@
-"""What the machine can do at best, measured in a process of its own: ``python -m bench.ceilings``."""
+"""What the machine can do at best, measured in a process of its own: ``python -m bench.machine.ceilings``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 
 REPEATS = 7
 SIDE = 1024  # of the matrices
@@ -41,7 +41,7 @@ def _loop() -> int:
 
 
 def library(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What threadpoolctl tells of a library, as ``bench.records.Library`` has it."""
+    """What threadpoolctl tells of a library, as ``bench.records.run.Library`` has it."""
     path = Path(told["filepath"])
     # A wheel has its libraries in its package or beside it: mxnet/, numpy.libs/ or, on macOS, numpy/.dylibs/.
     owners = [after for folder, after in pairwise(path.parts) if folder in PACKAGE_FOLDERS]
@@ -59,7 +59,7 @@ def library(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure() -> dict[str, Any]:
-    """All ceilings and the build, as ``bench.machine.Ceilings`` has them."""
+    """All ceilings and the build, as ``bench.machine.identity.Ceilings`` has them."""
     ours = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     theirs = mx.nd.array(ours)
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)

@@ -19,9 +19,9 @@ from typing import Any
 import msgspec
 import psutil
 
-from bench.records import Ceilings, Machine, Weather
+from bench.records.run import Ceilings, Machine, Weather
 from mtl_core.errors import UserError
-from mtl_core.gpu_choice import NoDriverError, ask_nvml
+from mtl_core.platform.gpu_choice import NoDriverError, ask_nvml
 
 RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "MTL_")
 BUSY_SHARE = 0.5  # of the granted cores taken by others: rounds wait for them
@@ -182,7 +182,7 @@ def collect(root: Path = ROOT) -> Machine:
         container=container(root),
         virtual=virtual(root),
         python=platform.python_version(),
-        source=revision(Path(__file__).parent),
+        source=revision(Path(__file__).parents[1]),
     )
 
 
@@ -359,7 +359,7 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
     ``environment`` is what every worker is given too, such as the number of threads. Raises UserError
     with what the process said last when MXNet does not load there.
     """
-    command = [sys.executable, "-m", "bench.ceilings"]
+    command = [sys.executable, "-m", "bench.machine.ceilings"]
     try:
         done = subprocess.run(
             command,
@@ -367,7 +367,7 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
             text=True,
             check=False,
             timeout=CEILINGS_LIMIT_S,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from bench.profiling.profiles import MemorySample, Phase
+from bench.records.profile import MemorySample, Phase
 
 EVERY_S = 0.25  # asking for PSS walks the page tables: some milliseconds a process
 

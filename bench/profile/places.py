@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.profiling.profiles import Place
-from bench.stats import t_interval
+from bench.records.profile import Place
+from bench.stats.estimates import t_interval
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Recording:
 # (place, functions, file): a frame agrees when its file ends so and its function is one of these; no
 # functions are all of them. The first that agrees with any frame of a stack is the stack's place.
 PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("the DataLoader's per-sample transform", ("_transform",), "mtl_core/loaders.py"),
+    ("the DataLoader's per-sample transform", ("_transform",), "mtl_core/data/loaders.py"),
     ("the DataLoader's reading of single samples", ("__getitem__",), "gluon/data/dataset.py"),
     (
         "the DataLoader's stacking of samples into batches",
@@ -64,7 +64,7 @@ PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "",
     ),
     ("the rest of the DataLoader", (), "gluon/data/dataloader.py"),
-    ("the fast loader", ("_batches", "_order"), "mtl_core/loaders.py"),
+    ("the fast loader", ("_batches", "_order"), "mtl_core/data/loaders.py"),
     ("the metrics", (), "mxnet/metric.py"),
     ("calling the optimizer", (), "gluon/trainer.py"),
     ("calling the backward pass", ("backward",), ""),
@@ -83,10 +83,15 @@ WAITS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("_handle_tasks",), "multiprocessing/pool.py"),
     (("get",), "multiprocessing/queues.py"),
     (("__enter__", "acquire"), "multiprocessing/synchronize.py"),
-    (("serve",), "bench/worker.py"),
+    (("serve",), "bench/worker/process.py"),
 )
 
-BEGINNINGS = ("multiprocessing/pool.py", "bench/worker.py", "bench/workloads/profiling.py")
+BEGINNINGS = (
+    "multiprocessing/pool.py",
+    "bench/worker/__main__.py",
+    "bench/worker/process.py",
+    "bench/workloads/profiling.py",
+)
 
 
 def shortened(file: str) -> str:

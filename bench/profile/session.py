@@ -18,17 +18,17 @@ import msgspec
 import numpy as np
 import psutil
 
-from bench.effects import log_effects, log_times
-from bench.harness import Harness
-from bench.machine import collect, counters, warnings_about, weather_between
-from bench.pool import WorkerFailedError, WorkerProcess
-from bench.profiling import profiler, timeline
-from bench.profiling.memory import MemoryWatch, family
-from bench.profiling.places import Recording, places, read_speedscope, working
-from bench.profiling.profiles import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
-from bench.questions import Group, Question, Variant
-from bench.records import Block, Case, Estimate
-from bench.stats import exponential, geometric, t_interval
+from bench.harness.pool import WorkerFailedError, WorkerProcess
+from bench.harness.rounds import Harness
+from bench.machine.identity import collect, counters, warnings_about, weather_between
+from bench.profile import profiler, timeline
+from bench.profile.memory import MemoryWatch, family
+from bench.profile.places import Recording, places, read_speedscope, working
+from bench.questions.question import Group, Question, Variant
+from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
+from bench.records.run import Block, Case, Estimate
+from bench.stats.estimates import exponential, geometric, t_interval
+from bench.stats.ratios import log_effects, log_times
 from mtl_core.errors import UserError
 
 RECORDINGS = 3  # of a set-up each, so that the shares have an interval

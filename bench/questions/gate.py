@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.records import Setting
+from bench.records.run import Setting
 
 PROTOCOL = 1  # between the coordinator and a worker; raised when a command changes its meaning
 
@@ -26,7 +26,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     in_runs: bool = True  # whether a full ``bench run`` measures the same work
 
 
-# As the questions have it, so that a stored run has the same cases (bench/gating/against_stored.py).
+# As the questions have it, so that a stored run has the same cases (bench/gate/stored.py).
 _BATCHES: dict[str, Setting] = {"batch_size": 128, "data": "synthetic"}
 _STEP: dict[str, Setting] = {**_BATCHES, "mode": "hybridized"}
 # The last two take a tenth of a second, not milliseconds: with more set-ups a minute would hardly hold the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bench.records import CONTROL, Case, Estimate, Measured, Setting
+from bench.records.run import CONTROL, Case, Estimate, Measured, Setting
 from mtl_core.errors import UserError
 
 Settings = dict[str, Setting]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from bench.records import Ceilings, Estimate
+from bench.records.run import Ceilings, Estimate
 
 SCHEMA = 1  # of the JSON that the commands print
 

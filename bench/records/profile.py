@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.endless import endless, finite
-from bench.records import Case, Estimate, Machine
+from bench.records.infinities import endless, finite
+from bench.records.run import Case, Estimate, Machine
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.program.files import write_whole
 
 PROFILE_SCHEMA = 1  # raised when a field changes its meaning
 PROFILE_FILE = "profile.json"

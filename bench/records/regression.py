@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bench.records import Estimate, Verdict
+from bench.records.run import Estimate, Verdict
 
 REGRESSION_SCHEMA = 1  # of the JSON that ``regress --format json`` prints
 

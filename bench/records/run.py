@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.runs
+SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.results.run_file
 
 Setting = str | int | float | bool | list[str]
 Count = int | float

@@ -7,8 +7,8 @@ from typing import Any
 
 import fsspec
 
-from bench.records import Run
-from bench.runs import LARGEST_FILE, check_size, run_from
+from bench.records.run import Run
+from bench.results.run_file import LARGEST_FILE, check_size, run_from
 from mtl_core.errors import UserError
 
 Watch = Callable[[Sequence[tuple[str, int]]], Iterable[tuple[str, int]]]

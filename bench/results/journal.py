@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from bench.records import Block, Failure, Weather
+from bench.records.run import Block, Failure, Weather
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.program.files import write_whole
 
 try:
     import fcntl

@@ -17,9 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench.answers import measured
-from bench.endless import PLAIN_RANGE, endless, finite
-from bench.records import (
+from bench.records.infinities import PLAIN_RANGE, endless, finite
+from bench.records.run import (
     SCHEMA,
     Answer,
     Block,
@@ -35,7 +34,8 @@ from bench.records import (
     Verdict,
     Weather,
 )
-from bench.stats import geometric
+from bench.stats.estimates import geometric
+from bench.stats.measured import measured
 from mtl_core.errors import UserError, visible
 
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON

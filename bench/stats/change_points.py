@@ -20,7 +20,7 @@ import numpy as np
 import ruptures
 from scipy import stats
 
-from bench.stats import Floats, Mean, combined, mean_of
+from bench.stats.estimates import Floats, Mean, combined, mean_of
 
 LEAST_RUNS = 10  # of a series; fewer have too few orders to tell a change from chance
 LEAST_LEVEL = 3  # runs of a level

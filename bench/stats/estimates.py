@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bench.records import Block, Estimate
+from bench.records.run import Block, Estimate
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95

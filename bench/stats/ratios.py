@@ -18,8 +18,8 @@ import numpy as np
 from msgspec.structs import replace
 from scipy import stats
 
-from bench.records import CONTROL, Block
-from bench.stats import Floats, Mean
+from bench.records.run import CONTROL, Block
+from bench.stats.estimates import Floats, Mean
 
 SCATTER_FROM = 6  # rounds a set-up; how fewer scatter or lie says little
 OTHERS_FROM = 2  # variants that tell how restless it was; the bursts of a single one would count too much

@@ -8,8 +8,8 @@ part. By the union bound the chance that any of these repeated intervals misses 
 Turnbull, Journal of the Royal Statistical Society B 51, 1989) is below ``alpha``, whatever the number and
 the times of the looks, so long as the times do not depend on the effects. No correlation between looks
 is used, so that nothing rests on a distribution but the interval of a look itself: that of a weighted mean
-(:class:`bench.effects.Effects`), which takes the noise of units for symmetric. Identical code has that by
-construction; for code that differs it is an assumption.
+(:class:`bench.stats.ratios.Effects`), which takes the noise of units for symmetric. Identical code has that
+by construction; for code that differs it is an assumption.
 
 Several benchmarks share one ``alpha`` by Holm's step-down, looks included: a benchmark is decided at
 ``alpha / m``; those still open then share the whole among fewer (Ye, Li, Liu & Yao, "A group sequential
@@ -26,10 +26,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from bench.effects import Effects
-from bench.records import Estimate, Verdict
-from bench.stats import LARGEST_LOG, Mean, detectable, times_to_decide
-from bench.verdict import ALPHA, judge
+from bench.records.run import Estimate, Verdict
+from bench.stats.estimates import LARGEST_LOG, Mean, detectable, times_to_decide
+from bench.stats.ratios import Effects
+from bench.stats.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
 GROWTH = 1.5  # of the number of units from look to look

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.records import Estimate, Verdict
-from bench.stats import Mean, exponential
+from bench.records.run import Estimate, Verdict
+from bench.stats.estimates import Mean, exponential
 
 ALPHA = 0.05
 TOLERANCE = 0.02

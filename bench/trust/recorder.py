@@ -19,16 +19,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.effects import Pair, effects_of
-from bench.gating.gate import GATE, Benchmark
-from bench.gating.regress import BASE, HEAD, group_of
-from bench.gating.replay import Unit
-from bench.gating.sides import Side, SidePool, not_started
-from bench.harness import LEAD_IN, Harness, SettingUp
-from bench.pool import WorkerFailedError
-from bench.questions import Group
+from bench.gate.revisions import BASE, HEAD, group_of
+from bench.gate.sides import Side, SidePool, not_started
+from bench.harness.pool import WorkerFailedError
+from bench.harness.rounds import LEAD_IN, Harness, SettingUp
+from bench.questions.gate import GATE, Benchmark
+from bench.questions.question import Group
+from bench.stats.ratios import Pair, effects_of
+from bench.trust.replay import Unit
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.program.files import write_whole
 
 Rounds = tuple[list[float], list[float]]  # of a set-up: head's and base's, seconds an iteration
 SCHEMA = 2  # of a recording

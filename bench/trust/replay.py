@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from bench.effects import Effects
-from bench.gating.regressions import Rate
-from bench.gating.sequential import decide
-from bench.gating.trial import Trial
-from bench.records import VERDICTS, Estimate
-from bench.stats import CONFIDENCE
-from bench.verdict import ALPHA
+from bench.gate.trial import Trial
+from bench.records.regression import Rate
+from bench.records.run import VERDICTS, Estimate
+from bench.stats.estimates import CONFIDENCE
+from bench.stats.ratios import Effects
+from bench.stats.sequential import decide
+from bench.stats.verdict import ALPHA
 
 TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended
 OFTEN_ENOUGH = 0.95  # of the comparisons of identical code have to come to "same"
@@ -36,7 +36,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     start_s: float  # of them for starting the processes
     effects: dict[str, list[float]]  # by slow-down as text ("0.03"), since JSON has no other keys
-    errors: dict[str, list[float | None]]  # of each, as bench.effects.Effects has them; null: unknown
+    errors: dict[str, list[float | None]]  # of each, as bench.stats.ratios.Effects has them; null: unknown
     totals: dict[str, list[float]]  # likewise, from the sums of the rounds
     step_s: float
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.gating.gate import GATE
-from bench.gating.recorder import IDENTICAL, SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
-from bench.gating.regressions import Study, Trust
-from bench.gating.replay import Unit, best_set_ups, components, rate, recommended
-from bench.machine import collect
-from bench.verdict import ALPHA
+from bench.machine.identity import collect
+from bench.questions.gate import GATE
+from bench.records.regression import Study, Trust
+from bench.stats.verdict import ALPHA
+from bench.trust.recorder import IDENTICAL, SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
+from bench.trust.replay import Unit, best_set_ups, components, rate, recommended
 from mtl_core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], toleran
     """Every slow-down at every budget, the spreads, and recommendations from the first budget.
 
     Once for the step alone, and once for the step as the first of the whole gate, whose benchmarks share
-    the error rate (Holm, as :func:`bench.gating.regress.compare` begins).
+    the error rate (Holm, as :func:`bench.gate.revisions.compare` begins).
     """
     set_up, invocation = components(units)
     names = sorted(units[0].effects, key=float)

@@ -26,10 +26,10 @@ import msgspec
 
 import bench
 import mtl_core
-from bench.gating.gate import GATE, PROTOCOL
-from bench.workload import Workload
-from mtl_core import denormals
-from mtl_core.segments import tell_number
+from bench.questions.gate import GATE, PROTOCOL
+from bench.questions.workload import Workload
+from mtl_core.platform import denormals
+from mtl_core.platform.segments import tell_number
 
 LARGEST_PADDING = 1 << 20
 HANG_S = 150  # a command's most
@@ -72,7 +72,7 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Load MXNet, and tell who answers."""
         with _without_scipy():
-            from mtl_core._mxnet import mx
+            from mtl_core.platform.mxnet import mx
 
         files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
         return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
@@ -80,7 +80,7 @@ class Worker:
     def probe(self, device: str) -> dict[str, Any]:
         """Compute a little on a device; what MXNet says in one line where it cannot."""
         from bench.workloads.steps import device_named
-        from mtl_core._mxnet import mx
+        from mtl_core.platform.mxnet import mx
 
         try:
             ones = mx.nd.ones((8, 8), ctx=device_named(device))
@@ -239,7 +239,3 @@ def main() -> None:
     os.register_at_fork(before=before_fork, after_in_child=in_forked_child)
     choose_denormals()
     serve(sys.stdin, answers, Worker())
-
-
-if __name__ == "__main__":
-    main()

@@ -23,9 +23,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.records import Count, Work
-from mtl_core._mxnet import mx
+from bench.records.run import Count, Work
 from mtl_core.cost import cost
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep
 
 STEPS = 10  # counted; what happens every tenth step is seen

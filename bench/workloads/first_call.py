@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import cycle
 
 from bench.workloads.steps import batches_for
-from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Mode, NetworkConfig, StepConfig
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep
 
 

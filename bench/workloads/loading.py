@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 
-from bench.records import EPOCH, STEPS
+from bench.records.run import EPOCH, STEPS
 from bench.workloads.steps import device_named, training_split
-from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
-from mtl_core.dataset import Split
-from mtl_core.loaders import Batch, FastLoader, TutorialLoader
+from mtl_core.data.dataset import Split
+from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from bench.workloads.loading import TrainingRun
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # linux/prctl.h
 SECONDS, CALLS = "operator_s ", "operator_calls "  # before an operator's name in a round's facts

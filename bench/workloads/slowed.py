@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from bench.workloads.steps import StepWorkload
-from mtl_core._mxnet import mx
+from mtl_core.platform.mxnet import mx
 
 
 class SlowedStep(StepWorkload):

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.workloads.counting import Countable
-from mtl_core._mxnet import mx
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
 from mtl_core.cost import cost
-from mtl_core.dataset import Split
-from mtl_core.mnist import load_mnist
+from mtl_core.data.dataset import Split
+from mtl_core.data.mnist import load_mnist
+from mtl_core.data.synthetic import draw_digits
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep, denormal_share
-from mtl_core.synthetic import draw_digits
 
 Part = Literal["forward", "forward_backward", "step"]
 BATCHES = 20  # that rotate, so that no batch is learned by heart

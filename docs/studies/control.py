@@ -13,10 +13,10 @@ import time
 import numpy as np
 
 from bench.benchmarks.test_second_head import QUESTION
-from bench.effects import log_effects
-from bench.harness import LEAD_IN, Harness
-from bench.records import CONTROL, Block
-from bench.verdict import verdicts
+from bench.harness.rounds import LEAD_IN, Harness
+from bench.records.run import CONTROL, Block
+from bench.stats.ratios import log_effects
+from bench.stats.verdict import verdicts
 
 BLOCKS_AN_INVOCATION = 30
 

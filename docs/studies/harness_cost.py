@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.pool import WorkerProcess
+from bench.harness.pool import WorkerProcess
 
 ROUNDS = 100
 ROUND_S = 0.020

@@ -29,16 +29,16 @@ from typing import TypeVar
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import PercentageRegressionCheck
 
-from bench.gating.gate import GATE
-from bench.gating.recorder import busy, read, slowed
-from bench.gating.replay import Unit, clopper_pearson, comparisons
-from bench.gating.trusting import record_here
-from bench.harness import ROUND_S
-from bench.pool import WorkerFailedError, WorkerProcess
-from bench.records import Estimate
-from bench.verdict import ALPHA, TOLERANCE
+from bench.harness.pool import WorkerFailedError, WorkerProcess
+from bench.harness.rounds import ROUND_S
+from bench.questions.gate import GATE
+from bench.records.run import Estimate
+from bench.stats.verdict import ALPHA, TOLERANCE
+from bench.trust.recorder import busy, read, slowed
+from bench.trust.replay import Unit, clopper_pearson, comparisons
+from bench.trust.study import record_here
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.program.files import write_whole
 
 SHARES = ("0", "0.03", "0.05")
 CONDITIONS = {"quiet": 0, "busy": 1}  # cores kept busy

@@ -25,8 +25,10 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from bench.commands.report import page_of
-from reports import html, markdown_page, terminal
-from reports.page import Page
+from reports.formats import markdown as markdown_page
+from reports.formats.html import page as html
+from reports.formats.terminal import page as terminal
+from reports.model.page import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, PHONE = (1280, 1500), (360, 780)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.harness import LEAD_IN, Harness
-from bench.questions import Question, Variant
-from bench.records import Block
+from bench.harness.rounds import LEAD_IN, Harness
+from bench.questions.question import Question, Variant
+from bench.records.run import Block
 
 CONDITIONS = {
     "plain": {},

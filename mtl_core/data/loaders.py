@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mtl_core._mxnet import mx
-from mtl_core.dataset import Split
-from mtl_core.segments import forget_segments
+from mtl_core.data.dataset import Split
+from mtl_core.platform.mxnet import mx
+from mtl_core.platform.segments import forget_segments
 
 LastBatch = Literal["keep", "discard", "rollover"]
 BATCHES_A_TAKE = 4  # gathered at once: few enough to stay near the cache, enough to pay for the call

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl_core.dataset import Bytes, Dataset, Split
+from mtl_core.data.dataset import Bytes, Dataset, Split
 from mtl_core.errors import UserError
 
 MIRRORS = (

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_core.dataset import Bytes, Dataset, Split
+from mtl_core.data.dataset import Bytes, Dataset, Split
 
 SIDE = 28  # pixels of an image's side
 MAP_SIDE = 40  # of a distance map: room for the shift

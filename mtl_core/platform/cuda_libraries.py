@@ -38,7 +38,7 @@ def load_cuda_libraries() -> list[Path]:
     """Load what the wheels offer of :data:`CUDA_LIBRARIES`; the files loaded (none on a CPU build).
 
     CUDA is told to number GPUs as the driver's own library does, or ``gpu(1)`` would be another than
-    the one that :mod:`mtl_core.gpu_choice` took.
+    the one that :mod:`mtl_core.platform.gpu_choice` took.
     """
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     folders = nvidia_library_folders()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mtl_core._mxnet import mx
 from mtl_core.errors import UserError
+from mtl_core.platform.mxnet import mx
 
 
 def device(name: str) -> Any:

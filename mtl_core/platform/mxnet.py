@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from mtl_core.cuda_libraries import load_cuda_libraries
 from mtl_core.errors import UserError
+from mtl_core.platform.cuda_libraries import load_cuda_libraries
 
 # What MXNet 1.9.1 reads from numpy at import, and what it stood for when MXNet was written.
 # None: a function that NumPy dropped; MXNet only takes a reference to it, for its own mx.np.

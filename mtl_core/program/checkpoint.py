@@ -18,11 +18,11 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import numpy as np
 
-from mtl_core._mxnet import mx
 from mtl_core.errors import UserError
-from mtl_core.files import write_whole
+from mtl_core.platform.mxnet import mx
+from mtl_core.program.files import write_whole
+from mtl_core.program.training import EpochResult
 from mtl_core.step import Snapshot, TrainingStep
-from mtl_core.training import EpochResult
 
 FORMAT = 1
 Count = Annotated[int, msgspec.Meta(ge=0)]

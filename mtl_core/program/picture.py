@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from mtl_core.dataset import Bytes
+from mtl_core.data.dataset import Bytes
 from mtl_core.errors import UserError
 
 SHADES = " .:-=+*#%@"

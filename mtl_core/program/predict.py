@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_core import checkpoint
-from mtl_core._mxnet import mx
 from mtl_core.config import NetworkConfig, StepConfig
-from mtl_core.dataset import Bytes
+from mtl_core.data.dataset import Bytes
 from mtl_core.errors import UserError
+from mtl_core.platform.mxnet import mx
+from mtl_core.program import checkpoint
 from mtl_core.step import TrainingStep
 
 

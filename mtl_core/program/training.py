@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mtl_core._mxnet import mx
 from mtl_core.config import TrainConfig
-from mtl_core.dataset import Split
-from mtl_core.loaders import Batch, FastLoader, TutorialLoader
+from mtl_core.data.dataset import Split
+from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
+from mtl_core.platform.mxnet import mx
 from mtl_core.step import Forward, Snapshot, TrainingStep, denormal_share
 
 LoaderName = Literal["fast", "tutorial"]

@@ -7,9 +7,9 @@ import io
 import math
 from collections.abc import Iterable
 
-from bench.comparing.compared import Benchmark, Change, Comparison, History, SharedOperators
-from bench.records import Estimate
-from reports.text import harmless
+from bench.records.comparison import Benchmark, Change, Comparison, History, SharedOperators
+from bench.records.run import Estimate
+from reports.model.text import harmless
 
 Value = str | int | float | None
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would take for one

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.endless import finite
+from bench.records.infinities import finite
 
 
 def text(record: Any, **more: Any) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.markdown import apart, table
-from reports.markdown import escaped as text
-from reports.page import Page, Section, shown_harmlessly
-from reports.tables import Table
+from reports.formats.markdown_parts import apart, table
+from reports.formats.markdown_parts import escaped as text
+from reports.model.page import Page, Section, shown_harmlessly
+from reports.model.tables import Table
 
 FIRST_ROWS = 8  # of what was decided
 

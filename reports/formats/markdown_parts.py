@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from reports.tables import Table, laid_out
-from reports.text import harmless
+from reports.model.tables import Table, laid_out
+from reports.model.text import harmless
 
 NO_WIDTH = "&#8203;"
 APART = (

@@ -6,10 +6,10 @@ import csv
 import io
 from math import isfinite
 
-from bench.records import Estimate
-from reports.csv import inert
-from reports.page import Page
-from reports.tables import Cell, Column, Table
+from bench.records.run import Estimate
+from reports.formats.csv import inert
+from reports.model.page import Page
+from reports.model.tables import Cell, Column, Table
 
 
 def page(model: Page) -> str:

@@ -1,15 +1,15 @@
 """What a plot shows, for any format: numbers in SI with their names; no library, no colour.
 
-``reports.plots`` draws these in HTML and ``reports.terminal`` some of them as bars. Every chart knows
-in words what it shows, and has its numbers as a table for those who cannot see it.
+``reports.formats.html.plots`` draws these in HTML and ``reports.formats.terminal.page`` some of them as
+bars. Every chart knows in words what it shows, and has its numbers as a table for those who cannot see it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bench.records import Estimate
-from reports.tables import Column, Table
+from bench.records.run import Estimate
+from reports.model.tables import Column, Table
 
 MOST_ROWS = 60  # of a table of set-ups
 

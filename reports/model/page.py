@@ -1,6 +1,6 @@
 """A report before it has a format: what is said, in the order in which it is said.
 
-``reports.view`` makes a ``Page`` of a run; whatever else is to be read makes one too. The formats
+``reports.pages.run`` makes a ``Page`` of a run; whatever else is to be read makes one too. The formats
 (``html``, ``markdown_page``, ``terminal``, ``spreadsheet``) know nothing but this.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from reports.charts import Chart
-from reports.tables import Table
-from reports.text import harmless
+from reports.model.charts import Chart
+from reports.model.tables import Table
+from reports.model.text import harmless
 
 T = TypeVar("T")
 LONGEST_TEXT = 2000  # characters of a sentence

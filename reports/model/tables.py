@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.records import Estimate, Measured
-from bench.verdict import judge_level
-from reports import units
-from reports.text import harmless
-from reports.units import UNITS, scale_for
+from bench.records.run import Estimate, Measured
+from bench.stats.verdict import judge_level
+from reports.model import units
+from reports.model.text import harmless
+from reports.model.units import UNITS, scale_for
 
 Cell = str | int | float | Estimate | None
 LONGEST_CELL = 120  # characters

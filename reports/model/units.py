@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import median_low
 
-from bench.records import Estimate
+from bench.records.run import Estimate
 
 LEAST_SHOWN = 1e-3  # of a unit: below it a column would be read by counting zeros
 # Each unit that is scaled, as (its size in the base unit, its name), largest first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.comparing.compared import (
+from bench.records.comparison import (
     Benchmark,
     Change,
     Comparison,
@@ -13,10 +13,10 @@ from bench.comparing.compared import (
     SharedOperators,
     Side,
 )
-from bench.records import Estimate
-from bench.verdict import ALPHA
-from reports.tables import Cell, Column, Table
-from reports.text import harmless
+from bench.records.run import Estimate
+from bench.stats.verdict import ALPHA
+from reports.model.tables import Cell, Column, Table
+from reports.model.text import harmless
 
 SIDE_BY_SIDE = 3  # runs; more are stacked
 CEILINGS = {

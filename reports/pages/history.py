@@ -7,9 +7,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
-from bench.comparing.compared import History, LevelChange, MachineHistory, Series
-from reports.tables import Column, Table
-from reports.text import harmless
+from bench.records.comparison import History, LevelChange, MachineHistory, Series
+from reports.model.tables import Column, Table
+from reports.model.text import harmless
 
 BLOCKS, ASCII = "▁▂▃▄▅▆▇", "_.-~=+#"  # an odd number, so that no edge is in the middle
 WIDEST = 24  # characters of a drawing where no width is known; more runs than that share them

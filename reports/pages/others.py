@@ -10,17 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from bench.comparing.compared import SCHEMA, Comparison, History, LevelChange, MachineHistory, Series
-from bench.gating.regressions import Regression
-from bench.profiling.profiles import Profile
-from bench.records import Estimate
-from bench.verdict import ALPHA, TOLERANCE
-from reports import comparison, history, json, profiles, regression
-from reports.charts import Axis, Chart, Interval, Intervals, Line, Lines, Mark, Point
-from reports.history_of_rounds import in_time
-from reports.page import Answered, Page, Raw, Section
-from reports.raw import raw_record
-from reports.tables import Table
+from bench.records.comparison import SCHEMA, Comparison, History, LevelChange, MachineHistory, Series
+from bench.records.profile import Profile
+from bench.records.regression import Regression
+from bench.records.run import Estimate
+from bench.stats.verdict import ALPHA, TOLERANCE
+from reports.formats import json
+from reports.model.charts import Axis, Chart, Interval, Intervals, Line, Lines, Mark, Point
+from reports.model.page import Answered, Page, Raw, Section
+from reports.model.tables import Table
+from reports.pages import comparison, history, regression
+from reports.pages import profile as profiles
+from reports.pages.raw import raw_record
+from reports.pages.rounds import in_time
 
 MOST_MEMORY = 60  # points of a course of memory, the peaks among them
 COMPARISON_METHOD = (

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 
-from bench.profiling.profiles import MemorySample, Operator, Profile
-from bench.records import Estimate
-from reports.tables import Cell, Column, Table
-from reports.terminal import fitted, in_ascii
-from reports.text import harmless
+from bench.records.profile import MemorySample, Operator, Profile
+from bench.records.run import Estimate
+from reports.formats.terminal.page import fitted, in_ascii
+from reports.model.tables import Cell, Column, Table
+from reports.model.text import harmless
 
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
 LONGEST_NAME = 48  # characters of an operator's name in a table

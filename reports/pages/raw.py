@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from bench.records import Run
-from reports.history_of_rounds import in_time
-from reports.html import packed
-from reports.page import Raw
+from bench.records.run import Run
+from reports.formats.html.page import packed
+from reports.model.page import Raw
+from reports.pages.rounds import in_time
 
 # Bytes of the file, then of its packed form: with the plotting library a page stays below 6 MB.
 LARGEST_FILE, LARGEST_PACKED = 12_000_000, 3_000_000

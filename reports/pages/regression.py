@@ -11,12 +11,13 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bench.gating.regressions import REGRESSION_SCHEMA, Comparison, Regression
-from bench.records import Estimate
-from reports import markdown, terminal
-from reports.github import Annotation, Level, commands
-from reports.tables import Cell, Column, Table, laid_out
-from reports.text import harmless
+from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
+from bench.records.run import Estimate
+from reports.formats import markdown_parts as markdown
+from reports.formats.github import Annotation, Level, commands
+from reports.formats.terminal import page as terminal
+from reports.model.tables import Cell, Column, Table, laid_out
+from reports.model.text import harmless
 
 SYMBOLS = {"slower": "🔴", "faster": "🟢", "same": "⚪", "undecided": "🟡"}
 LONGEST = 1000  # characters of a sentence

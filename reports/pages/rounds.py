@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from bench.records import Block, Measured
-from reports.charts import Rounds, Told
-from reports.page import Fold
-from reports.units import scaled
+from bench.records.run import Block, Measured
+from reports.model.charts import Rounds, Told
+from reports.model.page import Fold
+from reports.model.units import scaled
 
 MOST_IN_TIME, MOST_BY_SIZE = 400, 120  # rounds drawn of a variant
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
-from bench.records import (
+from bench.records.run import (
     CONTROL,
     VERDICTS,
     Answer,
@@ -21,12 +21,12 @@ from bench.records import (
     Run,
     Weather,
 )
-from bench.verdict import ALPHA, TOLERANCE
-from reports import history_of_rounds
-from reports.page import Answered, Fold, Page, Raw, Section
-from reports.shown import Known, charts_of
-from reports.tables import Cell, Column, Table, facts_table, same_work, variants_table
-from reports.units import number, scaled, times
+from bench.stats.verdict import ALPHA, TOLERANCE
+from reports.model.page import Answered, Fold, Page, Raw, Section
+from reports.model.tables import Cell, Column, Table, facts_table, same_work, variants_table
+from reports.model.units import number, scaled, times
+from reports.pages import rounds as history_of_rounds
+from reports.pages.run_charts import Known, charts_of
 
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {

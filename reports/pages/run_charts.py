@@ -7,11 +7,11 @@ told apart the split, rounds with a share of denormals their course.
 
 from __future__ import annotations
 
-from bench.records import CONTROL, Estimate, Measured, Run
-from bench.verdict import TOLERANCE
-from reports.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
-from reports.tables import same_work
-from reports.units import decimals_of, number, ranged, scaled
+from bench.records.run import CONTROL, Estimate, Measured, Run
+from bench.stats.verdict import TOLERANCE
+from reports.model.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
+from reports.model.tables import same_work
+from reports.model.units import decimals_of, number, ranged, scaled
 
 Known = dict[str, Measured]  # by variant
 PARTS = ("waiting_s", "computing_s", "synchronising_s")

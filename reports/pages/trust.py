@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bench.gating.regressions import Rate, Study, Trust
-from bench.records import Estimate
-from reports import terminal
-from reports.tables import Cell, Column, Table
+from bench.records.regression import Rate, Study, Trust
+from bench.records.run import Estimate
+from reports.formats.terminal import page as terminal
+from reports.model.tables import Cell, Column, Table
 
 
 def table(study: Study, budget_s: float) -> Table:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bench.records import Count, Work, WorkChange
-from reports.github import Annotation, commands
-from reports.tables import Cell, Column, Table
+from bench.records.run import Count, Work, WorkChange
+from reports.formats.github import Annotation, commands
+from reports.model.tables import Cell, Column, Table
 
 # What one of a counter is called, what many are, and what they are counted by.
 WORDS = {

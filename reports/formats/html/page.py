@@ -19,12 +19,12 @@ from typing import Any
 
 import jinja2
 
-from bench.records import VERDICTS
-from reports.charts import Chart
-from reports.page import Page, Section, shown_harmlessly
-from reports.plot_parts import Figure
-from reports.plots import figures
-from reports.tables import Laid, laid_out
+from bench.records.run import VERDICTS
+from reports.formats.html.plot_parts import Figure
+from reports.formats.html.plots import figures
+from reports.model.charts import Chart
+from reports.model.page import Page, Section, shown_harmlessly
+from reports.model.tables import Laid, laid_out
 
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed
 ROOM_FOR_WARNINGS = 10_000
@@ -170,7 +170,7 @@ def _packed_library() -> str:
 
 
 def _web(name: str) -> str:
-    return (files("reports") / "web" / name).read_text(encoding="utf-8").strip()
+    return (files("reports.formats.html") / "web" / name).read_text(encoding="utf-8").strip()
 
 
 @lru_cache

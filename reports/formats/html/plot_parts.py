@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from math import ceil, floor, log10
 from typing import Any
 
-from bench.records import Estimate
-from reports.charts import Axis
-from reports.units import UNITS, bounded, scale_for
+from bench.records.run import Estimate
+from reports.model.charts import Axis
+from reports.model.units import UNITS, bounded, scale_for
 
 Figure = dict[str, Any]
 MARGIN = 1.1  # times, that the ticks of a logarithmic axis go beyond its values

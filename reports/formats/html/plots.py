@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from math import log10
 from typing import Any
 
-from bench.records import VERDICTS, Estimate
-from reports.charts import Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
-from reports.plot_parts import (
+from bench.records.run import VERDICTS, Estimate
+from reports.formats.html.plot_parts import (
     Figure,
     axis_of,
     errors_of,
@@ -29,7 +28,8 @@ from reports.plot_parts import (
     unit_of,
     value_of,
 )
-from reports.units import bounded, number, ranged, scale_for, scaled
+from reports.model.charts import Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
+from reports.model.units import bounded, number, ranged, scale_for, scaled
 
 SERIES = 6
 # Seven signs and six colours, so that 42 variants differ in one or the other.

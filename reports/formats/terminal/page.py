@@ -18,13 +18,13 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.records import Estimate
-from reports.charts import Bars, Chart, Intervals, Line, Lines, Point
-from reports.history_of_rounds import in_time
-from reports.page import Page, Section, each_text, shown_harmlessly
-from reports.tables import Table, Written, laid_out
-from reports.units import UNITS, bounded, decimals_of, number, scale_for, scaled
-from reports.widths import CUTS, folded, pieces_of, shared
+from bench.records.run import Estimate
+from reports.formats.terminal.widths import CUTS, folded, pieces_of, shared
+from reports.model.charts import Bars, Chart, Intervals, Line, Lines, Point
+from reports.model.page import Page, Section, each_text, shown_harmlessly
+from reports.model.tables import Table, Written, laid_out
+from reports.model.units import UNITS, bounded, decimals_of, number, scale_for, scaled
+from reports.pages.rounds import in_time
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
