@@ -36,20 +36,20 @@ def run(code: str) -> list[str]:
 @needs_register
 @pytest.mark.parametrize(("choice", "kept"), [("flush", "0"), ("keep", "8")])
 def test_the_choice_made_before_mxnet_holds_in_its_threads(choice: str, kept: str) -> None:
-    before = f"from mtl_core import denormals\nassert denormals.apply({choice!r}) is None\n"
+    before = f"from mtl_core.platform import denormals\nassert denormals.apply({choice!r}) is None\n"
     assert run(before + MXNET_PRODUCT) == [kept]
 
 
 @needs_register
 def test_keep_undoes_flush_before_mxnet_starts_its_threads() -> None:
-    before = "from mtl_core import denormals\nassert denormals.flush()\nassert denormals.keep()\n"
+    before = "from mtl_core.platform import denormals\nassert denormals.flush()\nassert denormals.keep()\n"
     assert run(before + MXNET_PRODUCT) == ["8"]
 
 
 @needs_register
 def test_flush_and_keep_change_this_thread_at_once() -> None:
     code = (
-        "from mtl_core import denormals\ntiny = float('5e-324')\n"
+        "from mtl_core.platform import denormals\ntiny = float('5e-324')\n"
         "def product(): print(tiny * float('1') != 0)\n"
         "product()\nassert denormals.flush()\nproduct()\nassert denormals.keep()\nproduct()\n"
     )
@@ -59,7 +59,7 @@ def test_flush_and_keep_change_this_thread_at_once() -> None:
 @needs_register
 def test_the_share_of_denormals_is_counted_although_they_are_flushed() -> None:
     code = (
-        "from mtl_core import denormals\nassert denormals.flush()\n"
+        "from mtl_core.platform import denormals\nassert denormals.flush()\n"
         "import numpy as np\nfrom mtl_core.platform.mxnet import mx\n"
         "from mtl_core.config import NetworkConfig, StepConfig\n"
         "from mtl_core.step import TrainingStep, denormal_share\n"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bench import plugin
+from bench.harness import session as session_module
 from bench.harness.pool import WorkerFailedError
-from bench.harness.rounds import session as session_module
 from bench.harness.session import Session
 from bench.records.run import Run
 from bench.results.run_file import read_run

@@ -57,7 +57,7 @@ def test_a_failure_is_told_with_the_last_lines(
 
 TOLD_TOO_EARLY = """
 import os, signal, sys
-from bench import worker
+from bench.worker import process as worker
 signal.signal(signal.SIGTERM, worker.leave)
 os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
 os.register_at_fork(before=worker.before_fork, after_in_child=worker.in_forked_child)
@@ -116,7 +116,7 @@ def test_a_clean_up_under_way_hears_no_sigterm() -> None:
     """It comes with the end of input when the coordinator is gone, and again from others."""
     script = """
         import io, os, signal
-        from bench import worker
+        from bench.worker import process as worker
         signal.signal(signal.SIGTERM, worker.leave)
         class Closing(worker.Worker):
             def tear_down(self):

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from bench.harness import session as under_test
 from bench.harness.counting import with_operators
-from bench.harness.rounds import session as under_test
 from bench.harness.session import Session
 from bench.machine.identity import Counters
 from bench.questions.question import Asked, Group
@@ -130,7 +130,7 @@ def test_what_went_on_meanwhile_is_kept(session: Any) -> None:
 
 def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.counters.work import GOLDEN, read_golden
-    from bench.harness.rounds import counting
+    from bench.harness import counting
 
     work = read_golden(GOLDEN).work["step/hybridized"]
     monkeypatch.setattr(counting, "counted", lambda cases: ("1.9.1", dict.fromkeys(cases, work)))

@@ -257,7 +257,7 @@ def test_ctrl_c_ends_with_what_was_reached(tmp_path: Path) -> None:
 
 WORKERS_STARTED = """
 import sys
-from mtl_core import loaders, synthetic
+from mtl_core.data import loaders, synthetic
 from mtl_core.__main__ import main
 few, iterate = synthetic.load_synthetic, loaders.TutorialLoader.__iter__
 synthetic.load_synthetic = lambda: few(3000, 10)
@@ -286,7 +286,8 @@ def test_ctrl_c_ends_the_loaders_workers() -> None:
 
 IN_A_CALL = """
 import os, signal
-from mtl_core import synthetic, training
+from mtl_core.data import synthetic
+from mtl_core.program import training
 from mtl_core.__main__ import main
 few, sums = synthetic.load_synthetic, training.Sums
 synthetic.load_synthetic = lambda: few(3000, 10)

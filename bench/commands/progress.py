@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.harness.rounds import schedule
+from bench.harness import schedule
 
 REDRAWN_HZ = 1  # drawing takes time from the machine that is measured
 
