@@ -76,7 +76,7 @@ def write_gate(root: Path, benchmarks: dict[str, dict[str, object]], protocol: i
         )
         for name, settings in benchmarks.items()
     )
-    (root / "bench" / "gating" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
+    (root / "bench" / "questions" / "gate.py").write_text(GATE.format(benchmarks=lines, protocol=protocol))
 
 
 def write_speed(root: Path, speed: float) -> None:
@@ -95,7 +95,7 @@ def files_at(root: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", root)
     write_speed(root, 1.0)
     (root / ".gitignore").write_text("__pycache__/\n")
-    (root / "mtl_core" / "_mxnet.py").write_text(NO_MXNET)
+    (root / "mtl_core" / "platform" / "mxnet.py").write_text(NO_MXNET)
 
 
 def commit(root: Path, message: str) -> str:

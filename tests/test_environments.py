@@ -158,7 +158,7 @@ def test_an_environment_of_its_own_is_told_in_the_result(
     (base, base_root), (head, head_root) = two_environments(tmp_path)
     other = Side("head", head_root, head)
     like = an_environment(tmp_path / "like", mxnet="1.9.1", numpy="2.1.0", rich="13.0")
-    gate = tmp_path / "repo" / "bench" / "gating" / "gate.py"
+    gate = tmp_path / "repo" / "bench" / "questions" / "gate.py"
     gate.parent.mkdir(parents=True)
     gate.touch()
     commit(tmp_path / "repo", "base")

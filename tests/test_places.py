@@ -28,7 +28,7 @@ GLUON = "/home/me/.venv/lib/python3.11/site-packages/mxnet/gluon"
 WORKER = Frame("worker", "/usr/lib/python3.11/multiprocessing/pool.py", 125)
 FETCH = Frame("_worker_fn", f"{GLUON}/data/dataloader.py", 429)
 ITEM = Frame("_LazyTransformDataset.__getitem__", f"{GLUON}/data/dataset.py", 219)
-TRANSFORM = Frame("_transform", "/home/me/project/mtl_core/loaders.py", 105)
+TRANSFORM = Frame("_transform", "/home/me/project/mtl_core/data/loaders.py", 105)
 DIVIDE = Frame("NDArray.__truediv__", f"{GLUON}/../ndarray/ndarray.py", 354)
 STACKING = Frame("default_mp_batchify_fn", f"{GLUON}/data/dataloader.py", 172)
 UPDATE = Frame("Trainer.step", f"{GLUON}/trainer.py", 334)
@@ -129,7 +129,7 @@ def test_a_speedscope_file_is_read_by_thread_and_process(tmp_path: Path) -> None
     [
         (f"{GLUON}/data/dataset.py", "mxnet/gluon/data/dataset.py"),
         ("/usr/lib/python3.11/threading.py", "threading.py"),
-        ("/home/me/project/mtl_core/loaders.py", "mtl_core/data/loaders.py"),
+        ("/home/me/project/mtl_core/data/loaders.py", "mtl_core/data/loaders.py"),
         ("<string>", "<string>"),
     ],
 )

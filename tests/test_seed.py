@@ -65,7 +65,7 @@ def test_each_benchmark_has_orders_of_its_own(drawn: list[int]) -> None:
 def test_other_revisions_draw_other_orders_and_the_same_ones_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = tmp_path / "bench" / "gating" / "gate.py"
+    gate = tmp_path / "bench" / "questions" / "gate.py"
     gate.parent.mkdir(parents=True)
     revisions = []
     for text in ("one", "two"):

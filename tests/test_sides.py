@@ -48,7 +48,7 @@ def test_each_side_loads_its_own_files_whatever_is_installed(
 
 def test_a_side_that_does_not_start_is_the_one_that_fails(two: tuple[Side, Side]) -> None:
     """And the other answers what it is asked."""
-    (two[0].root / "mtl_core" / "_mxnet.py").write_text("raise ImportError('no libmxnet')")
+    (two[0].root / "mtl_core" / "platform" / "mxnet.py").write_text("raise ImportError('no libmxnet')")
     pool = SidePool(two)
     try:
         with pytest.raises(WorkerFailedError) as failed:
@@ -77,14 +77,14 @@ def test_a_side_declares_its_own_benchmarks(two: tuple[Side, Side]) -> None:
 
 
 def test_a_base_without_the_protocol_is_too_old(two: tuple[Side, Side]) -> None:
-    worker = two[0].root / "bench" / "worker.py"
+    worker = two[0].root / "bench" / "worker" / "process.py"
     worker.write_text(worker.read_text().replace("def gate(", "def another("))
     with pytest.raises(UserError, match="base is too old for regress"):
         declared(two[0])
 
 
 def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
-    (two[0].root / "bench" / "worker.py").unlink()
+    (two[0].root / "bench" / "worker" / "process.py").unlink()
     with pytest.raises(UserError, match="base is too old for regress"):
         declared(two[0])
 
@@ -92,14 +92,14 @@ def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
 def test_a_module_that_a_checkout_misses_does_not_make_it_old(two: tuple[Side, Side]) -> None:
     """As after a rename that is half done."""
     for side in two:
-        worker = side.root / "bench" / "worker.py"
+        worker = side.root / "bench" / "worker" / "process.py"
         worker.write_text("import bench.renamed")
         with pytest.raises(UserError, match=rf"{side.name} could not be started.*bench\.renamed"):
             declared(side)
 
 
 def test_a_head_without_a_worker_is_broken_not_old(two: tuple[Side, Side]) -> None:
-    (two[1].root / "bench" / "worker.py").unlink()
+    (two[1].root / "bench" / "worker" / "process.py").unlink()
     with pytest.raises(UserError, match=r"head could not be started.*bench\.worker"):
         declared(two[1])
 
@@ -111,7 +111,7 @@ def test_another_protocol_is_refused(two: tuple[Side, Side]) -> None:
 
 
 def test_a_broken_checkout_is_not_called_old(two: tuple[Side, Side]) -> None:
-    (two[1].root / "bench" / "gating" / "gate.py").write_text("raise ValueError('broken on purpose')")
+    (two[1].root / "bench" / "questions" / "gate.py").write_text("raise ValueError('broken on purpose')")
     with pytest.raises(UserError, match=r"head could not be started.*broken on purpose"):
         declared(two[1])
 
