@@ -10,7 +10,10 @@ import ctypes
 import importlib
 import json
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from bench.workloads.loading import TrainingRun
@@ -20,9 +23,9 @@ PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # linux/prctl.h
 SECONDS, CALLS = "operator_s ", "operator_calls "  # before an operator's name in a round's facts
 
 
-def aggregates(told: str) -> dict[str, float]:
+def aggregates(table: str) -> dict[str, float]:
     """Facts from the profiler's table, which counts in milliseconds: seconds and calls by operator."""
-    operators = json.loads(told).get("Time", {}).get("operator", {})
+    operators = json.loads(table).get("Time", {}).get("operator", {})
     facts: dict[str, float] = {}
     for name, row in operators.items():
         facts[SECONDS + name] = row["Total"] / 1e3
@@ -87,20 +90,24 @@ class Watched(Counted):
 class Profiled(Counted):
     """The same under the profiler. DataLoader workers were forked before it started: they are not in it.
 
-    With ``timeline`` every operator call since is written to that file at the end, as Chrome's trace JSON.
+    MXNet removes the file that it is given and writes its own, also unasked as the process ends: it gets a name
+    in a folder of this workload's own, never a device or a file of the user's. With ``timeline`` what it wrote,
+    every operator call since as Chrome's trace JSON, is moved there at the end.
     """
 
     def __init__(self, *, workload: str, settings: str, timeline: str = "") -> None:
         super().__init__(workload=workload, settings=settings)
         mx.nd.waitall()
         self.timeline = timeline
+        self.folder = tempfile.TemporaryDirectory(prefix="mtl-")
+        self.calls = Path(self.folder.name) / "calls.json"
         mx.profiler.set_config(
             profile_symbolic=True,
             profile_imperative=True,
             profile_memory=False,
             profile_api=False,
             aggregate_stats=True,
-            filename=timeline or os.devnull,  # MXNet writes one at exit, asked or not
+            filename=str(self.calls),
         )
         mx.profiler.set_state("run")
 
@@ -113,8 +120,12 @@ class Profiled(Counted):
         return aggregates(mx.profiler.dumps(reset=True, format="json"))
 
     def close(self) -> None:
+        """End profiling. Without its folder MXNet writes nothing more as the process ends."""
         mx.nd.waitall()
         mx.profiler.set_state("stop")
         if self.timeline:
             mx.profiler.dump(finished=True)
+            with contextlib.suppress(OSError):  # no room there: who asked for it finds no file and says so
+                shutil.move(self.calls, self.timeline)
+        self.folder.cleanup()
         super().close()
