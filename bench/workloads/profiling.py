@@ -90,9 +90,9 @@ class Watched(Counted):
 class Profiled(Counted):
     """The same under the profiler. DataLoader workers were forked before it started: they are not in it.
 
-    MXNet removes the file that it is given and writes its own, also unasked as the process ends: it gets a name
-    in a folder of this workload's own, never a device or a file of the user's. With ``timeline`` what it wrote,
-    every operator call since as Chrome's trace JSON, is moved there at the end.
+    MXNet removes the file that it is given and writes its own, also unasked as the process ends: it gets a
+    name in a folder of this workload's own, never a device or a file of the user's. With ``timeline`` what it
+    wrote, every operator call since as Chrome's trace JSON, is moved there at the end.
     """
 
     def __init__(self, *, workload: str, settings: str, timeline: str = "") -> None:
