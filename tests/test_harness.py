@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
-from bench.harness.schedule import Schedule, rounds_for
+from bench.harness.schedule import Schedule
 from bench.questions.question import Asked, Group, Part, Question, Quick, Variant
 from bench.records.run import CONTROL, Block, Failure, Round, SetUp
 
@@ -145,7 +144,7 @@ def schedule(budget_s: float, spread: dict[str, float], cost_s: float = 2.0) -> 
         asked = question("slow", "quick")
         groups.append(Group(question=asked, part=name, baseline="slow", cases=asked.groups()[0].cases))
 
-    def block(group: Group, _rounds: int) -> Block:
+    def block(group: Group) -> Block:
         clock.now += cost_s
         order.append(group.part)
         number = sum(part == group.part for part in order)
@@ -278,69 +277,6 @@ def test_processes_are_not_started_anew_before_every_group_had_its_least() -> No
     least = 2 * plan.groups[0].question.least_blocks
     assert order.index("new processes") == least
     assert order[least + 1 :].count("new processes") == 1
-
-
-def test_only_what_comes_after_the_least_of_all_groups_gets_more_rounds() -> None:
-    given: dict[str, list[int]] = {"calm": [], "wild": []}
-    plan, _ = schedule(60.0, {"calm": 0.001, "wild": 0.2})
-    declared, least = plan.groups[0].rounds, plan.groups[0].question.least_blocks
-    measure = plan.measure
-
-    def told(group: Group, rounds: int) -> Block:
-        given[group.part].append(rounds)
-        block = measure(group, rounds)
-        rng = np.random.default_rng(len(given[group.part]))
-        noise = {"calm": 0.003, "wild": 0.3}[group.part]
-        for set_up in block.set_ups.values():
-            set_up.rounds[:] = [
-                Round(seconds=float(np.exp(noise * rng.normal())), iterations=1) for _ in range(8)
-            ]
-        return block
-
-    plan.measure = told
-    plan.run()
-    assert set(given["wild"][:least]) == set(given["calm"][:least]) == {declared}
-    assert max(given["wild"]) > declared
-
-
-def blocks_of_spread(within: float, between: float, count: int = 800) -> list[Block]:
-    """Blocks of 8 rounds of 20 ms a variant, 0.3 s beside them, whose log ratios spread as told."""
-    rng = np.random.default_rng(1)
-    made = []
-    for number in range(count):
-        level = rng.normal(0.0, between)
-        times = {"slow": np.full(8, 0.02), "quick": 0.02 * np.exp(level + rng.normal(0.0, within, 8))}
-        set_ups = {
-            name: SetUp(
-                case=name,
-                images=1,
-                set_up_s=0,
-                first_call_s=0,
-                warm_up=[],
-                steady=True,
-                rounds=[Round(seconds=float(t), iterations=1) for t in seconds],
-            )
-            for name, seconds in times.items()
-        }
-        spent = float(sum(seconds.sum() for seconds in times.values())) + 0.3
-        made.append(Block(group="q/p", invocation=0, index=number, seconds=spent, set_ups=set_ups))
-    return made
-
-
-@pytest.mark.parametrize(
-    ("within", "between", "wanted"), [(0.02, 0.02, (8, 8)), (0.06, 0.015, (9, 14)), (0.1, 0.001, (24, 24))]
-)
-def test_noisy_rounds_ask_for_more_of_them_and_noisy_set_ups_for_none(
-    within: float, between: float, wanted: tuple[int, int]
-) -> None:
-    """The optimum of the middle case is sqrt(0.3 / 0.04 * (0.06 / 0.015) ** 2) = 11.0."""
-    group = question("slow", "quick").groups()[0]
-    assert wanted[0] <= rounds_for(group, blocks_of_spread(within, between)) <= wanted[1]
-
-
-def test_the_course_of_time_keeps_its_rounds() -> None:
-    group = replace(question("slow", "quick"), warm_ups=0).groups()[0]
-    assert rounds_for(group, blocks_of_spread(0.1, 0.001)) == group.rounds
 
 
 def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call() -> None:

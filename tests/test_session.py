@@ -86,7 +86,7 @@ def test_a_run_whose_benchmark_or_data_became_another_is_not_resumed(session: An
     (group,) = groups()
     fixed = {**group.question.fixed, "data": "mnist"}
     other = replace(group.question, fixed=fixed, rounds=3).groups()
-    with pytest.raises(UserError, match=r"data of q/\w+ was unset, is mnist; rounds of q/\w+ was \d, is 3"):
+    with pytest.raises(UserError, match=r"data of q/\w+ was unset, is mnist; rounds of q/\w+ was \d+, is 3"):
         session(PlayedPool(), resume=True).measure(other)
 
 

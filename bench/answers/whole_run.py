@@ -8,8 +8,9 @@ import numpy as np
 
 from bench.questions.question import Group
 from bench.records.run import CONTROL, Block
+from bench.stats import rest
 from bench.stats.estimates import Floats
-from bench.stats.ratios import AT_REST, having
+from bench.stats.ratios import AT_REST, having, rule_of
 
 # A budget counts as overrun above both; a last block that took longer than the ones before is no news.
 OVERRUN, OVERRUN_S = 1.2, 5.0
@@ -40,15 +41,33 @@ def restless(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> str 
 
     Some always do on a shared machine, and rounds are weighed for it; but it leaves few that count.
     """
+    groups = list(groups)
     found = [level for group in groups for level in above_rest(blocks.get(group.name, []), group.baseline)]
     slowed = sum(level > SLOWED for level in found)
     if not found or slowed < SLOWED_SET_UPS * len(found):
         return None
+    share = calm_share(groups, blocks)
+    calm = "" if share is None else f" and {share:.0%} of all rounds were calm"
     return (
         f"the machine was restless: in {slowed} of {len(found)} set-ups the baseline took more than "
-        f"{SLOWED:g}x its time at rest, so that intervals are wide; "
+        f"{SLOWED:g}x its time at rest{calm}, so that intervals are wide; "
         "stop other work, or repeat when the machine is quieter"
     )
+
+
+def calm_share(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> float | None:
+    """The share of rounds within 5 % of their variant's rest, over all that is read at rest.
+
+    None where nothing is. The width of the intervals follows from it.
+    """
+    sides = [
+        [np.array([r.iteration_s for r in block.set_ups[name].rounds]) for block in having(mine, name)]
+        for group in groups
+        for mine in [blocks.get(group.name, [])]
+        for name in group.cases
+        if rule_of(having(mine, name), name) == "at rest"
+    ]
+    return rest.calm_share(sides) if sides else None
 
 
 def above_rest(blocks: list[Block], baseline: str) -> list[float]:

@@ -20,7 +20,8 @@ from bench.questions.question import Group, Question
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Case
 from bench.stats.estimates import exponential
-from bench.stats.ratios import Effects, log_effects, log_times
+from bench.stats.ratios import Effects, log_times, of_invocation, typical
+from bench.stats.rest import AtRest
 from bench.stats.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
 from bench.stats.verdict import ALPHA
 from mtl_core.errors import UserError
@@ -99,7 +100,7 @@ def chosen(names: list[str], sides: tuple[Side, ...]) -> list[str]:
     return list(dict.fromkeys(names)) or there
 
 
-def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> Effects | None:
+def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> Effects | AtRest | None:
     """One invocation: a log ratio a set-up; None when a side failed."""
     harness.next_invocation()
     blocks = []
@@ -108,7 +109,7 @@ def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> Eff
         if harness.failures:
             return None
     kept += blocks
-    return log_effects(blocks, HEAD, BASE)
+    return of_invocation(blocks, HEAD, BASE)
 
 
 def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> Measured:
@@ -172,7 +173,9 @@ def failed(benchmark: Benchmark, tolerance: float, seconds: float, reason: str |
 
 
 def few_slow_rounds(decision: Decision) -> list[str]:
-    """What the medians of rounds do not tell, where there is any of it that the verdict does not say."""
+    """What the number that is judged does not tell, where there is any of it."""
+    if decision.totals is None:
+        return _now_and_then(decision)
     if decision.held_back or not decision.few_slow_rounds:
         return []
     totals = exponential(decision.totals.interval())
@@ -180,6 +183,23 @@ def few_slow_rounds(decision: Decision) -> list[str]:
         f"the sums of the rounds say {totals.value:.3f}x ({totals.low:.3f} to {totals.high:.3f}): "
         "what differs happens in fewer than half of the rounds, which their median does not see"
     ]
+
+
+def _now_and_then(decision: Decision) -> list[str]:
+    """What comes on top of the time at rest, and whether the machine was calm enough to tell."""
+    lines = []
+    if decision.few_calm:
+        lines.append(
+            "hardly any set-up was calm, so that nothing is decided: repeat it in a calmer hour or with a "
+            "larger --budget"
+        )
+    excess = decision.now_and_then.interval() if decision.now_and_then else None
+    interval = f"{excess.value:.1%} ({excess.low:.1%} to {excess.high:.1%})" if excess else ""
+    if decision.cause == "now and then":
+        lines.append(f"no slower at rest that this run can tell, but slower now and then: {interval} on top")
+    elif decision.held_back:
+        lines.append(f"faster at rest, but slower now and then: {interval} on top, so that neither is called")
+    return lines
 
 
 def comparison(known: Measured, decision: Decision) -> Comparison:
@@ -198,7 +218,10 @@ def comparison(known: Measured, decision: Decision) -> Comparison:
         head_s=exponential(log_times(known.blocks, HEAD).mean().interval()),
         detectable=seen(decision, tolerance),
         times_the_budget=times_the_budget(decision, tolerance),
-        sums=exponential(decision.totals.interval()) if decision.held_back else None,
+        sums=exponential(decision.totals.interval()) if decision.held_back and decision.totals else None,
+        now_and_then=decision.now_and_then.interval() if decision.now_and_then else None,
+        cause=decision.cause if decision.verdict == "slower" else None,
+        typical=exponential(typical(known.blocks, HEAD, BASE).interval()),
         notes=few_slow_rounds(decision),
     )
 

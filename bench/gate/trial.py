@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.stats.ratios import Effects, stacked
+from bench.stats.rest import AtRest
 from bench.stats.sequential import Look, Stream, decide, grid
 
 NEAR = 1.3  # times as many units as the budget will have held
@@ -25,13 +26,13 @@ class Trial:
     ``measure`` gives the log ratios of a unit's set-ups, or None when a side failed: then the trial is over.
     """
 
-    measure: Callable[[], Effects | None]
+    measure: Callable[[], Effects | AtRest | None]
     budget_s: float
     alpha: float
     tolerance: float
     show: Callable[[int, float], None] = lambda units, spent_s: None
     clock: Callable[[], float] = time.monotonic
-    units: list[Effects] = field(default_factory=list)
+    units: list[Effects | AtRest] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     failed: bool = False
     spent_s: float = 0.0

@@ -12,7 +12,10 @@ from bench.harness.pool import WorkerFailedError, WorkerHandle, WorkerPool
 from bench.questions.question import Group
 from bench.records.run import STEPS, Block, Case, Failure, Round, SetUp
 
-ROUND_S = 0.020  # the least work in a round
+ROUND_S = 0.012  # the least work in a round: short, so that many rounds escape a burst
+# Iterations of a round, at least, where that takes no longer than this: the queue drains at a round's ends,
+# which costs unlike code unlike much (two heads 3 % more at five steps a round, nothing seen at ten).
+LEAST_ITERATIONS, LONGEST_ROUND_S = 10, 0.060
 MARGIN = 1.1  # more iterations than the last warm-up round asks for, since the next may be quicker
 # Of a round's iterations, untimed before it. A round after another worker's is slower than one after its own,
 # since the caches hold the other's data: by 5 % of 20 ms on the reference machine, by 0.4 % after four steps.
@@ -21,11 +24,17 @@ COMMON_WITHIN = 4.0  # variants whose times differ by no more share one iteratio
 
 
 def iterations_for(iteration_s: dict[str, float]) -> dict[str, int]:
-    """Iterations a round, by variant: 20 ms or more; one common count where the times allow it."""
-    counts = {name: max(1, math.ceil(MARGIN * ROUND_S / max(t, 1e-9))) for name, t in iteration_s.items()}
+    """Iterations a round, by variant: 12 ms and ten or more; one common count where the times allow it."""
+    counts = {name: _iterations(max(seconds, 1e-9)) for name, seconds in iteration_s.items()}
     if max(counts.values()) <= COMMON_WITHIN * min(counts.values()):
         return dict.fromkeys(counts, max(counts.values()))
     return counts
+
+
+def _iterations(iteration_s: float) -> int:
+    """Enough for the least work in a round, and ten where they fit into the longest."""
+    enough = math.ceil(MARGIN * ROUND_S / iteration_s)
+    return max(1, enough, min(LEAST_ITERATIONS, math.floor(LONGEST_ROUND_S / iteration_s)))
 
 
 def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> Round:
@@ -130,12 +139,12 @@ class Harness:
     def close(self) -> None:
         self.pool.end()
 
-    def measure(self, group: Group, rounds: int | None = None) -> Block:
-        """One block, one observation of each ratio; ``rounds`` stand in for the question's own."""
+    def measure(self, group: Group) -> Block:
+        """One block, one observation of each ratio."""
         start = self.clock()
         running, counts = self.ready(group)
         self.observe(group.name)
-        for _ in range(rounds or group.rounds):
+        for _ in range(group.rounds):
             self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bench.questions.question import Group
 from bench.records.run import Block, Failure
-from bench.stats.estimates import best_rounds, levels
 from bench.stats.ratios import against_baseline, log_effects
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
-MOST_ROUNDS = 3  # times the question's own, when rounds are noisy and set-ups alike
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
 
@@ -29,29 +27,19 @@ class Progress:
 
 
 def uncertainty(group: Group, blocks: list[Block]) -> float:
-    """The widest half-width of the group's ratios over what the question needs; at most 1 is enough."""
+    """The widest half-width of the group's ratios over what the question needs; at most 1 is enough.
+
+    Without the part that no number of set-ups would narrow: time is not spent on what cannot help.
+    """
     variants = [variant for variant in group.cases if variant != group.baseline]
     found = [against_baseline(blocks, variant, group.baseline) for variant in variants]
     found += [log_effects(blocks, *pair) for pair in group.question.also]
     widths = []
     for effects in found:
         if len(effects):
-            interval = effects.mean().interval()
+            interval = replace(effects.mean(), bias=0.0).interval()
             widths.append((interval.high - interval.low) / 2)
     return max(widths, default=0.0) / group.target
-
-
-def rounds_for(group: Group, blocks: list[Block]) -> int:
-    """Rounds of a set-up beyond the least: what the variances seen so far ask for.
-
-    Where the course of time is what is measured, the count is the question's and stays.
-    """
-    declared = group.rounds
-    if not group.question.warm_ups:
-        return declared
-    found = [levels(blocks, variant, group.baseline) for variant in group.cases if variant != group.baseline]
-    wanted = [best_rounds(f, declared, MOST_ROUNDS * declared) for f in found if f is not None]
-    return int(np.median(wanted)) if wanted else declared
 
 
 @dataclass
@@ -60,7 +48,7 @@ class Schedule:
 
     groups: list[Group]
     budget_s: float
-    measure: Callable[[Group, int], Block]
+    measure: Callable[[Group], Block]
     next_invocation: Callable[[], None]
     failures: dict[str, Failure]
     finished: Callable[[Block], None] = lambda block: None  # called with each block as it ends
@@ -90,15 +78,15 @@ class Schedule:
         """One block each; past the budget only groups with nothing at all are still measured."""
         for group in groups:
             if self.spent_s() < self.budget_s or not self.blocks[group.name]:
-                self._one(group, group.rounds)
+                self._one(group)
 
-    def _one(self, group: Group, rounds: int) -> None:
+    def _one(self, group: Group) -> None:
         if self.renew_at and self.spent_s() >= self.renew_at[0]:
             self.renew_at.pop(0)
             self.next_invocation()
         blocks = self.blocks[group.name]
         self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
-        block = self.measure(group, rounds)
+        block = self.measure(group)
         blocks.append(block)
         self.finished(block)
 
@@ -109,7 +97,7 @@ class Schedule:
             if not affordable:
                 return
             neediest = max(affordable, key=lambda g: self._need(g))
-            self._one(neediest, rounds_for(neediest, self.blocks[neediest.name]))
+            self._one(neediest)
 
     def _open(self) -> list[Group]:
         return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]

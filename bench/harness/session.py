@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bench.answers.answer import answer
-from bench.answers.whole_run import warnings_about_run
+from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
@@ -155,7 +155,9 @@ class Session:
             if journal:
                 journal.close()
         uncounted = [line for group in groups for line in self._count(group, blocks)]
-        weather = self.weather(schedule.spent_s(), LOOKS)
+        weather = msgspec.structs.replace(
+            self.weather(schedule.spent_s(), LOOKS), calm_share=calm_share(groups, blocks)
+        )
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -20,8 +20,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     asks: str  # what an iteration is, for the reader
     workload: str  # "module:factory", imported by the worker
     settings: dict[str, Setting] = {}
-    rounds: int = 16  # a set-up
-    set_ups: int = 2  # an invocation
+    rounds: int = 40  # a set-up
+    set_ups: int = 1  # an invocation: what shares a process is not independent
     warm_ups: int = 8  # rounds at most, until two agree
     in_runs: bool = True  # whether a full ``bench run`` measures the same work
 
@@ -49,6 +49,7 @@ GATE = (
         asks="building a network and its first step, in a process where MXNet runs already",
         workload="bench.workloads.first_call:FirstCall",
         settings=_STEP,
+        rounds=24,
         in_runs=False,  # a run's first call is that of each set-up, in a process that had others
     ),
     Benchmark(

@@ -84,7 +84,7 @@ class Question:
     parts: dict[str, Part] = field(default_factory=lambda: {"step": Part()})
     fixed: Settings = field(default_factory=dict)
     control: bool = True  # measure the baseline against itself too, in the headline or in all parts
-    rounds: int = 8  # a set-up
+    rounds: int = 20  # a set-up: the least that tells a time at rest
     headline: str | None = None  # a part; without it all are
     target: float = 0.01
     warm_ups: int = 8  # rounds at most, until two agree; none where the course of time is what is measured

@@ -28,6 +28,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     times_the_budget: float | None = None  # about what it would take to decide; None when it never would
     # The ratio of the sums of rounds, where they alone keep "same" from being said.
     sums: Estimate | None = None
+    now_and_then: Estimate | None = None  # what head takes on top of its time at rest, less what base does
+    cause: Literal["at rest", "now and then"] | None = None  # what is slower; None where nothing is
+    typical: Estimate | None = None  # time of head over time of base, by the medians of the rounds
     missing: Literal["head", "base", "stored"] | None = (
         None  # what does not have it: a side, or the stored run
     )

@@ -140,6 +140,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     detectable: float  # the smallest slow-down that would have been called, with power 0.8
     times: float | None = None  # as many set-ups would decide; None where no reasonable number would
+    typical: Estimate | None = None  # by the medians of the rounds: what to expect in an hour like that one
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +167,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     course_s: list[Estimate] = []  # an iteration's time in each stage, over the set-ups
     level: Level | None = None  # of a course that was held against its first epoch
     round_facts: dict[str, Estimate] = {}  # of what was counted in each round: over set-ups, of their medians
+    typical_s: Estimate | None = None  # an iteration's time by the medians of the rounds
+    rule: Literal["at rest", "medians"] = "medians"  # how the times and ratios were read from the rounds
     beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
 
     @property
@@ -253,6 +256,7 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     throttled_s: float | None  # time that the cgroup's quota held processes back
     thermal_events: int | None  # throttlings for heat, over all cores
     peak_memory_bytes: int | None = None  # of the coordinator and its workers at once
+    calm_share: float | None = None  # of all rounds read at rest: within 5 % of it
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

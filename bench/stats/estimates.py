@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,28 +27,34 @@ LARGEST_LOG = 700.0  # above it a double overflows
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean of independent values, or a sum of such means: what Student's t needs to know of it."""
+    """A mean of independent values, or a sum of such means: what Student's t needs to know of it.
+
+    ``bias`` is how far the value may be off however many values there are; an interval reaches as far as the
+    root of the sum of the squares of both.
+    """
 
     value: float
     error: float  # standard error; endless for one value alone
     freedom: float  # degrees of freedom of the error
     n: int  # independent values; of several means the fewest
+    bias: float = 0.0  # no number of values lowers it
 
     def interval(self, confidence: float = CONFIDENCE) -> Estimate:
         """Student's t interval; endless where the error is not known."""
         reach = math.inf
         if math.isfinite(self.error):
-            reach = student(confidence, self.freedom) * self.error
+            reach = math.hypot(student(confidence, self.freedom) * self.error, self.bias)
         ends = {"low": self.value - reach, "high": self.value + reach}
         return Estimate(value=self.value, **ends, confidence=confidence, n=self.n)
 
     def p_beyond(self, distance: float) -> float:
         """Two-sided p of a true value that lies ``distance`` away from this one."""
-        if not math.isfinite(self.error):
+        if not math.isfinite(self.error) or distance <= self.bias:
             return 1.0
         if self.error == 0.0:
-            return 0.0 if distance > 0.0 else 1.0
-        return min(1.0, 2.0 * float(special.stdtr(self.freedom, -distance / self.error)))
+            return 0.0
+        beyond = math.sqrt(distance**2 - self.bias**2)
+        return min(1.0, 2.0 * float(special.stdtr(self.freedom, -beyond / self.error)))
 
 
 def mean_of(values: Floats) -> Mean:
@@ -68,10 +73,11 @@ def combined(means: Sequence[Mean], weights: Sequence[float]) -> Mean:
     value = sum(weight * mean.value for mean, weight in zip(means, weights, strict=True))
     shares = [(weight * mean.error) ** 2 for mean, weight in zip(means, weights, strict=True)]
     total, n = sum(shares), min(mean.n for mean in means)
+    bias = math.hypot(*(weight * mean.bias for mean, weight in zip(means, weights, strict=True)))
     if not math.isfinite(total):
-        return Mean(value, math.inf, 1, n)
+        return Mean(value, math.inf, 1, n, bias)
     weighed = sum((share / total) ** 2 / m.freedom for share, m in zip(shares, means, strict=True) if total)
-    return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n)
+    return Mean(value, math.sqrt(total), 1 / weighed if weighed else min(m.freedom for m in means), n, bias)
 
 
 def t_interval(values: Floats, confidence: float = CONFIDENCE) -> Estimate:
@@ -102,43 +108,6 @@ def inverse(estimate: Estimate, scale: float = 1.0) -> Estimate:
     return Estimate(
         value=scale / estimate.value, low=low, high=high, confidence=estimate.confidence, n=estimate.n
     )
-
-
-class Levels(NamedTuple):
-    """Where the variance of log ratios arises, and what an observation costs there."""
-
-    within: float  # variance from round to round of one set-up
-    between: float  # variance from set-up to set-up, that of the rounds taken away
-    round_s: float  # a round of every variant
-    set_up_s: float  # everything else of a block
-
-
-def levels(blocks: list[Block], variant: str, baseline: str) -> Levels | None:
-    """A one-way analysis of variance of a pair's log ratios; None without two blocks of two rounds."""
-    both = [b for b in blocks if variant in b.set_ups and baseline in b.set_ups]
-    pairs = [(b.set_ups[variant].rounds, b.set_ups[baseline].rounds) for b in both]
-    ratios = [np.log([x.iteration_s / y.iteration_s for x, y in zip(*p, strict=True)]) for p in pairs]
-    ratios = [values for values in ratios if len(values) > 1]
-    if len(ratios) < 2:
-        return None
-    within = float(np.mean([np.var(values, ddof=1) for values in ratios]))
-    of_means = float(np.var([np.mean(values) for values in ratios], ddof=1))
-    between = max(0.0, of_means - within * float(np.mean([1.0 / len(values) for values in ratios])))
-    timed = [sum(r.seconds for s in b.set_ups.values() for r in s.rounds) for b in both]
-    counts = [len(next(iter(b.set_ups.values())).rounds) for b in both]
-    beside = [b.seconds - seconds for b, seconds in zip(both, timed, strict=True)]
-    return Levels(within, between, float(np.sum(timed) / np.sum(counts)), float(np.median(beside)))
-
-
-def best_rounds(found: Levels, fewest: int, most: int) -> int:
-    """How many rounds a set-up make an interval shrink the fastest for its cost.
-
-    Kalibera & Jones' optimum: the root of the ratio of costs times the ratio of variances.
-    """
-    if found.between <= 0.0 or found.round_s <= 0.0:
-        return most if found.within > 0.0 else fewest
-    best = math.sqrt(max(found.set_up_s, 0.0) / found.round_s * found.within / found.between)
-    return int(min(most, max(fewest, round(best))))
 
 
 def level_of(course: Floats) -> tuple[int, Estimate]:
@@ -183,8 +152,8 @@ def detectable(mean: Mean, level: float, tolerance: float, power: float = 0.8) -
     """The smallest slow-down that a ratio so well known would be called slower for, with this power."""
     if not math.isfinite(mean.error):
         return math.inf
-    both = student(1.0 - level, mean.freedom) + student(2.0 * power - 1.0, mean.freedom)
-    reach = math.log1p(tolerance) + both * mean.error
+    half_width = math.hypot(student(1.0 - level, mean.freedom) * mean.error, mean.bias)
+    reach = math.log1p(tolerance) + half_width + student(2.0 * power - 1.0, mean.freedom) * mean.error
     return math.expm1(reach) if reach < LARGEST_LOG else math.inf
 
 
@@ -194,8 +163,8 @@ def times_to_decide(mean: Mean, level: float, tolerance: float) -> float | None:
         return None
     distance = abs(abs(mean.value) - math.log1p(tolerance))  # to the nearer edge
     times = np.arange(mean.n, MOST_TIMES * mean.n + 1) / mean.n
-    freedom = (mean.freedom + 1.0) * times - 1.0
-    reach = special.stdtrit(freedom, 1.0 - level / 2) * mean.error / np.sqrt(times)
+    freedom = np.maximum((mean.freedom + 1.0) * times - 1.0, 0.5)
+    reach = np.hypot(special.stdtrit(freedom, 1.0 - level / 2) * mean.error / np.sqrt(times), mean.bias)
     enough = times[reach < distance]
     return float(enough[0]) if len(enough) else None
 

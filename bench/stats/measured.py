@@ -31,7 +31,7 @@ from bench.stats.estimates import (
     t_interval,
     times_to_decide,
 )
-from bench.stats.ratios import against_baseline, log_effects, log_times
+from bench.stats.ratios import against_baseline, log_effects, log_times, rule_of, typical, typical_times
 from bench.stats.verdict import ALPHA, TOLERANCE, verdicts
 
 
@@ -107,7 +107,9 @@ def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]
     return [geometric(column) for column in times.T], facts
 
 
-def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict, family: int = 1) -> Ratio:
+def _ratio(
+    case: Case, baseline: Case, mean: Mean, verdict: Verdict, family: int = 1, typical: Estimate | None = None
+) -> Ratio:
     """One of a ``family`` of so many that share the error rate."""
     return Ratio(
         case=case.name,
@@ -116,6 +118,7 @@ def _ratio(case: Case, baseline: Case, mean: Mean, verdict: Verdict, family: int
         verdict=verdict,
         detectable=detectable(mean, ALPHA / family, TOLERANCE),
         times=times_to_decide(mean, ALPHA / family, TOLERANCE),
+        typical=typical,
     )
 
 
@@ -155,7 +158,8 @@ def measured(
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
             of = 1 if name == CONTROL else len(family)
-            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of)
+            usual = exponential(typical(blocks, name, baseline).interval())
+            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of, usual)
         course_s, course_facts = _course(set_ups)
         known[name] = Measured(
             case=cases[name],
@@ -172,5 +176,7 @@ def measured(
             level=_level(blocks, name, baseline),
             round_facts=_round_facts(set_ups),
             beside=_beside(cases, name, blocks, also),
+            typical_s=exponential(typical_times(blocks, name).interval()),
+            rule=rule_of(blocks, name),
         )
     return known

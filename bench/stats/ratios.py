@@ -1,4 +1,8 @@
-"""From interleaved rounds to log ratios: one a set-up, and how much each counts.
+"""From interleaved rounds to log ratios: at rest where set-ups have rounds enough, else of medians.
+
+Which of the two rules reads a comparison is told by :func:`rule_of`: code at rest (:mod:`bench.stats.rest`)
+where every set-up has 20 rounds and more and time itself is not what is measured, and the rule below
+otherwise: of loaders and epochs, whose rounds are long, and of older files.
 
 A machine that others use too is restless in spells. A spell slows all that runs in it, but not all alike:
 what keeps two cores busy loses more. A ratio is to be that of a calm machine, so a round counts the less, the
@@ -12,14 +16,15 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median  # of few values twenty times as quick as NumPy's
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from msgspec.structs import replace
 from scipy import stats
 
-from bench.records.run import CONTROL, Block
-from bench.stats.estimates import Floats, Mean
+from bench.records.run import CONTROL, EPOCH, Block
+from bench.stats import rest
+from bench.stats.estimates import Floats, Mean, mean_of
 
 SCATTER_FROM = 6  # rounds a set-up; how fewer scatter or lie says little
 OTHERS_FROM = 2  # variants that tell how restless it was; the bursts of a single one would count too much
@@ -31,6 +36,33 @@ CALM_WITHIN = 0.03
 MOST_OF_CALM = 2.0  # times the median set-up's weight: a long or calm one counts more, within bounds
 WEIGHED_FROM = 5  # units; of fewer each is needed for the degrees of freedom
 LEAST_ERROR = 1e-9  # so that set-ups without any noise, as a fake clock has them, count alike
+
+
+Rule = Literal["at rest", "medians"]
+
+
+class Ratios(Protocol):
+    """Log ratios or log times, a set-up each, whichever rule made them."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def values(self) -> Floats:
+        """One a set-up."""
+
+    def weights(self) -> Floats:
+        """How much each counts."""
+
+    def mean(self) -> Mean:
+        """The weighted mean and what its interval needs."""
+
+
+def rule_of(blocks: list[Block], *names: str) -> Rule:
+    """By which rule these variants are read: at rest where each set-up has rounds enough."""
+    set_ups = [block.set_ups[name] for block in blocks for name in names if name in block.set_ups]
+    enough = all(len(set_up.rounds) >= rest.LEAST_ROUNDS for set_up in set_ups)
+    course = any(EPOCH in set_up.rounds[0].facts for set_up in set_ups if set_up.rounds)
+    return "at rest" if set_ups and enough and not course else "medians"
 
 
 @dataclass(frozen=True)
@@ -103,16 +135,40 @@ class Pair(NamedTuple):
     calm: Floats | None = None
 
 
-def stacked(units: Sequence[Effects]) -> Effects:
+def stacked(units: Sequence[Effects | rest.AtRest]) -> Effects | rest.AtRest:
     """Units of the same number of set-ups, one after the other; a trial that failed has none."""
-    values, errors, totals = (np.array(arrays, dtype=np.float64) for arrays in _arrays(units))
-    return Effects(values, errors, totals, min((unit.bound for unit in units), default=1.0))
+    at_rest = [unit for unit in units if isinstance(unit, rest.AtRest)]
+    if at_rest:
+        return rest.AtRest(tuple(pair for unit in at_rest for pair in unit.pairs))
+    medians = [unit for unit in units if isinstance(unit, Effects)]
+    values, errors, totals = (np.array(arrays, dtype=np.float64) for arrays in _arrays(medians))
+    return Effects(values, errors, totals, min((unit.bound for unit in medians), default=1.0))
 
 
-def averaged(several: Sequence[Effects]) -> Effects:
+def of_invocation(blocks: list[Block], variant: str, baseline: str) -> Effects | rest.AtRest:
+    """One unit of a comparison: the blocks of one invocation, whose processes they share.
+
+    At rest their rounds are put together into one set-up, since what shares a process is not independent.
+    """
+    both = having(blocks, variant, baseline)
+    if rule_of(both, variant, baseline) == "medians":
+        return _effects(both, variant, baseline, calmness(both, variant, baseline))
+    sides = (np.concatenate([_seconds(block, name) for block in both]) for name in (variant, baseline))
+    of_variant, of_baseline = sides
+    return rest.AtRest((rest.Pair(of_variant, (of_baseline,)),))
+
+
+def averaged(several: Sequence[Ratios]) -> Ratios:
     """The mean of each set-up's log ratios, of several that were measured in the same set-ups."""
-    values, errors, totals = (np.mean(arrays, axis=0) for arrays in _arrays(several))
-    return Effects(values, errors, totals, min(effects.bound for effects in several))
+    medians = [each for each in several if isinstance(each, Effects)]
+    at_rest = [each for each in several if isinstance(each, (rest.AtRest, rest.Weighed))]
+    if at_rest and medians:  # what both rules have is a number a set-up
+        values = np.mean([each.values for each in several], axis=0)
+        return rest.Weighed(values, np.zeros_like(values), bias=0.0)
+    if at_rest:
+        return rest.averaged_at_rest(at_rest)
+    values, errors, totals = (np.mean(arrays, axis=0) for arrays in _arrays(medians))
+    return Effects(values, errors, totals, min(each.bound for each in medians))
 
 
 def _arrays(several: Sequence[Effects]) -> list[list[Floats]]:
@@ -120,21 +176,51 @@ def _arrays(several: Sequence[Effects]) -> list[list[Floats]]:
     return [[e.values for e in several], [e.errors for e in several], [e.totals for e in several]]
 
 
-def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Effects:
+def against_baseline(blocks: list[Block], variant: str, baseline: str) -> Ratios:
     """Log ratios to the baseline, which the control is once more: the mean over both where both are."""
     both = having(blocks, variant, baseline)
+    if rule_of(both, variant, baseline) == "at rest":
+        again = variant != CONTROL and len(having(both, CONTROL)) == len(both)
+        return at_rest(both, variant, baseline, *([CONTROL] if again else []))
     if variant == CONTROL or not both or len(having(both, CONTROL)) < len(both):
         return log_effects(both, variant, baseline)
     calm = calmness(both, variant, baseline, CONTROL)  # a slow control would lower ratio and weight at once
     return averaged([_effects(both, variant, baseline, calm), _effects(both, variant, CONTROL, calm)])
 
 
-def log_times(blocks: list[Block], variant: str) -> Effects:
-    """One log(seconds an iteration) a block: the median over the rounds, weighed by the other variants."""
+def at_rest(blocks: list[Block], variant: str, *baselines: str) -> rest.AtRest:
+    """The rounds of a variant and of each of its baselines, paired by block."""
+    return rest.AtRest(
+        tuple(
+            rest.Pair(_seconds(block, variant), tuple(_seconds(block, name) for name in baselines))
+            for block in blocks
+        )
+    )
+
+
+def _seconds(block: Block, name: str) -> Floats:
+    return np.array(_times(block, name))
+
+
+def log_times(blocks: list[Block], variant: str) -> Ratios:
+    """One log(seconds an iteration) a block: at rest, or the median weighed by the other variants."""
     there = having(blocks, variant)
+    if rule_of(there, variant) == "at rest":
+        return rest.times_at_rest([_seconds(block, variant) for block in there], _above(there))
     calm = calmness(there, variant, CONTROL, least=OTHERS_FROM + 1)  # where a ratio in this group has two
     times = [_times(block, variant) for block in there]
     return effects_of([Pair(t, [1.0] * len(t), c) for t, c in zip(times, calm, strict=True)])  # over a second
+
+
+def typical(blocks: list[Block], variant: str, baseline: str) -> Mean:
+    """The log ratio of what was typical: over blocks, of the medians of the ratios of the same cycle."""
+    both = having(blocks, variant, baseline)
+    return mean_of(np.array([median(np.log(_seconds(b, variant) / _seconds(b, baseline))) for b in both]))
+
+
+def typical_times(blocks: list[Block], variant: str) -> Mean:
+    """log(seconds an iteration) that was typical: over blocks, of the medians of their rounds."""
+    return mean_of(np.array([math.log(median(_times(b, variant))) for b in having(blocks, variant)]))
 
 
 def only(blocks: list[Block], variants: Collection[str]) -> list[Block]:
@@ -147,12 +233,26 @@ def having(blocks: list[Block], *variants: str) -> list[Block]:
     return [block for block in blocks if set(variants) <= block.set_ups.keys()]
 
 
-def log_effects(blocks: list[Block], variant: str, baseline: str) -> Effects:
-    """One log(time of variant / time of baseline) a block: the median over its interleaved rounds.
+def _above(blocks: list[Block]) -> Floats:
+    """How far above rest the variants of each block lay, in the mean over them."""
+    sums, counts = np.zeros(len(blocks)), np.zeros(len(blocks))
+    for name in sorted({name for block in blocks for name in block.set_ups}):
+        at = [number for number, block in enumerate(blocks) if name in block.set_ups]
+        sums[at] += rest.above_rest(rest.log_tails([_seconds(blocks[number], name) for number in at]))
+        counts[at] += 1
+    above: Floats = sums / counts
+    return above
 
-    Rounds and blocks are weighed by the other variants of the group, where there are two or more of them.
+
+def log_effects(blocks: list[Block], variant: str, baseline: str) -> Ratios:
+    """One log(time of variant / time of baseline) a block, without the control.
+
+    At rest, or else the median over its interleaved rounds; then rounds and blocks are weighed by the other
+    variants of the group, where there are two or more of them.
     """
     both = having(blocks, variant, baseline)
+    if rule_of(both, variant, baseline) == "at rest":
+        return at_rest(both, variant, baseline)
     return _effects(both, variant, baseline, calmness(both, variant, baseline))
 
 

@@ -24,15 +24,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench.records.run import Estimate, Verdict
 from bench.stats.estimates import LARGEST_LOG, Mean, detectable, times_to_decide
 from bench.stats.ratios import Effects
+from bench.stats.rest import AtRest
 from bench.stats.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
 GROWTH = 1.5  # of the number of units from look to look
+# Effective set-ups that a verdict on code at rest takes: in a restless hour few of many are calm, and an
+# interval of so few says less than Student's t believes.
+LEAST_CALM = 8
+NOW_AND_THEN = 0.2  # of each look's share of the error rate, for what happens now and then
 POWER = 1.5  # of the share of the budget: between early decisions (1) and late ones (3, O'Brien & Fleming)
 
 
@@ -46,9 +51,12 @@ class Look(NamedTuple):
 class Stream(NamedTuple):
     """What one benchmark gave: log ratios of shape (units, set-ups), in order, and the looks at them."""
 
-    effects: Effects
+    effects: Effects | AtRest
     looks: tuple[Look, ...]
     tolerance: float
+
+
+Cause = Literal["at rest", "now and then"]
 
 
 class Decision(NamedTuple):
@@ -56,15 +64,25 @@ class Decision(NamedTuple):
 
     verdict: Verdict
     mean: Mean
-    level: float  # of the look's interval
-    totals: Mean  # of the sums of the rounds
-    held_back: bool = False  # the medians say same, and the sums do not: more units would not change that
+    level: float  # of the interval of the mean
+    totals: Mean | None = None  # of the sums of the rounds, where the medians are what is judged
+    held_back: bool = False  # two numbers contradict each other: more units would not change that
+    now_and_then: Mean | None = None  # beside a time at rest: the share that is taken on top of it
+    cause: Cause = "at rest"  # which of the two made the verdict
+    calm: bool = True  # whether rounds enough were calm for a rest to be known at all
 
     @property
     def few_slow_rounds(self) -> bool:
         """Whether the sums of the rounds changed beyond what their medians show."""
+        if self.totals is None:
+            return False
         both = [mean.interval() for mean in (self.totals, self.mean)]
         return bool(both[0].low > both[1].high or both[0].high < both[1].low)
+
+    @property
+    def few_calm(self) -> bool:
+        """Whether too few set-ups were calm for a verdict on code at rest."""
+        return self.totals is None and (not self.calm or self.mean.freedom + 1.0 < LEAST_CALM)
 
     @property
     def estimate(self) -> Estimate:
@@ -91,13 +109,44 @@ def levels(looks: Sequence[Look], alpha: float) -> list[float]:
     return [max(0.0, after - before) for before, after in pairwise(totals)]
 
 
-def at_look(effects: Effects, level: float, tolerance: float) -> Decision:
+def at_look(effects: Effects | AtRest, level: float, tolerance: float) -> Decision:
     """The repeated interval of one look, and the verdict on it."""
+    if isinstance(effects, AtRest):
+        return _at_rest(effects, level, tolerance)
     mean, totals = effects.mean(), effects.mean_of_totals()
     verdict = _judged(mean, level, tolerance)
     if verdict == "same" and _judged(totals, ALPHA, tolerance) in ("slower", "faster"):
         return Decision("undecided", mean, level, totals, held_back=True)  # medians see nothing of few rounds
     return Decision(verdict, mean, level, totals)
+
+
+def _at_rest(effects: AtRest, level: float, tolerance: float) -> Decision:
+    """Two numbers, one error rate: the time at rest, and what is taken on top of it now and then.
+
+    =========  =====================  =====================================
+    at rest    now and then           called
+    =========  =====================  =====================================
+    slower     anything               slower
+    same       clearly more           slower, now and then
+    undecided  clearly more           slower, now and then
+    faster     clearly more           undecided: the two contradict
+    faster     otherwise              faster
+    same       otherwise              same
+    undecided  otherwise              undecided
+    =========  =====================  =====================================
+    """
+    at_rest, beside = (1.0 - NOW_AND_THEN) * level, NOW_AND_THEN * level
+    mean, excess = effects.mean(), effects.now_and_then()
+    known = mean.freedom + 1.0 >= LEAST_CALM
+    verdict = _judged(mean, at_rest, tolerance) if known else "undecided"
+    more = excess is not None and excess.freedom + 1.0 >= LEAST_CALM
+    more = more and excess is not None and excess.interval(1.0 - beside).low > math.log1p(tolerance)
+    decision = Decision(verdict, mean, at_rest, now_and_then=excess, calm=effects.calm)
+    if more and verdict == "faster":
+        return decision._replace(verdict="undecided", held_back=True)
+    if more and verdict != "slower":
+        return decision._replace(verdict="slower", cause="now and then")
+    return decision
 
 
 def _judged(mean: Mean, level: float, tolerance: float) -> Verdict:
@@ -106,9 +155,15 @@ def _judged(mean: Mean, level: float, tolerance: float) -> Verdict:
     return judge(low, high, tolerance)
 
 
+def _undecided(stream: Stream, alpha: float) -> Decision:
+    """Before any look."""
+    totals = None if isinstance(stream.effects, AtRest) else stream.effects.mean_of_totals()
+    return Decision("undecided", stream.effects.mean(), alpha, totals)
+
+
 def decide(stream: Stream, alpha: float) -> Decision:
     """The decision of the first look that makes one; undecided with the last look's interval."""
-    decision = Decision("undecided", stream.effects.mean(), alpha, stream.effects.mean_of_totals())
+    decision = _undecided(stream, alpha)
     for look, level in zip(stream.looks, levels(stream.looks, alpha), strict=True):
         decision = at_look(stream.effects.part(0, look.n), level, stream.tolerance)
         if decision.verdict != "undecided":

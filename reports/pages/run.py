@@ -262,6 +262,10 @@ def _weather(weather: Weather | None) -> tuple[tuple[str, str], ...]:
             "Throttled for heat",
             UNTOLD if weather.thermal_events is None else f"{weather.thermal_events} times",
         ),
+        (
+            "Calm",
+            "" if weather.calm_share is None else f"{weather.calm_share:.0%} of rounds, within 5 % of rest",
+        ),
         ("Most memory", scaled(weather.peak_memory_bytes, "bytes") if weather.peak_memory_bytes else ""),
     )
     return tuple((name, value) for name, value in told if value)
