@@ -133,10 +133,14 @@ def test_swapping_the_sides_turns_the_sign(sides: list[Floats]) -> None:
 
 
 def test_a_restless_set_up_counts_less_and_none_counts_nothing() -> None:
-    weights = calm_weights(np.array([0.0, 0.02, 0.2]))
+    weights = calm_weights(np.array([0.0, 0.02, 0.2, 0.0, 0.0]))
     assert weights.sum() == pytest.approx(1.0)
     assert weights[0] == pytest.approx(2 * weights[1])
     assert 0.0 < weights[2] < weights[1] / 10
+
+
+def test_of_few_set_ups_all_count_alike() -> None:
+    assert calm_weights(np.array([0.0, 0.02, 0.2, 0.1])) == pytest.approx(np.full(4, 0.25))
 
 
 def test_one_set_up_has_no_end_to_its_interval() -> None:

@@ -27,6 +27,7 @@ LEAST_ROUNDS = 20  # of a set-up; with fewer the quickest tenth is a single one
 # So much above rest a set-up may lie and count nearly in full: where memory lies makes 1 to 1.5 %.
 CALM_WITHIN = 0.02
 REST = 0.1  # quantile of the set-ups' times: what counts as rest
+WEIGHED_FROM = 5  # set-ups; of fewer each is needed for the degrees of freedom
 SHARES = (0.05, 0.1, 0.2)  # of all rounds pooled; where they disagree, hardly any round was calm
 # A round is calm within so much of its side's rest. Where fewer than the least share are, rest is nothing but
 # the luckiest of disturbed rounds: restless hours in which the ratio at rest was right had 10 % and more,
@@ -72,8 +73,12 @@ def above_rest(logs: Floats) -> Floats:
 
 
 def calm_weights(above: Floats) -> Floats:
-    """How much each set-up counts: the inverse square of how far it lies above rest; together 1."""
-    weights = 1.0 / (CALM_WITHIN**2 + above**2)
+    """How much each set-up counts: the inverse square of how far it lies above rest; together 1.
+
+    Of fewer than five all count alike.
+    """
+    counted = above if len(above) >= WEIGHED_FROM else np.zeros_like(above)
+    weights = 1.0 / (CALM_WITHIN**2 + counted**2)
     normalised: Floats = weights / weights.sum()
     return normalised
 
@@ -91,7 +96,7 @@ def weighted(values: Floats, weights: Floats, bias: float = 0.0) -> Mean:
         return Mean(value, math.inf, 1, len(values), bias)
     departures = weights * (values - value) / (1.0 - weights)
     error = float(np.sqrt(departures @ departures))
-    return Mean(value, error, max(effective - 1.0, 0.5), len(values), bias)
+    return Mean(value, error, max(effective - 1.0, 1.0), len(values), bias)
 
 
 @dataclass(frozen=True)
