@@ -10,24 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.commands.formats import NAMES, format_named
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records.comparison import Benchmark, Comparison
     from bench.records.run import Estimate, Run
-    from reports.model.tables import Table
+    from reports.model.page import Page
 
 SLOWER = 1  # exit code
 MOST_RUNS = 100
-
-
-class Format(str, Enum):
-    """How the comparison is written."""
-
-    table = "table"
-    markdown = "markdown"
-    json = "json"
-    csv = "csv"
 
 
 class Sort(str, Enum):
@@ -48,7 +40,7 @@ class FailOn(str, Enum):
 
 def compare(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER ...", help="Result files.")],
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
+    wanted: Annotated[str, typer.Option("--format", metavar=NAMES, help="How to write it.")] = "terminal",
     sort: Annotated[Sort, typer.Option(help="Order; ratio and time: the largest change first.")] = Sort.run,
     only: Annotated[str, typer.Option(help="Only benchmarks with this in their name.")] = "",
     tolerance: Annotated[str, typer.Option(help="Ratios within it are the same.")] = "2%",
@@ -76,16 +68,19 @@ def compare(
 
       python -m bench compare before/profile.json after/profile.json
     """
-    from bench.comparison.profiles import is_profile
     from bench.comparison.runs import compare as compared
     from bench.comparison.runs import got_lost, got_slower
+    from bench.results.recognise import is_profile
+    from reports.formats import write
     from reports.model.text import harmless
+    from reports.pages.comparison import comparison_page
 
+    form = format_named(wanted)
     profiles = [path for path in paths if is_profile(path)]
     if profiles:
         if fail_on:
             raise UserError("--fail-on slower compares runs; profiles are of another regime")
-        _profiles(paths, profiles, form)
+        write(_operators(paths, profiles), form)
         return
     runs, left_out = _runs(paths)
     comparison = compared(
@@ -98,7 +93,7 @@ def compare(
         raise UserError(
             f"--fail-on slower compares runs of one machine class; these differ in {', '.join(fields)}"
         )
-    _write(_sorted(comparison, sort), form)
+    write(comparison_page(_sorted(comparison, sort)), form)
     for line in unjudged(comparison) if fail_on else []:
         typer.echo(harmless(line), err=True)
     slower = got_slower(comparison) if fail_on else []
@@ -134,13 +129,13 @@ def parse_share(text: str, option: str) -> float:
     return share
 
 
-def files_read(found: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+def files_read(files: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """The files, while a bar on standard error shows how many were taken; nothing in a pipe."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    yield from track(found, "reading", console=console, transient=True, disable=not console.is_terminal)
+    yield from track(files, "reading", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
@@ -154,8 +149,8 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
         if not path.is_dir():
             runs.append(read_run(path))
             continue
-        found, lost = read_all(str(path), watched=files_read)
-        runs += found
+        results, lost = read_all(str(path), watched=files_read)
+        runs += results
         left_out += lost
     if len(runs) > MOST_RUNS:
         raise UserError(f"{len(runs)} runs given; compare takes up to {MOST_RUNS}, history any number")
@@ -165,23 +160,16 @@ def _runs(paths: list[Path]) -> tuple[list[Run], list[str]]:
     return runs, left_out
 
 
-def _profiles(paths: list[Path], profiles: list[Path], form: Format) -> None:
+def _operators(paths: list[Path], profiles: list[Path]) -> Page:
     """Operator shares of profiles, which are of another regime than runs and never mixed with them."""
     from bench.comparison.profiles import compare_shares, read_shares
-    from bench.records.comparison import SCHEMA
-    from reports.formats import csv, json
-    from reports.pages import comparison as told
+    from reports.pages.operators import operators_page
 
     if len(profiles) < len(paths):
         other = next(path for path in paths if path not in profiles)
         raise UserError(f"{profiles[0]} is a profile and {other} is none; compare runs or profiles")
-    found = compare_shares([read_shares(path) for path in profiles], [str(path) for path in profiles])
-    if form is Format.json:
-        typer.echo(json.text(found, schema=SCHEMA))
-    elif form is Format.csv:
-        typer.echo(csv.shares(found), nl=False)
-    else:
-        _lay(told.share_sentences(found), told.share_tables(found), [], form)
+    names = [str(path) for path in profiles]
+    return operators_page(compare_shares([read_shares(path) for path in profiles], names))
 
 
 def chosen(runs: list[Run], only: str) -> list[Run]:
@@ -189,15 +177,15 @@ def chosen(runs: list[Run], only: str) -> list[Run]:
     import msgspec
 
     if not any(
-        only in f"{group}/{v}" for run in runs for group, known in run.measured.items() for v in known
+        only in f"{group}/{v}" for run in runs for group, variants in run.measured.items() for v in variants
     ):
         raise UserError(f"no benchmark in these runs has {only!r} in its name")
     return [
         msgspec.structs.replace(
             run,
             measured={
-                group: {v: m for v, m in known.items() if only in f"{group}/{v}"}
-                for group, known in run.measured.items()
+                group: {v: m for v, m in variants.items() if only in f"{group}/{v}"}
+                for group, variants in run.measured.items()
             },
             failures=[failure for failure in run.failures if only in failure.case],
         )
@@ -232,44 +220,8 @@ def _by_verdict(comparison: Comparison) -> Callable[[Benchmark], Any]:
     failing = set(got_slower(comparison))
 
     def key(benchmark: Benchmark) -> tuple[bool, int]:
-        told = [word for c in benchmark.changes for word in (c.ratio_verdict, c.time_verdict)]
-        worst = min((order.index(word) for word in told), default=len(order))
+        words = [word for c in benchmark.changes for word in (c.ratio_verdict, c.time_verdict)]
+        worst = min((order.index(word) for word in words), default=len(order))
         return benchmark.name not in failing, worst
 
     return key
-
-
-def _write(comparison: Comparison, form: Format) -> None:
-    from bench.records.comparison import SCHEMA
-    from reports.formats import csv, json
-    from reports.pages import comparison as told
-
-    if form is Format.json:
-        typer.echo(json.text(comparison, schema=SCHEMA))
-    elif form is Format.csv:
-        typer.echo(csv.comparison(comparison), nl=False)
-    else:
-        _lay(told.sentences(comparison), told.tables(comparison), told.footnotes(comparison), form)
-
-
-def _lay(sentences: list[str], tables: list[Table], footnotes: list[str], form: Format) -> None:
-    """Sentences, tables and footnotes in Markdown or in a terminal."""
-    if form is Format.markdown:
-        from reports.formats import markdown_parts as markdown
-
-        lines = ["## Comparison", "", *(f"- {markdown.text(words)}" for words in sentences), ""]
-        lines += [markdown.table(table) for table in tables]
-        typer.echo("\n".join([*lines, *(f"- {markdown.text(words)}" for words in footnotes)]))
-        return
-    from rich.console import Console
-
-    from reports.formats.terminal import page as terminal
-
-    console = Console()
-    for words in sentences:
-        console.print(words, markup=False, highlight=False)
-    for table in tables:
-        console.print()
-        console.print(terminal.fitted(table, console))
-    for words in footnotes:
-        console.print(words, markup=False, highlight=False)

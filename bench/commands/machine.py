@@ -11,14 +11,13 @@ def machine() -> None:
       python -m bench machine
     """
     from msgspec.structs import replace
-    from rich.console import Console
 
     from bench.machine.identity import collect, counters, measure_ceilings, warnings_about, weather_between
-    from reports.formats.terminal import page as terminal
-    from reports.pages.run import machine_page
+    from reports.formats import write
+    from reports.pages.machine import machine_page
 
-    found = collect()
-    before = replace(counters(looks=1), load=found.load)
+    here = collect()
+    before = replace(counters(looks=1), load=here.load)
     ceilings = measure_ceilings()
     weather = weather_between(before, counters())
-    terminal.show(Console(), machine_page(found, ceilings, weather, warnings_about(found, weather)))
+    write(machine_page(here, ceilings, weather, warnings_about(here, weather)), "terminal")

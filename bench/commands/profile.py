@@ -19,6 +19,7 @@ from bench.records.run import Case
 from mtl_core.errors import UserError
 
 EPOCH = "loader_workers/epoch/tutorial"
+LONGEST_PATH = 4096  # characters; one that is cut could not be pasted
 
 
 def chosen(name: str) -> tuple[Group, Case]:
@@ -106,9 +107,10 @@ def profile(
 
 def _report(folder: Path) -> None:
     """What the folder says, read back from it."""
-    from rich.console import Console
-
     from bench.records.profile import read_profile
-    from reports.pages import profile as profiles
+    from reports.formats import write
+    from reports.model.text import harmless
+    from reports.pages.profile import profile_page
 
-    profiles.show(Console(), read_profile(folder), folder)
+    write(profile_page(read_profile(folder), ""), "terminal")
+    typer.echo(f"\nProfile: {harmless(folder, LONGEST_PATH)}")

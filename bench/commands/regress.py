@@ -5,29 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records.regression import Regression
+    from reports.formats import Format
 
 SLOWER, UNDECIDED = 1, 3  # exit codes
-
-
-class Format(str, Enum):
-    """How the outcome is printed."""
-
-    table = "table"
-    markdown = "markdown"
-    json = "json"
-
-
-SUFFIXES = {".md": Format.markdown, ".json": Format.json, ".txt": Format.table}
 
 
 def regress(
@@ -47,12 +37,12 @@ def regress(
         str | None,
         typer.Option(metavar="SHARE", help="What is called same: 2%, or as pyproject.toml says."),
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How the outcome is printed.")
-    ] = Format.table,
+    wanted: Annotated[
+        str, typer.Option("--format", metavar=NAMES, help="How the outcome is printed.")
+    ] = "terminal",
     output: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Also write it: .md, .json or .txt; repeatable."),
+        typer.Option(metavar="FILE", help="Also write it: .md, .json, .txt, .html; repeatable."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 when something is undecided.")
@@ -77,10 +67,10 @@ def regress(
 
       python -m bench regress step --baseline nightly/monday.json
     """
-    files = output or []
-    _check_files(files)
+    form, files = format_named(wanted), output or []
+    check_files(files, "--output")
     outcome = _compared(names or [], base, head, baseline or [], budget, tolerance, seed)
-    _tell(outcome, output_format, files)
+    _tell(outcome, form, files)
     raise typer.Exit(exit_code(outcome, strict))
 
 
@@ -133,48 +123,16 @@ def exit_code(outcome: Regression, strict: bool) -> int:
     return UNDECIDED if strict and outcome.undecided else 0
 
 
-def _check_files(files: list[Path]) -> None:
-    """Fail before the measuring where an output could not be written."""
-    from mtl_core.program.files import check_place
+def _tell(outcome: Regression, form: Format, files: list[Path]) -> None:
+    from reports.formats import text, write
+    from reports.pages.regression import regression_page
 
-    for path in files:
-        if path.suffix not in SUFFIXES:
-            raise UserError(f"--output {path}: its ending tells the format; expected {', '.join(SUFFIXES)}")
-        check_place(path, "--output")
-
-
-def _text(outcome: Regression, wanted: Format) -> str:
-    import io
-
-    from rich.console import Console
-
-    from reports.pages import regression
-
-    if wanted is Format.json:
-        return regression.as_json(outcome) + "\n"
-    if wanted is Format.markdown:
-        return regression.as_markdown(outcome)
-    plain = Console(file=io.StringIO(), width=100, color_system=None, force_terminal=False)
-    plain.print(regression.in_terminal(outcome))
-    return plain.file.getvalue()  # type: ignore[attr-defined,no-any-return]
-
-
-def _tell(outcome: Regression, wanted: Format, files: list[Path]) -> None:
-    from rich.console import Console
-
-    from mtl_core.program.files import write_whole
-    from reports.pages import regression
-
+    page = regression_page(outcome, declaration_lines())
     for path in files:  # first: a closed pipe must not cost them
-        data = _text(outcome, SUFFIXES[path.suffix]).encode()
-        write_whole(path, lambda file, data=data: file.write(data), "--output")  # type: ignore[misc]
-    if wanted is Format.table:
-        Console().print(regression.in_terminal(outcome))
-    else:
-        typer.echo(_text(outcome, wanted), nl=False)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in regression.github_annotations(outcome, "bench/questions/gate.py", declaration_lines()):
-            print(line, file=sys.stderr)  # GitHub reads both streams; standard output is the reader's
+        write_file(page, format_of(path, "--output"), path, "--output")
+    write(page, form)
+    if os.environ.get("GITHUB_ACTIONS") == "true":  # GitHub reads both streams; the other is the reader's
+        print(text(page, "github"), end="", file=sys.stderr)
 
 
 def declaration_lines() -> dict[str, int]:

@@ -287,11 +287,11 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
 def _report(outcome: Run, target: Path | None) -> None:
     from rich.console import Console
 
-    from reports.formats.terminal import page as terminal
+    from reports.formats import write
     from reports.pages.run import run_page
 
+    write(run_page(outcome), "terminal")
     console = Console()
-    terminal.show(console, run_page(outcome))
     console.print("\nIn short:", style="bold")  # the answers stand above all tables, and so far up by now
     for answer in outcome.answers:
         first = (answer.sentences or ["not answered."])[0]

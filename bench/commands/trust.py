@@ -65,13 +65,12 @@ def trust(
 
       python -m bench trust --replay --budget 30s --tolerance 3%
     """
-    from rich.console import Console
-
     from bench.commands.progress import trial_shown
     from bench.gate.tolerances import parse_tolerance
     from bench.harness.session import parse_duration
     from bench.trust.study import record_here, study
-    from reports.pages import trust as report
+    from reports.formats import write
+    from reports.pages.trust import trust_page
 
     if replay_only:
         _check_replay(context)
@@ -93,7 +92,7 @@ def trust(
         except KeyboardInterrupt:
             typer.echo(_stopped_line(file, kept), err=True)
             raise
-    Console().print(report.in_terminal(study(file, budgets, edge)))
+    write(trust_page(study(file, budgets, edge)), "terminal")
     typer.echo(f"\nRecording: {file}; go on with it by --resume, or replay it by --replay")
 
 

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.commands.formats import NAMES, format_named
 from bench.harness.counting import counted
-from bench.records.run import Case, Work, WorkChange
+from bench.records.run import Case, Work
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.counters.work import Golden
 
 OTHER_DEVICE = "cpu(1)"  # than cpu(0), as MXNet sees it: what a GPU is copied is counted on every machine
-
-
-class Format(str, Enum):
-    """How the counts are shown."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def declared() -> dict[str, Case]:
@@ -41,7 +33,9 @@ def declared() -> dict[str, Case]:
 def work(
     check: Annotated[bool, typer.Option("--check", help="Compare with the golden file.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Write the golden file anew.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to show the counts.")] = Format.TABLE,
+    wanted: Annotated[
+        str, typer.Option("--format", metavar=NAMES, help="How to show the counts.")
+    ] = "terminal",
     golden: Annotated[
         Path | None, typer.Option(help="The golden file; the one beside the code without.")
     ] = None,
@@ -64,16 +58,17 @@ def work(
     """
     from bench.counters.work import GOLDEN, changes, read_golden, write_golden
     from mtl_core.program.files import check_place
+    from reports.formats import text, write
+    from reports.pages.work import work_page
 
     if check and update:
         raise UserError("--check compares with the golden file and --update overwrites it: give one")
-    path = golden or GOLDEN
+    form, path = format_named(wanted), golden or GOLDEN
     if update:
         check_place(path, "--golden")
     golden_file = read_golden(path) if check else _replaced(path) if update else None
-    known = golden_file.work if golden_file else None
-    mxnet, found = _counted_with_progress()
-    changed = changes(known, found) if known is not None else []
+    mxnet, counts = _counted_with_progress()
+    changed = None if golden_file is None else changes(golden_file.work, counts)
     if check and golden_file and golden_file.mxnet != mxnet:
         typer.echo(
             f"counted under MXNet {mxnet}, the golden file under {golden_file.mxnet}: what differs may be "
@@ -81,25 +76,17 @@ def work(
             err=True,
         )
     if update:
-        write_golden(path, mxnet, found)
-    if format_ is Format.JSON:
-        _print_json(found, changed)
-    else:
-        _print_table(found, changed, known is not None, whole=not check or bool(changed))
-        if update:
-            typer.echo(f"Written: {path}")
+        write_golden(path, mxnet, counts)
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    files = _kept_by_git(Path.cwd()) if changed and on_github else frozenset[str]()
+    page = work_page(counts, changed, files, brief=check and not changed)
+    write(page, form)
+    if update and form.name == "terminal":
+        typer.echo(f"Written: {path}")
     if check and changed:
-        _annotate(changed)
+        if on_github:  # on standard error, since GitHub reads both
+            typer.echo(text(page, "github"), err=True, nl=False)
         raise typer.Exit(1)
-
-
-def _annotate(changed: list[WorkChange]) -> None:
-    """Beside the lines of a pull request, where GitHub runs it; on standard error, since it reads both."""
-    from reports.pages.work import github_annotations
-
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in github_annotations(changed, _kept_by_git(Path.cwd())):
-            typer.echo(line, err=True)
 
 
 def _kept_by_git(folder: Path) -> frozenset[str]:
@@ -130,34 +117,3 @@ def _counted_with_progress() -> tuple[str, dict[str, Work]]:
         return counted(declared())
     with console.status("starting MXNet") as status:
         return counted(declared(), lambda name: status.update(f"counting {name}"))
-
-
-def _print_json(found: dict[str, Work], changed: list[WorkChange]) -> None:
-    import msgspec
-
-    from reports.pages.work import sentence
-
-    told = [{**msgspec.to_builtins(change), "words": sentence(change)} for change in changed]
-    document = {"schema": 1, "work": msgspec.to_builtins(found), "changes": told}
-    typer.echo(json.dumps(document, indent=2))
-
-
-def _print_table(found: dict[str, Work], changed: list[WorkChange], compared: bool, whole: bool) -> None:
-    """The tables, which a check that passes does without; what matters comes last."""
-    from rich.console import Console
-
-    from reports.formats.terminal import page as terminal
-    from reports.pages.work import operators_lines, sentence, size_table, step_table
-
-    console = Console()
-    for model in (step_table(found), size_table(found)) if whole else ():
-        console.print(terminal.table(model))
-    if not compared:
-        console.print("\nOperators run in a step:")
-        for line in operators_lines(found):
-            console.print(line, markup=False, highlight=False)
-        return
-    for change in changed:
-        typer.echo(sentence(change))
-    if not changed:
-        typer.echo(f"Nothing changed: {len(found)} steps do what the golden file says.")

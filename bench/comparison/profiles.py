@@ -40,11 +40,6 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
     operators: list[ProfiledOperator]
 
 
-def is_profile(path: Path) -> bool:
-    """Whether a path means a profile: its file, or a folder that holds one."""
-    return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
-
-
 def read_shares(path: Path) -> Profiled:
     """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
     path = path / PROFILE_FILE if path.is_dir() else path

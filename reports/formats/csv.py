@@ -1,114 +1,103 @@
-"""Comma-separated values: numbers in base units, one row a benchmark and run."""
+"""Comma-separated values: numbers in base units, the rows of the record or else the tables.
+
+Nothing in it is a formula to a spreadsheet, and an unknown or endless number is an empty cell.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable
+from math import isfinite
 
-from bench.records.comparison import Benchmark, Change, Comparison, History, SharedOperators
 from bench.records.run import Estimate
+from reports.formats.screen import Screen
+from reports.model.courses import Course
+from reports.model.page import Page, Row
+from reports.model.tables import Cell, Column, Table
 from reports.model.text import harmless
 
 Value = str | int | float | None
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would take for one
 
 
-def text(rows: Iterable[dict[str, Value]]) -> str:
-    """Rows with the same keys, under a heading; an unknown or endless number is an empty cell."""
-    told = list(rows)
+def text(page: Page, _screen: Screen) -> str:
+    """The record's rows where it has some, else every table of the sections, one under another."""
+    if page.record and page.record.rows:
+        return _of_rows(page.record.rows())
+    return _of_tables(table for section in page.sections for table in section.tables)
+
+
+def _of_rows(rows: Iterable[Row]) -> str:
+    """Rows with the same names, under a heading. They are data, which nobody has made harmless yet."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(told[0]) if told else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in told)
+    writer: csv.DictWriter[str] | None = None
+    for row in rows:
+        if writer is None:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow({name: _cell(value) for name, value in row.items()})
     return file.getvalue()
-
-
-def inert(told: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    shown = harmless(told)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def _cell(value: Value) -> Value:
     if isinstance(value, str):
-        return inert(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return inert(harmless(value))
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def comparison(told: Comparison) -> str:
-    """Every benchmark of every run, and its change against the first run."""
-    files = {side.label: side.name for side in told.sides}
-    return text(_row(b, label, files[label]) for b in told.benchmarks for label in b.figures)
+def inert(words: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{words}" if words.startswith(FORMULA) else words
 
 
-def _row(benchmark: Benchmark, label: str, file: str) -> dict[str, Value]:
-    figure = benchmark.figures[label]
-    change = next((c for c in benchmark.changes if c.label == label), None)
-    ceilings = ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s")
-    return {
-        "benchmark": benchmark.name,
-        "run": label,
-        "file": file,
-        "baseline": benchmark.baseline,
-        **_estimate("iteration_s", figure.iteration_s),
-        **_estimate("images_per_s", figure.images_per_s),
-        **_estimate("ratio", figure.ratio),
-        **_estimate("ratio_change", change.ratio if change else None),
-        "ratio_verdict": change.ratio_verdict if change else None,
-        **_estimate("time_change", change.time if change else None),
-        "time_verdict": change.time_verdict if change else None,
-        "flop_per_image": benchmark.flop_per_image,
-        **{f"per_{name}": figure.per_ceiling.get(name) for name in ceilings},
-        "nearest_ceiling": _nearest(change),
-    }
+def _of_tables(tables: Iterable[Table]) -> str:
+    """Each row led by the title of its table; a heading wherever the columns are others."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    before: list[str] = []
+    for table in tables:
+        heading = ["table", *(name for column in range(len(table.columns)) for name in _names(table, column))]
+        if heading != before:
+            writer.writerow(heading)
+            before = heading
+        writer.writerows([inert(table.title), *row] for row in _rows(table))
+    return file.getvalue()
 
 
-def _nearest(change: Change | None) -> str | None:
-    return change.explained_by if change else None
+def _has_intervals(table: Table, column: int) -> bool:
+    return any(isinstance(row[column], Estimate) for row in table.rows)
 
 
-def _estimate(name: str, told: Estimate | None) -> dict[str, Value]:
-    """An estimate in four columns."""
-    values = (told.value, told.low, told.high, told.n) if told else (None, None, None, None)
-    return dict(zip((name, f"{name}_low", f"{name}_high", f"{name}_n"), values, strict=True))
+def _names(table: Table, number: int) -> list[str]:
+    column: Column = table.columns[number]
+    name = inert(" ".join(part for part in (column.title, column.unit) if part))
+    wide = _has_intervals(table, number)
+    return [name, f"{name} low", f"{name} high", f"{name} n"] if wide else [name]
 
 
-def history(told: History) -> str:
-    """Every value of every series; ``level`` counts the levels from 0 on."""
-    return text(
-        {
-            "machine": machine.machine,
-            "benchmark": series.benchmark,
-            "measure": series.measure,
-            "measured_at": machine.runs[place].measured_at,
-            "source": machine.runs[place].source,
-            "file": machine.runs[place].name,
-            "value": value,
-            "level": sum(change.run <= place for change in series.changes),
-        }
-        for machine in told.machines
-        for series in machine.series
-        for place, value in enumerate(series.values)
-        if value is not None
-    )
+def _rows(table: Table) -> list[list[Value]]:
+    wide = [_has_intervals(table, number) for number in range(len(table.columns))]
+    return [
+        [value for cell, four in zip(row, wide, strict=True) for value in _values(cell, four)]
+        for row in table.rows
+    ]
 
 
-def shares(told: SharedOperators) -> str:
-    """Every operator in every profile, and its change against the first."""
-    files = {side.label: side.name for side in told.sides}
-    return text(
-        {
-            "benchmark": told.benchmark,
-            "operator": operator.name,
-            "run": label,
-            "file": files[label],
-            **_estimate("share", operator.shares[label]),
-            **_estimate("seconds", operator.seconds[label]),
-            **_estimate("share_change", operator.changes.get(label)),
-            "verdict": operator.verdicts.get(label),
-        }
-        for operator in told.operators
-        for label in operator.shares
-    )
+def _values(cell: Cell, four: bool) -> list[Value]:
+    """One value, or four in a column with intervals; a drawing is left out, its values are no cell."""
+    if isinstance(cell, Estimate):
+        return [*(_number(x) for x in (cell.value, cell.low, cell.high)), cell.n]
+    value: Value
+    if isinstance(cell, Course):
+        value = None
+    elif isinstance(cell, str):
+        value = inert(cell)
+    else:
+        value = _number(cell) if isinstance(cell, float) else cell
+    return [value, None, None, None] if four else [value]
+
+
+def _number(value: float) -> str:
+    """With all digits that mean something; an endless end is empty."""
+    return f"{value:.7g}" if isfinite(value) else ""

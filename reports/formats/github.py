@@ -4,42 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import replace
 
-Level = Literal["error", "warning", "notice"]
+from reports.formats.screen import Screen
+from reports.model.page import Annotation, Level, Page
+
 MOST = 10  # of a level that GitHub shows of one step; it drops further ones without a word
 
 
-class Annotation(NamedTuple):
-    """What is said of a line, or of a whole file."""
-
-    level: Level
-    words: str
-    title: str
-    file: str
-    line: int | None = None
+def text(page: Page, _screen: Screen) -> str:
+    """A command a line, one for each annotation; the verdict where a page has none."""
+    verdict = Annotation("notice", page.verdict or page.title, page.kind)
+    return "".join(f"{command}\n" for command in commands(page.annotations or (verdict,)))
 
 
 def commands(annotations: Sequence[Annotation]) -> list[str]:
     """One command each; where GitHub would drop some of a level, the last that it shows tells how many."""
     totals = Counter(one.level for one in annotations)
-    told, seen = [], Counter[Level]()
+    lines: list[str] = []
+    seen = Counter[Level]()
     for one in annotations:
         seen[one.level] += 1
         rest = totals[one.level] - MOST + 1
         if rest <= 1 or seen[one.level] < MOST:
-            told.append(command(one))
+            lines.append(_command(one))
         elif seen[one.level] == MOST:
-            told.append(command(one._replace(words=f"{rest} more in the summary", title=f"{rest} more")))
-    return told
+            more = replace(one, words=f"{rest} more in the summary", title=f"{rest} more")
+            lines.append(_command(more))
+    return lines
 
 
-def command(one: Annotation) -> str:
+def _command(one: Annotation) -> str:
     """``::error file=F,line=3,title=T::words``, whatever the words and names hold."""
-    line = {} if one.line is None else {"line": str(one.line)}
-    where = {"file": one.file, **line, "title": one.title}
-    told = ",".join(f"{name}={_property(value)}" for name, value in where.items())
-    return f"::{one.level} {told}::{_data(one.words)}"
+    where = {"file": one.file, "line": "" if one.line is None else str(one.line), "title": one.title}
+    properties = ",".join(f"{name}={_property(value)}" for name, value in where.items() if value)
+    return f"::{one.level} {properties}::{_data(one.words)}"
 
 
 def _data(text: str) -> str:

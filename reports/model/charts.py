@@ -35,7 +35,7 @@ class Interval:
     part: str
     name: str
     ratio: Estimate
-    verdict: str | None  # a verdict on ratios, or another word for what is known of it
+    verdict: str | None  # a verdict on ratios, or another word for what came out
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Point:
-    """One place on a line, with what is known of it; a plain number has no interval."""
+    """One place on a line; a plain number has no interval."""
 
     x: float
     y: Estimate | float
@@ -90,7 +90,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines over a common axis; ``below`` is drawn under them, on the same axis across."""
+    """Lines over a common axis; ``below`` is drawn under them, on the same axis across.
+
+    ``in_table``: a table of the section draws the same, for formats that draw with characters.
+    """
 
     title: str
     said: str
@@ -100,15 +103,16 @@ class Lines:
     marks: tuple[Mark, ...] = ()
     below: tuple[Line, ...] = ()
     below_y: Axis = field(default_factory=lambda: Axis(""))
+    in_table: bool = False
 
     def table(self) -> Table:
-        shown = [(line, self.y) for line in self.lines if line.drawn != "line"]
-        shown += [(line, self.below_y) for line in self.below]
+        measured = [(line, self.y) for line in self.lines if line.drawn != "line"]
+        measured += [(line, self.below_y) for line in self.below]
         columns = [Column(self.x.name)]
-        columns += [Column(f"{axis.title}: {line.name}", axis.unit) for line, axis in shown]
-        known = [{point.x: point.y for point in line.points} for line, _ in shown]
-        places = sorted({x for points in known for x in points})
-        rows = tuple((_whole(x), *(points.get(x) for points in known)) for x in places)
+        columns += [Column(f"{axis.title}: {line.name}", axis.unit) for line, axis in measured]
+        by_place = [{point.x: point.y for point in line.points} for line, _ in measured]
+        places = sorted({x for points in by_place for x in points})
+        rows = tuple((_whole(x), *(points.get(x) for points in by_place)) for x in places)
         return Table(self.title, tuple(columns), rows)
 
 
@@ -134,7 +138,7 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Told:
+class RoundSeries:
     """The rounds of one variant in order of time, and in order of size; both thinned when many."""
 
     name: str
@@ -151,11 +155,11 @@ class Rounds:
 
     title: str
     said: str
-    series: tuple[Told, ...]
+    series: tuple[RoundSeries, ...]
     set_ups: tuple[tuple[float, ...], ...]  # an iteration's time, one number a set-up, by variant
 
     def table(self) -> Table:
-        columns = (Column("set-up"), *(Column(told.name, "s") for told in self.series))
+        columns = (Column("set-up"), *(Column(one.name, "s") for one in self.series))
         most = max((len(times) for times in self.set_ups), default=0)
         apart = -(-most // MOST_ROWS)
         rows = tuple(

@@ -1,31 +1,38 @@
 """A report before it has a format: what is said, in the order in which it is said.
 
-``reports.pages.run`` makes a ``Page`` of a run; whatever else is to be read makes one too. The formats
-(``html``, ``markdown_page``, ``terminal``, ``spreadsheet``) know nothing but this.
+Every command makes a ``Page`` (``reports.pages``) and hands it to ``reports.formats.write``. The formats know
+nothing but this. Text stands in a page as it came; :func:`made_harmless` is called once, before a format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from reports.model.charts import Chart
+from reports.model.download import Download
 from reports.model.tables import Table
 from reports.model.text import harmless
 
 T = TypeVar("T")
+Level = Literal["error", "warning", "notice"]
+Row = dict[str, str | int | float | None]
 LONGEST_TEXT = 2000  # characters of a sentence
-AS_IT_IS = ("flame_graph",)  # fields of markup
+AS_IT_IS = ("flame_graph", "record", "marker")  # fields of markup, of data and of our own
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A question and its answer in words; ``section`` is the title of the section that shows it."""
+    """A question and its answer in words; ``section`` is the title of the section that shows it.
+
+    ``apart``: the sentences are each of something else, and stand one a line.
+    """
 
     asks: str
     sentences: tuple[str, ...]
     section: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,17 +63,38 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Raw:
-    """The data to download: the file as it was, or less of it with a word on what is left out."""
+class Record:
+    """The page as data in base units, for the formats that are read by programs.
 
-    name: str
-    content: bytes
-    said: str
+    ``content`` is what JSON writes: records and plain values under their names. ``rows`` makes what CSV
+    writes in place of the tables, all with the same names; a long history has many rows, and only CSV asks.
+    """
+
+    name: str  # "comparison": the stem of a file's name
+    said: str  # what is in it
+    content: Mapping[str, Any]
+    rows: Callable[[], Iterable[Row]] | None = None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What is said of a line of the repository, of a whole file, or of nothing in it."""
+
+    level: Level
+    words: str
+    title: str
+    file: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """All of a report. ``decided`` is the table for a reader with one screen's patience."""
+    """All of a report. ``decided`` is the table for a reader with one screen's patience.
+
+    ``decided`` may be a table of a section too: what shows it first leaves it out there. ``download`` is the
+    file behind the page, where it is not the record. ``marker`` is a name by which a comment made of the page
+    is found again.
+    """
 
     title: str
     kind: str  # "Benchmark run", "Comparison", ...
@@ -78,19 +106,27 @@ class Page:
     sections: tuple[Section, ...] = ()
     method: tuple[str, ...] = ()
     reproduce: tuple[str, ...] = ()  # commands
-    raw: Raw | None = None
+    download: Download | None = None
+    record: Record | None = None
+    annotations: tuple[Annotation, ...] = ()
+    marker: str = ""
 
 
-def shown_harmlessly(page: Page) -> Page:
+def tables_below(page: Page, section: Section) -> tuple[Table, ...]:
+    """The section's tables, without the one that was shown above all sections."""
+    return tuple(table for table in section.tables if table != page.decided)
+
+
+def made_harmless(page: Page) -> Page:
     """The same page with every text in it made harmless, whoever wrote it.
 
     A command that could not be shown whole is left out: half of it, pasted, would be another command.
     """
-    commands = tuple(map(_whole, page.reproduce))
-    return each_text(replace(page, reproduce=commands), lambda told: harmless(told, LONGEST_TEXT))
+    commands = tuple(map(_whole_command, page.reproduce))
+    return each_text(replace(page, reproduce=commands), lambda text: harmless(text, LONGEST_TEXT))
 
 
-def _whole(command: str) -> str:
+def _whole_command(command: str) -> str:
     """The command, or a comment for the shell where showing it would change it."""
     if harmless(command, LONGEST_TEXT) == command:
         return command
@@ -99,14 +135,14 @@ def _whole(command: str) -> str:
 
 def each_text(value: T, change: Callable[[str], str]) -> T:
     """The same with each text in it changed; markup and data of our own stay as they are."""
-    found: Any = value
+    changed: Any = value
     if isinstance(value, str):
-        found = change(value)
+        changed = change(value)
     elif isinstance(value, tuple):
-        found = tuple(each_text(part, change) for part in value)
+        changed = tuple(each_text(part, change) for part in value)
     elif isinstance(value, dict):
-        found = {each_text(name, change): each_text(part, change) for name, part in value.items()}
+        changed = {each_text(name, change): each_text(part, change) for name, part in value.items()}
     elif is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in AS_IT_IS}
-        found = replace(value, **{name: each_text(part, change) for name, part in parts.items()})
-    return found  # type: ignore[no-any-return]
+        changed = replace(value, **{name: each_text(part, change) for name, part in parts.items()})
+    return changed  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """One table model for every format: columns with units, cells as numbers, text only when laid out.
 
-``Table`` holds what is known; :func:`laid_out` scales each column by one unit, gives each number the
+``Table`` holds the numbers; :func:`laid_out` scales each column by one unit, gives each number the
 digits that its interval justifies, and returns text that a format only has to arrange.
 """
 
@@ -12,10 +12,11 @@ from typing import Literal
 from bench.records.run import Estimate, Measured
 from bench.stats.verdict import judge_level
 from reports.model import units
-from reports.model.text import harmless
+from reports.model.courses import WIDEST, Course, drawing
+from reports.model.text import shortened
 from reports.model.units import UNITS, scale_for
 
-Cell = str | int | float | Estimate | None
+Cell = str | int | float | Estimate | Course | None
 LONGEST_CELL = 120  # characters
 DENORMALS, A_FEW = "denormal_share", 1e-3  # single ones come and go and mean nothing
 FACT_UNITS = {"s": "s", "bytes": "bytes", "flop": "flop"}  # the ending of a fact's name, and its unit
@@ -31,6 +32,7 @@ class Column:
     note: str = ""  # said beside the unit, such as which way is better
     ends: bool = True  # the interval is shown beside an estimate; its digits follow it anyhow
     whole: bool = False  # text that is never cut, such as a drawing
+    signs: bool = False  # verdicts with a sign before them, where a format has some
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Table:
 
 
 class Written(str):
-    """Text of a heading or a cell, with what stands in its brackets told apart for formats that set it apart.
+    """Text of a heading or a cell, and what stands in its brackets by itself, for formats that set it apart.
 
     ``1.234 (1.21 to 1.26)`` is the number 1.234 and its interval, ``time, ms (below 1 is faster)`` a
     heading and its note.
@@ -54,9 +56,9 @@ class Written(str):
     aside: str
 
     def __new__(cls, main: str, aside: str = "") -> Written:
-        found = super().__new__(cls, f"{main} ({aside})" if aside else main)
-        found.main, found.aside = main, aside
-        return found
+        written = super().__new__(cls, f"{main} ({aside})" if aside else main)
+        written.main, written.aside = main, aside
+        return written
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,24 @@ class Laid:
     rows: tuple[tuple[Written, ...], ...]
 
 
-def laid_out(table: Table) -> Laid:
-    """Every cell as text: one scale a column, digits as the interval of each number justifies."""
+def laid_out(table: Table, widest: int = WIDEST, ascii_only: bool = False) -> Laid:
+    """Every cell as text: one scale a column, digits as the interval of each number justifies.
+
+    A course is drawn in ``widest`` characters, of ASCII alone if asked to.
+    """
     by_column = [[row[number] for row in table.rows] for number in range(len(table.columns))]
-    scaled = [_column(column, cells) for column, cells in zip(table.columns, by_column, strict=True)]
+    drawn = [[_drawn(cell, widest, ascii_only) for cell in cells] for cells in by_column]
+    scaled = [_column(column, cells) for column, cells in zip(table.columns, drawn, strict=True)]
     return Laid(
-        title=harmless(table.title, LONGEST_CELL),
+        title=shortened(table.title, LONGEST_CELL),
         headings=tuple(heading for heading, _ in scaled),
         aligns=tuple(column.align for column in table.columns),
         rows=tuple(zip(*(cells for _, cells in scaled), strict=True)) if table.rows else (),
     )
+
+
+def _drawn(cell: Cell, widest: int, ascii_only: bool) -> Cell:
+    return drawing(cell, ascii_only, widest) if isinstance(cell, Course) else cell
 
 
 def _column(column: Column, cells: list[Cell]) -> tuple[Written, list[Written]]:
@@ -86,7 +96,7 @@ def _column(column: Column, cells: list[Cell]) -> tuple[Written, list[Written]]:
     scale, unit = 1.0, column.unit
     if unit in UNITS:
         scale, unit = scale_for(column.unit, [abs(n) for n in numbers if isinstance(n, (int, float))])
-    title = harmless(column.title, LONGEST_CELL)
+    title = shortened(column.title, LONGEST_CELL)
     heading = Written(", ".join(part for part in (title, unit) if part), column.note)
     return heading, [_written(cell, scale, column.ends) for cell in cells]
 
@@ -95,7 +105,9 @@ def _written(cell: Cell, scale: float, ends: bool) -> Written:
     if cell is None:
         return Written("")
     if isinstance(cell, str):
-        return Written(harmless(cell, LONGEST_CELL))
+        return Written(shortened(cell, LONGEST_CELL))
+    if isinstance(cell, Course):
+        return Written(drawing(cell))
     if isinstance(cell, Estimate):
         value = units.number(cell.value, scale, units.decimals_of(cell, scale))
         return Written(value, units.interval(cell, scale) if ends else "")
@@ -104,19 +116,23 @@ def _written(cell: Cell, scale: float, ends: bool) -> Written:
     return Written(units.number(cell, scale))
 
 
-def same_work(known: dict[str, Measured]) -> bool:
+# What was typical in the hour, beside the time at rest; without intervals, which are those of the hour.
+TYPICAL = (Column("typical time", "s", ends=False), Column("typical ratio", ends=False))
+
+
+def same_work(variants: dict[str, Measured]) -> bool:
     """Whether an iteration of every variant does the same work: else no ratio of times decides."""
-    return len({measured.images for measured in known.values()}) == 1
+    return len({measured.images for measured in variants.values()}) == 1
 
 
-def variants_table(title: str, known: dict[str, Measured]) -> Table:
+def variants_table(title: str, variants: dict[str, Measured]) -> Table:
     """Time, throughput and the ratio to the baseline of each variant of one part of a question.
 
     Where the variants' iterations are of different sizes, a ratio of times would decide nothing, and
     throughput has the interval in its place. Without images there is none, and without set-ups no ratio.
     A course over epochs has a row more: its own is over all epochs, and the sentences tell where it ends.
     """
-    alike = same_work(known)
+    alike = same_work(variants)
     columns = (
         Column("variant", align="left"),
         Column("time", "s"),
@@ -125,16 +141,16 @@ def variants_table(title: str, known: dict[str, Measured]) -> Table:
         Column("verdict", align="left"),
     )
     shown = len(columns) if alike else 3
-    if not any(measured.tells_images for measured in known.values()):
+    if not any(measured.tells_images for measured in variants.values()):
         shown = 2  # a file of pytest-benchmark alone
-    rows = [_row(name, measured)[:shown] for name, measured in known.items()]
-    if any(measured.level for measured in known.values()):
+    rows = [_row(name, measured)[:shown] for name, measured in variants.items()]
+    if any(measured.level for measured in variants.values()):
         title = f"{title}: medians over all epochs, then where each ends"
-    more = [*_beside(known), *_levels(known)] if alike else []
+    more = [*_beside(variants), *_levels(variants)] if alike else []
     return Table(title, columns[:shown], (*rows, *more))
 
 
-def _levels(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
+def _levels(variants: dict[str, Measured]) -> list[tuple[Cell, ...]]:
     """Where a course ends up, as the sentences say it; the variant's own row is a median of it all."""
     return [
         (
@@ -144,53 +160,67 @@ def _levels(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
             measured.level.ratio,
             judge_level(measured.level.ratio, measured.effect.estimate),
         )
-        for name, measured in known.items()
+        for name, measured in variants.items()
         if measured.level is not None and measured.effect is not None
     ]
 
 
-def _beside(known: dict[str, Measured]) -> list[tuple[Cell, ...]]:
+def _beside(variants: dict[str, Measured]) -> list[tuple[Cell, ...]]:
     """Ratios to another variant than the baseline, where the question asks for them."""
     return [
         (f"{name} / {other}", None, None, ratio.estimate, ratio.verdict)
-        for name, measured in known.items()
+        for name, measured in variants.items()
         for other, ratio in measured.beside.items()
     ]
 
 
-def _row(name: str, known: Measured) -> tuple[Cell, ...]:
-    effect = known.effect
+def _row(name: str, measured: Measured) -> tuple[Cell, ...]:
+    effect = measured.effect
     return (
         name,
-        known.iteration_s,
-        known.images_per_s,
+        measured.iteration_s,
+        measured.images_per_s,
         "baseline" if effect is None else effect.estimate,
         None if effect is None else effect.verdict,
     )
 
 
-def facts_table(title: str, known: dict[str, Measured]) -> Table | None:
-    """What is known of each variant beside its time, where the variants differ in it; None without any.
+def facts_table(title: str, variants: dict[str, Measured]) -> Table | None:
+    """The facts of each variant beside its time, where the variants differ in them; None without any.
 
     A fact's name ends in its unit: ``first_batch_s``, ``pss_bytes``.
     """
-    names = sorted({name for measured in known.values() for name in measured.facts})
-    shown = [name for name in names if len({m.facts.get(name) for m in known.values()}) > 1]
-    if all(measured.facts.get(DENORMALS, 0.0) <= A_FEW for measured in known.values()):
+    names = sorted({name for measured in variants.values() for name in measured.facts})
+    shown = [name for name in names if len({m.facts.get(name) for m in variants.values()}) > 1]
+    if all(measured.facts.get(DENORMALS, 0.0) <= A_FEW for measured in variants.values()):
         shown = [name for name in shown if name != DENORMALS]
-    if not shown:
+    typical = all(m.rule == "at rest" and m.typical_s is not None for m in variants.values())
+    if not shown and not typical:
         return None
-    columns = [Column("variant", align="left"), *(_fact_column(name) for name in shown)]
+    columns = [Column("variant", align="left"), *(TYPICAL if typical else ())]
+    columns += [_fact_column(name) for name in shown]
     rows = tuple(
-        (variant, *(_fact(name, m.facts.get(name)) for name in shown)) for variant, m in known.items()
+        (
+            variant,
+            *(_typical(measured) if typical else ()),
+            *(_fact(name, measured.facts.get(name)) for name in shown),
+        )
+        for variant, measured in variants.items()
     )
     return Table(title, tuple(columns), rows)
 
 
-def _fact(name: str, told: float | None) -> Cell:
+def _typical(measured: Measured) -> tuple[Cell, ...]:
+    """What to expect in an hour like that one: medians of rounds, beside what the code takes at rest."""
+    ratio = measured.effect.typical if measured.effect else None
+    return measured.typical_s, "baseline" if measured.effect is None else ratio
+
+
+def _fact(name: str, value: float | None) -> Cell:
     """A count, which is a whole number without a unit, has no decimals."""
-    counted = told is not None and told.is_integer() and name.rpartition("_")[2] not in FACT_UNITS
-    return int(told) if told is not None and counted else told
+    if value is not None and value.is_integer() and name.rpartition("_")[2] not in FACT_UNITS:
+        return int(value)
+    return value
 
 
 def _fact_column(name: str) -> Column:

@@ -1,4 +1,8 @@
-"""Text from files, made safe to show: a name must not move the cursor, turn a line around or hide."""
+"""Text from files, made safe to show: a name must not move the cursor, turn a line around or hide.
+
+Pages hold text as it is. ``reports.formats.text`` makes a whole page harmless before a format sees it, so
+that neither a page nor a format has to think of it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,14 @@ def harmless(text: object, longest: int = LONGEST) -> str:
 
     Markup is the format's business: each escapes what means something to it.
     """
-    told = str(text)
-    cut = told[:longest]
-    shown = "".join(_escaped(c) if unicodedata.category(c) in UNSEEN else c for c in cut)
-    return shown if len(told) <= longest and len(shown) <= longest else shown[: longest - 3] + "..."
+    whole = str(text)
+    shown = "".join(_escaped(c) if unicodedata.category(c) in UNSEEN else c for c in whole[:longest])
+    return shown if len(whole) <= longest and len(shown) <= longest else shown[: longest - 3] + "..."
+
+
+def shortened(text: str, longest: int) -> str:
+    """Text of at most ``longest`` characters that tells where it was cut."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _escaped(character: str) -> str:

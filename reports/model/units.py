@@ -34,12 +34,12 @@ def decimals(number: float) -> int:
 
 def decimals_of(estimate: Estimate, scale: float = 1.0) -> int:
     """Decimals that the interval justifies, below 0 for tens and more; three digits without an interval."""
-    found = estimate.last_place(scale)
-    return decimals(estimate.value / scale) if found is None else found
+    place = estimate.last_place(scale)
+    return decimals(estimate.value / scale) if place is None else place
 
 
 def number(value: float, scale: float = 1.0, places: int | None = None) -> str:
-    """A number in the column's unit, with three digits unless told otherwise; -3 places: in thousands."""
+    """A number in the column's unit, with three digits or to ``places``; -3 places: in thousands."""
     scaled = value / scale
     last = decimals(scaled) if places is None else places
     return f"{round(scaled, last) + 0.0:,.{max(0, last)}f}"  # 0.0: nothing is shown as -0
@@ -76,3 +76,8 @@ def scaled(value: float, unit: str) -> str:
         return f"{number(value)} {unit}".rstrip()
     size, name = scale_for(unit, [abs(value)])
     return f"{number(value, size)} {name}"
+
+
+def counted(number: int, name: str) -> str:
+    """``1 thread`` or ``3 threads``."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

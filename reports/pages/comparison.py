@@ -1,47 +1,85 @@
-"""A comparison of runs in sentences and tables, for every format."""
+"""Two or more runs side by side: a page in sentences, charts and tables, and its rows as data."""
 
 from __future__ import annotations
 
-from bench.records.comparison import (
-    Benchmark,
-    Change,
-    Comparison,
-    Field,
-    Figure,
-    Pair,
-    QuestionMean,
-    SharedOperators,
-    Side,
-)
+from collections.abc import Iterator
+
+from bench.records.comparison import SCHEMA, Benchmark, Change, Comparison, Pair
 from bench.records.run import Estimate
 from bench.stats.verdict import ALPHA
-from reports.model.tables import Cell, Column, Table
-from reports.model.text import harmless
+from reports.model.page import Page, Record, Row
+from reports.pages.comparison_tables import tables
+from reports.pages.single import fields_of, four_columns, one_section_page, ratios_charts
 
-SIDE_BY_SIDE = 3  # runs; more are stacked
 CEILINGS = {
     "mxnet_gflop_per_s": "MXNet's matrix product",
     "numpy_gflop_per_s": "NumPy's matrix product",
     "memory_gb_per_s": "memory",
     "python_loops_per_s": "Python",
 }
-VARIANT, RUN = Column("variant", align="left"), Column("run", align="left")
+METHOD = (
+    "Each run's statistics are computed anew from its raw rounds. A within-machine ratio is time over that "
+    "of the baseline, its rounds interleaved in the same run, so that it compares between machines.",
+    "Set-ups of two runs are independent: the logarithms of their ratios are compared by Welch's t. "
+    f"Verdicts on ratios and times share one error rate of {ALPHA:.0%} (Holm's step-down), those on means "
+    "one of their own.",
+    "A time is machine and code together, and a machine differs from hour to hour: a time is faster or "
+    "slower only beyond a wider band, and never called the same.",
+)
+
+
+def comparison_page(comparison: Comparison) -> Page:
+    """Two or more runs side by side; every change is against the first."""
+    changes = [
+        (benchmark, change, f"{benchmark.variant}, {change.label}")
+        for benchmark in comparison.benchmarks
+        for change in benchmark.changes
+    ]
+    ratios = [(b.group, name, change.ratio, change.ratio_verdict) for b, change, name in changes]
+    times = [(b.group, name, change.time, change.time_verdict) for b, change, name in changes]
+    more = " ..." if len(comparison.sides) > 2 else ""
+    return one_section_page(
+        "Comparison",
+        " against ".join(side.name for side in reversed(comparison.sides[:2])) + more,
+        verdict(comparison),
+        sentences=sentences(comparison),
+        tables=tables(comparison),
+        charts=[
+            *ratios_charts(
+                "Within-machine ratios against those of the first run", ratios, comparison.tolerance
+            ),
+            *ratios_charts("Times against those of the first run", times, _band(comparison)),
+        ],
+        warnings=footnotes(comparison),
+        method=METHOD,
+        record=Record(
+            "comparison",
+            "Every figure and verdict of the comparison, not the rounds that they were computed from",
+            fields_of(comparison, schema=SCHEMA),
+            lambda: _rows(comparison),
+        ),
+    )
+
+
+def _band(comparison: Comparison) -> float:
+    """The tolerance that times are judged by."""
+    return max((pair.time_band for pair in comparison.pairs), default=comparison.tolerance)
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What was found, in words: how alike the machines are, how many verdicts of each kind, what changed."""
-    found = [_likeness(comparison, pair) for pair in comparison.pairs]
-    found = [*_strangers(comparison), *found, _counted(comparison)]
+    """What came out, in words: how alike the machines are, how many verdicts of each kind, what changed."""
+    likeness = [_likeness(comparison, pair) for pair in comparison.pairs]
+    lines = [*_strangers(comparison), *likeness, _counted(comparison)]
     for benchmark in comparison.benchmarks:
-        found += [
+        lines += [
             said for change in benchmark.changes if (said := _ratio_changed(benchmark, comparison, change))
         ]
     for benchmark in comparison.benchmarks:
         if benchmark.baseline is None:  # the others' times follow from their ratios
-            found += [
+            lines += [
                 said for change in benchmark.changes if (said := _explained(benchmark, comparison, change))
             ]
-    return found
+    return lines
 
 
 def verdict(comparison: Comparison) -> str:
@@ -93,7 +131,7 @@ def _ratio_changed(benchmark: Benchmark, comparison: Comparison, change: Change)
     one, other = (benchmark.figures[label].ratio for label in labels)
     assert one is not None and other is not None
     return (
-        f"{harmless(benchmark.name)} is {_speed(one)} as fast as {harmless(benchmark.baseline)} in "
+        f"{benchmark.name} is {_speed(one)} as fast as {benchmark.baseline} in "
         f"{labels[0]} and {_speed(other)} in {labels[1]}: {change.ratio_verdict}."
     )
 
@@ -105,7 +143,7 @@ def _explained(benchmark: Benchmark, comparison: Comparison, change: Change) -> 
     pair = next(pair for pair in comparison.pairs if pair.label == change.label)
     ceilings = ", ".join(f"{CEILINGS[name]} {ratio:.2f}x" for name, ratio in pair.ceilings.items())
     return (
-        f"{harmless(benchmark.name)}: {change.label} has {_speed(change.time)} the throughput of "
+        f"{benchmark.name}: {change.label} has {_speed(change.time)} the throughput of "
         f"{comparison.sides[0].label}; its ceilings: {ceilings}. "
         f"Nearest is {CEILINGS[change.explained_by]}, which is a hint and no proof."
     )
@@ -123,253 +161,38 @@ def _speed(time_ratio: Estimate) -> str:
 
 def footnotes(comparison: Comparison) -> list[str]:
     """What is equal, what is missing where, and what the runs themselves warned of."""
-    equal = ", ".join(map(harmless, comparison.equal)) or "nothing that is known of every run"
+    equal = ", ".join(comparison.equal) or "nothing that is known of every run"
     lost = [
-        f"{label} lacks {len(names)} of the benchmarks: {', '.join(map(harmless, names))}"
+        f"{label} lacks {len(names)} of the benchmarks: {', '.join(names)}"
         for label, names in comparison.missing.items()
     ]
-    return [f"Equal: {equal}.", *lost, *(f"! {harmless(warning)}" for warning in comparison.warnings)]
+    return [f"Equal: {equal}.", *lost, *comparison.warnings]
 
 
-def tables(comparison: Comparison) -> list[Table]:
-    """Runs, what differs, ceilings, each group's ratios, times and use of the ceilings, the means."""
-    found = [_runs_table(comparison.sides), *_differences(comparison), *_ceilings(comparison)]
-    groups = dict.fromkeys(benchmark.group for benchmark in comparison.benchmarks)
-    for group in groups:
-        members = [b for b in comparison.benchmarks if b.group == group]
-        found += [*_ratios(comparison, group, members), _times(comparison, group, members)]
-        found += _uses(group, members)
-    if comparison.means:
-        found.append(_means(comparison))
-    return found
+def _rows(comparison: Comparison) -> Iterator[Row]:
+    """Every benchmark of every run, and its change against the first run."""
+    files = {side.label: side.name for side in comparison.sides}
+    for benchmark in comparison.benchmarks:
+        for label in benchmark.figures:
+            yield _row(benchmark, label, files[label])
 
 
-def _runs_table(sides: list[Side]) -> Table:
-    columns = tuple(Column(name, align="left") for name in ("run", "file", "measured", "machine", "source"))
-    rows = tuple(
-        (
-            side.label,
-            harmless(side.name),
-            harmless((side.measured_at or "unknown")[:19]),
-            harmless(side.machine or "unknown"),
-            harmless(_short(side.source)),
-        )
-        for side in sides
-    )
-    return Table("Runs", columns, rows)
-
-
-def _short(source: str | None) -> str:
-    """A revision as git abbreviates it."""
-    if source is None:
-        return "unknown"
-    revision, plus, state = source.partition("+")
-    return revision[:12] + plus + state
-
-
-def _differences(comparison: Comparison) -> list[Table]:
-    labels = [side.label for side in comparison.sides]
-    if not comparison.differs:
-        return []
-    if len(labels) <= SIDE_BY_SIDE:
-        titles = ["kind", "field", *labels]
-        rows: list[tuple[Cell, ...]] = [
-            (f.kind, harmless(f.name), *(_value(f, label) for label in labels)) for f in comparison.differs
-        ]
-    else:
-        titles = ["kind", "field", "run", "value"]
-        rows = [(f.kind, harmless(f.name), lab, _value(f, lab)) for f in comparison.differs for lab in labels]
-    return [Table("What differs", tuple(Column(title, align="left") for title in titles), tuple(rows))]
-
-
-def _value(field: Field, label: str) -> str:
-    """A value; of a list of many only what not every run has."""
-    told = field.values[label]
-    if told is None:
-        return "unknown"
-    if field.name == "source":
-        return harmless(_short(told))
-    lists = [set(value.split(", ")) for value in field.values.values() if value is not None]
-    common = set.intersection(*lists)
-    own = [part for part in told.split(", ") if part not in common]
-    if len(lists) < 2 or not common:
-        return harmless(told)
-    return harmless(f"{', '.join(own) or 'nothing'} beside {len(common)} in common")
-
-
-def _ceilings(comparison: Comparison) -> list[Table]:
-    if not comparison.ceilings:
-        return []
-    columns = (
-        RUN,
-        Column("MXNet's matrix product", "GFLOP/s"),
-        Column("NumPy's matrix product", "GFLOP/s"),
-        Column("memory", "GB/s"),
-        Column("Python", "M loops/s"),
-    )
-    rows = tuple(
-        (
-            label,
-            told.mxnet_gflop_per_s,
-            told.numpy_gflop_per_s,
-            told.memory_gb_per_s,
-            told.python_loops_per_s / 1e6,
-        )
-        for label, told in comparison.ceilings.items()
-    )
-    return [Table("Ceilings (medians, without an interval)", columns, rows)]
-
-
-def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> list[Table]:
-    """Within-machine ratios side by side; none in files of pytest-benchmark alone."""
-    first = comparison.sides[0].label
-    columns = (
-        VARIANT,
-        RUN,
-        Column("time ratio"),
-        Column(f"change against {first}"),
-        Column("verdict", align="left"),
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for member in members:
-        for label, figure in member.figures.items():
-            change = _change(member, label)
-            if figure.ratio is not None:
-                rows.append(
-                    (
-                        harmless(member.variant),
-                        label,
-                        figure.ratio,
-                        change.ratio if change else None,
-                        change.ratio_verdict if change else None,
-                    )
-                )
-    baseline = harmless(next((m.baseline for m in members if m.baseline), ""))
-    title = f"{harmless(group)}: time over that of {baseline} in the same run (below 1 is faster)"
-    return [Table(title, columns, tuple(rows))] if rows else []
-
-
-def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Table:
-    first = comparison.sides[0].label
-    of_images = any(figure.images_per_s for member in members for figure in member.figures.values())
-    columns = (
-        VARIANT,
-        RUN,
-        Column("time", "s"),
-        *([Column("throughput", "images/s")] if of_images else []),
-        Column(f"time against {first}"),
-        Column("verdict", align="left"),
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for member in members:
-        for label, figure in member.figures.items():
-            change = _change(member, label)
-            told = (change.time, change.time_verdict) if change else (None, None)
-            rate = figure.images_per_s.value if figure.images_per_s else None
-            throughput = [rate] if of_images else []
-            rows.append((harmless(member.variant), label, figure.iteration_s.value, *throughput, *told))
-    return Table(f"{harmless(group)}: absolute, machine and code together", columns, tuple(rows))
-
-
-def _change(benchmark: Benchmark, label: str) -> Change | None:
-    return next((change for change in benchmark.changes if change.label == label), None)
-
-
-def _uses(group: str, members: list[Benchmark]) -> list[Table]:
-    """Throughput by the machine's own ceilings: equal figures say that this one explains a difference."""
-    columns = (
-        VARIANT,
-        RUN,
-        Column("of MXNet's product", "%"),
-        Column("of NumPy's product", "%"),
-        Column("images a GB of memory traffic"),
-        Column("images per 1,000 Python loops"),
-    )
-    rows = [
-        (harmless(member.variant), label, *_use(figure))
-        for member in members
-        for label, figure in member.figures.items()
-        if figure.per_ceiling
-    ]
-    return [Table(f"{harmless(group)}: throughput per ceiling", columns, tuple(rows))] if rows else []
-
-
-def _use(figure: Figure) -> tuple[Cell, ...]:
-    scales = {
-        "mxnet_gflop_per_s": 100,
-        "numpy_gflop_per_s": 100,
-        "memory_gb_per_s": 1,
-        "python_loops_per_s": 1000,
+def _row(benchmark: Benchmark, label: str, file: str) -> Row:
+    figure = benchmark.figures[label]
+    change = next((c for c in benchmark.changes if c.label == label), None)
+    return {
+        "benchmark": benchmark.name,
+        "run": label,
+        "file": file,
+        "baseline": benchmark.baseline,
+        **four_columns("iteration_s", figure.iteration_s),
+        **four_columns("images_per_s", figure.images_per_s),
+        **four_columns("ratio", figure.ratio),
+        **four_columns("ratio_change", change.ratio if change else None),
+        "ratio_verdict": change.ratio_verdict if change else None,
+        **four_columns("time_change", change.time if change else None),
+        "time_verdict": change.time_verdict if change else None,
+        "flop_per_image": benchmark.flop_per_image,
+        **{f"per_{name}": figure.per_ceiling.get(name) for name in CEILINGS},
+        "nearest_ceiling": change.explained_by if change else None,
     }
-    return tuple(
-        scale * figure.per_ceiling[name] if name in figure.per_ceiling else None
-        for name, scale in scales.items()
-    )
-
-
-def _means(comparison: Comparison) -> Table:
-    first = comparison.sides[0].label
-    columns = (
-        Column("question", align="left"),
-        Column("of", note="benchmarks"),
-        RUN,
-        Column("mean time ratio"),
-        Column(f"change against {first}"),
-        Column("verdict", align="left"),
-    )
-    rows = tuple(_mean_row(mean, label) for mean in comparison.means for label in mean.means)
-    return Table("Geometric means of the ratios within each run", columns, rows)
-
-
-def _mean_row(mean: QuestionMean, label: str) -> tuple[Cell, ...]:
-    told = (harmless(mean.question), len(mean.benchmarks), label, mean.means[label])
-    return (*told, mean.changes.get(label), mean.verdicts.get(label))
-
-
-def share_sentences(told: SharedOperators) -> list[str]:
-    """Whose share of the operators' time is another than in the first profile."""
-    first = told.sides[0].label
-    found = [
-        f"{harmless(operator.name)} takes {100 * operator.shares[first].value:.1f} % of the operators' time "
-        f"in {first} and {100 * operator.shares[label].value:.1f} % in {label}: {word}."
-        for operator in told.operators
-        for label, word in operator.verdicts.items()
-        if word == "different"
-    ]
-    return [
-        f"{harmless(told.benchmark)}: shares under MXNet's profiler, a regime of its own. "
-        f"Shares within {100 * told.tolerance:.0f} point are the same; all verdicts share one error rate "
-        f"of {ALPHA:.0%} (Holm).",
-        *found,
-    ]
-
-
-def share_tables(told: SharedOperators) -> list[Table]:
-    """The profiles, and every operator's share in each."""
-    columns = (
-        Column("operator", align="left"),
-        RUN,
-        Column("time a step", "s"),
-        Column("share", "%"),
-        Column(f"points against {told.sides[0].label}"),
-        Column("verdict", align="left"),
-    )
-    rows = tuple(
-        (
-            harmless(operator.name),
-            label,
-            operator.seconds[label].value,
-            _percent(operator.shares[label]),
-            _percent(operator.changes[label]) if label in operator.changes else None,
-            operator.verdicts.get(label),
-        )
-        for operator in told.operators
-        for label in operator.shares
-    )
-    return [_runs_table(told.sides), Table("Operators", columns, rows)]
-
-
-def _percent(share: Estimate) -> Estimate:
-    """The same in hundredths."""
-    ends = {"low": 100 * share.low, "high": 100 * share.high}
-    return Estimate(value=100 * share.value, **ends, confidence=share.confidence, n=share.n)

@@ -1,21 +1,85 @@
-"""Series over revisions in words and in one line of characters each."""
+"""A folder or a store of results over time: a section a machine class, and its rows as data."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from itertools import pairwise
-from statistics import median
+from collections.abc import Iterator
 
-from bench.records.comparison import History, LevelChange, MachineHistory, Series
+from bench.records.comparison import SCHEMA, History, LevelChange, MachineHistory, Series
+from reports.model.charts import Axis, Line, Lines, Mark, Point
+from reports.model.courses import Course
+from reports.model.page import Answered, Page, Record, Row, Section
 from reports.model.tables import Column, Table
-from reports.model.text import harmless
+from reports.pages.single import fields_of
 
-BLOCKS, ASCII = "▁▂▃▄▅▆▇", "_.-~=+#"  # an odd number, so that no edge is in the middle
-WIDEST = 24  # characters of a drawing where no width is known; more runs than that share them
-LEAST = 12  # and where there is hardly any room
-Room = Callable[[Table, int], int]  # from a table and the characters that are well enough
-LEAST_RANGE = 0.04  # of the drawing, relative: noise of less looks flat
+METHOD = (
+    "Runs of one machine class, oldest first. The place of a change of level is found by binary segmentation "
+    "with least squares; whether there is one is asked by drawing the order of the runs anew many times.",
+    "Where nothing changed, all series of a machine share one chance of a false mark, by the largest "
+    "statistic among them; once a level is split, its parts are searched with the same chance again. What "
+    "has to hold: without a change any order of the runs is as likely, which a drifting machine breaks, for "
+    "throughput more than for ratios within a run.",
+    "The interval beside a mark is indicative: it takes the place as given, which was chosen for the largest "
+    "difference.",
+)
+
+
+def history_page(history: History) -> Page:
+    """Many runs over time, a section a machine class."""
+    changed = sum(bool(series.changes) for machine in history.machines for series in machine.series)
+    count = sum(len(machine.runs) for machine in history.machines)
+    return Page(
+        title="Results over time",
+        kind="History",
+        verdict=f"{count} runs on {len(history.machines)} kinds of machine: {changed} series changed level.",
+        answers=tuple(
+            Answered(m.machine, tuple(sentences(m)), m.machine, apart=True) for m in history.machines
+        ),
+        warnings=tuple(left_out(history)),
+        sections=tuple(_machine_section(machine) for machine in history.machines),
+        method=METHOD,
+        record=Record(
+            "history",
+            "Every series and change of level",
+            fields_of(history, schema=SCHEMA),
+            lambda: _rows(history),
+        ),
+    )
+
+
+def _machine_section(machine: MachineHistory) -> Section:
+    groups = dict.fromkeys(series.benchmark.rpartition("/")[0] for series in machine.series)
+    charts = [
+        Lines(
+            f"{group}: throughput over the runs",
+            f"Throughput in {len(machine.runs)} runs, oldest first, on a logarithmic axis.",
+            Axis("run"),
+            Axis("throughput", "images/s", log=True),
+            tuple(_line(s) for s in machine.series if s.benchmark.rpartition("/")[0] == group and _drawn(s)),
+            tuple(_mark(c) for s in machine.series if s.benchmark.startswith(f"{group}/") for c in s.changes),
+            in_table=True,
+        )
+        for group in groups
+    ]
+    return Section(
+        machine.machine,
+        charts=tuple(chart for chart in charts if chart.lines),
+        tables=tuple(tables(machine)),
+        warnings=tuple(footnotes(machine)),
+    )
+
+
+def _drawn(series: Series) -> bool:
+    return series.measure == "throughput" and any(value is not None for value in series.values)
+
+
+def _line(series: Series) -> Line:
+    points = tuple(Point(n + 1, value) for n, value in enumerate(series.values) if value is not None)
+    return Line(series.benchmark.rpartition("/")[2], points)
+
+
+def _mark(change: LevelChange) -> Mark:
+    source = (change.source or "").partition("+")[0][:9]
+    return Mark(f"new level{f' at {source}' if source else ''}", change.run + 1, "x")
 
 
 def sentences(machine: MachineHistory) -> list[str]:
@@ -31,11 +95,11 @@ def _tested(machine: MachineHistory) -> str:
             f"{count} runs: a change of level is looked for in {machine.least_runs} runs or more; "
             "nothing is claimed."
         )
-    found = sum(bool(series.changes) for series in machine.series)
+    changed = sum(bool(series.changes) for series in machine.series)
     return (
-        f"{count} runs, {machine.tested} series with {machine.least_runs} or more of them: {found} changed "
+        f"{count} runs, {machine.tested} series with {machine.least_runs} or more of them: {changed} changed "
         "their level. Where nothing changed and the machine does not drift, the chance of any mark among "
-        f"all of them is {machine.alpha:.0%}{_beside_marks(machine) if found else '.'}"
+        f"all of them is {machine.alpha:.0%}{_beside_marks(machine) if changed else '.'}"
     )
 
 
@@ -48,7 +112,7 @@ def _beside_marks(machine: MachineHistory) -> str:
 
 def _changed(series: Series, change: LevelChange, machine: MachineHistory) -> str:
     low, value, high = (100 * (x - 1) for x in (change.ratio.low, change.ratio.value, change.ratio.high))
-    beside = f"; also changed there: {', '.join(map(harmless, change.build))}" if change.build else ""
+    beside = f"; also changed there: {', '.join(change.build)}" if change.build else ""
     doubt = (
         "; the run before has this revision too, so that its code is not the cause"
         if change.same_source
@@ -57,7 +121,7 @@ def _changed(series: Series, change: LevelChange, machine: MachineHistory) -> st
     if series.measure == "throughput":
         doubt = doubt or _all_moved(change, machine)
     return (
-        f"{harmless(series.benchmark)}: {series.measure} {value:+.1f} % ({low:+.1f} to {high:+.1f}) from "
+        f"{series.benchmark}: {series.measure} {value:+.1f} % ({low:+.1f} to {high:+.1f}) from "
         f"{_revision(change, machine)} on ({change.before} runs before, {change.after} after; "
         f"p = {change.p:.4f}){beside}{doubt}."
     )
@@ -79,77 +143,66 @@ def _all_moved(change: LevelChange, machine: MachineHistory) -> str:
 def _revision(change: LevelChange, machine: MachineHistory) -> str:
     run = machine.runs[change.run]
     if run.source is None:
-        return f"{harmless(run.name)} ({run.measured_at[:10]})"
-    return f"revision {harmless(run.source.partition('+')[0][:9])} ({run.measured_at[:10]})"
+        return f"{run.name} ({run.measured_at[:10]})"
+    return f"revision {run.source.partition('+')[0][:9]} ({run.measured_at[:10]})"
 
 
-def tables(history: MachineHistory, ascii_only: bool = False, room: Room | None = None) -> list[Table]:
-    """Each benchmark's throughput, then each time ratio, drawn from the oldest run to the newest.
-
-    ``room`` tells how many characters a table leaves for a further column, the drawings.
-    """
-    found = []
-    for measure, unit in (("throughput", "images/s"), ("time ratio", "")):
-        drawn = [
-            (series, known)
-            for series in history.series
-            if series.measure == measure and (known := [v for v in series.values if v is not None])
-        ]
-        columns = (
-            Column("benchmark", align="left"),
-            Column("runs"),
-            Column("first", unit),
-            Column("last", unit),
-        )
-        rows = tuple((harmless(s.benchmark), len(known), known[0], known[-1]) for s, known in drawn)
-        title = f"{measure.capitalize()} over time (| where its level changed)"
-        if rows:
-            bare = Table(title, columns, rows)
-            widest = max(LEAST, room(bare, WIDEST)) if room else WIDEST
-            courses = (drawing(series, ascii_only, widest) for series, _ in drawn)
-            found.append(
-                Table(
-                    title,
-                    (*columns, Column("course", align="left", whole=True)),
-                    tuple((*row, course) for row, course in zip(rows, courses, strict=True)),
-                )
-            )
-    return found
+def tables(machine: MachineHistory) -> list[Table]:
+    """Each benchmark's throughput, then each time ratio, drawn from the oldest run to the newest."""
+    units = {"throughput": "images/s", "time ratio": ""}
+    return [table for measure, unit in units.items() if (table := _table(machine, measure, unit)).rows]
 
 
-def drawing(series: Series, ascii_only: bool = False, widest: int = WIDEST) -> str:
-    """One character a run, or a few runs where there are many; ``|`` where the level changed.
+def _table(machine: MachineHistory, measure: str, unit: str) -> Table:
+    columns = (
+        Column("benchmark", align="left"),
+        Column("runs"),
+        Column("first", unit),
+        Column("last", unit),
+        Column("course", align="left", whole=True),
+    )
+    courses = [
+        (series.benchmark, course)
+        for series in machine.series
+        if series.measure == measure and (course := course_of(series)).values
+    ]
+    rows = tuple((name, len(c.values), c.values[0], c.values[-1], c) for name, c in courses)
+    return Table(f"{measure.capitalize()} over time (| where its level changed)", columns, rows)
 
-    No longer than ``widest``, marks included, unless there are more levels than that has place for.
-    """
-    symbols = ASCII if ascii_only else BLOCKS
+
+def course_of(series: Series) -> Course:
+    """The values that there are, and at which of them the level changed."""
     places = [place for place, value in enumerate(series.values) if value is not None]
-    starts = {places.index(change.run) for change in series.changes}
-    values = [math.log(value) for value in series.values if value is not None]
-    share = 1
-    while len(cuts := _cuts(len(values), starts, share)) - 1 + len(starts) > widest and share < len(values):
-        share += 1
-    levels = [median(values[low:high]) for low, high in pairwise(cuts)]
-    middle = (max(levels) + min(levels)) / 2
-    reach = max(max(levels) - min(levels), LEAST_RANGE)
-    drawn = ""
-    for low, level in zip(cuts, levels, strict=False):
-        height = (level - middle) / reach + 0.5
-        drawn += ("|" if low in starts else "") + symbols[min(len(symbols) - 1, int(height * len(symbols)))]
-    return drawn
-
-
-def _cuts(count: int, starts: set[int], share: int) -> list[int]:
-    """Where the characters of a drawing begin, and its end: each level anew, ``share`` runs a character."""
-    return sorted({0, count, *starts, *range(0, count, share)})
+    return Course(
+        tuple(value for value in series.values if value is not None),
+        tuple(places.index(change.run) for change in series.changes),
+    )
 
 
 def footnotes(machine: MachineHistory) -> list[str]:
     """Which runs are not part of a series, and why."""
-    told = dict.fromkeys((s.benchmark, s.note) for s in machine.series if s.note)
-    return [f"{harmless(benchmark)}: {harmless(note)}" for benchmark, note in told]
+    notes = dict.fromkeys((s.benchmark, s.note) for s in machine.series if s.note)
+    return [f"{benchmark}: {note}" for benchmark, note in notes]
 
 
 def left_out(history: History) -> list[str]:
     """Files that are in no history."""
-    return [f"left out: {harmless(line)}" for line in history.left_out]
+    return [f"left out: {line}" for line in history.left_out]
+
+
+def _rows(history: History) -> Iterator[Row]:
+    """Every value of every series; ``level`` counts the levels from 0 on."""
+    for machine in history.machines:
+        for series in machine.series:
+            for place, value in enumerate(series.values):
+                if value is not None:
+                    yield {
+                        "machine": machine.machine,
+                        "benchmark": series.benchmark,
+                        "measure": series.measure,
+                        "measured_at": machine.runs[place].measured_at,
+                        "source": machine.runs[place].source,
+                        "file": machine.runs[place].name,
+                        "value": value,
+                        "level": sum(change.run <= place for change in series.changes),
+                    }

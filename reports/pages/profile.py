@@ -1,32 +1,86 @@
-"""A profile for reading: sentences, tables of places, operators and memory, and the files beside it.
-
-Every format takes the same: :func:`sentences`, :func:`tables` and :func:`files` from a Profile; warnings
-are the Profile's own.
-"""
+"""A profile: a page in sentences, memory over time, tables of places, operators and files."""
 
 from __future__ import annotations
 
+from dataclasses import replace as with_fields
 from itertools import groupby
-from pathlib import Path
+from shlex import quote
 
 from msgspec.structs import replace
-from rich.console import Console
-from rich.text import Text
 
 from bench.records.profile import MemorySample, Operator, Profile
 from bench.records.run import Estimate
-from reports.formats.terminal.page import fitted, in_ascii
+from reports.model.charts import Axis, Line, Lines, Mark, Point
+from reports.model.page import Page, Record, Section
 from reports.model.tables import Cell, Column, Table
-from reports.model.text import harmless
+from reports.model.thinning import in_time
+from reports.pages.single import fields_of
 
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
+MOST_MEMORY = 60  # points of a course of memory, the peaks among them
 LONGEST_NAME = 48  # characters of an operator's name in a table
-LONGEST_STACK = 2000  # characters of a sentence; what is innermost stands at its end
-FILE_WORDS = {
-    "flame graph": "for a browser; a click zooms",
-    "speedscope": "for speedscope.app",
-    "timeline": "for ui.perfetto.dev or chrome://tracing",
+OPENED_BY = {
+    "flame graph": "a browser; a click zooms",
+    "speedscope": "speedscope.app",
+    "timeline": "ui.perfetto.dev or chrome://tracing",
 }
+
+
+def profile_section(profile: Profile, flame_graph: str) -> Section:
+    """Where one benchmark's time goes: memory over time, the tables, the flame graph to zoom in."""
+    return Section(
+        f"Profile of {profile.case.name}",
+        sentences=tuple(sentences(profile)),
+        charts=_memory_chart(profile),
+        tables=tuple(tables(profile)),
+        warnings=tuple(profile.warnings),
+        flame_graph=flame_graph,
+    )
+
+
+def profile_page(profile: Profile, flame_graph: str) -> Page:
+    """A profile by itself."""
+    section = profile_section(profile, flame_graph)
+    return Page(
+        title=profile.case.name,
+        kind="Profile",
+        verdict=profile.sentence or "Where the time goes could not be sampled.",
+        facts=(("Measured", profile.measured_at), ("Processor", profile.machine.cpu)),
+        sections=(section,),
+        method=_profile_method(profile),
+        reproduce=(f"python -m bench profile {quote(profile.case.name)}",),
+        record=Record("profile", "The profile itself, without the files beside it", fields_of(profile)),
+    )
+
+
+def _profile_method(profile: Profile) -> tuple[str, ...]:
+    """How it was measured; what to mind in reading it is in the section."""
+    return (
+        "Every part has a worker process of its own, and no timed run is touched: py-spy's recordings, "
+        "MXNet's profiler against the plain run with rounds interleaved, memory, the timeline.",
+        "Shares have Student's t intervals over recordings and over set-ups.",
+        f"An iteration is {profile.steps:,} step{'s' * (profile.steps != 1)} of the benchmark.",
+    )
+
+
+def with_profile(page: Page, profile: Profile, flame_graph: str) -> Page:
+    """A run's page with a profile as one section more."""
+    return with_fields(page, sections=(*page.sections, profile_section(profile, flame_graph)))
+
+
+def _memory_chart(profile: Profile) -> tuple[Lines, ...]:
+    if not profile.memory:
+        return ()
+    places = in_time([one.pss_bytes or one.rss_bytes for one in profile.memory], MOST_MEMORY)
+    kept = [profile.memory[place] for place in places]
+    shared = [Point(round(one.at_s, 2), one.pss_bytes) for one in kept if one.pss_bytes is not None]
+    each = [Point(round(one.at_s, 2), one.rss_bytes) for one in kept]
+    lines = (Line("PSS", tuple(shared), "course"), Line("RSS", tuple(each), "course"))
+    marks = tuple(Mark(phase.name, phase.at_s, "x") for phase in profile.phases)
+    most = max(one.pss_bytes or one.rss_bytes for one in profile.memory) / 2**20
+    said = f"Memory of the worker and its children over time; at most {most:,.0f} MiB."
+    drawn = tuple(line for line in lines if line.points)
+    return (Lines("Memory over time", said, Axis("time", "s"), Axis("memory", "bytes"), drawn, marks),)
 
 
 def shown_name(name: str, longest: int = LONGEST_NAME) -> str:
@@ -43,19 +97,19 @@ def shown_name(name: str, longest: int = LONGEST_NAME) -> str:
 
 def sentences(profile: Profile) -> list[str]:
     """Where the time goes, the stack that says so, and how all of it is to be read."""
-    told = [profile.sentence] if profile.sentence else []
+    lines = [profile.sentence] if profile.sentence else []
     if profile.places:
         first = profile.places[0]
-        told.append(
+        lines.append(
             f"Read from this stack, the most frequent there ({first.stack_share:.0%}), innermost call last: "
             + " > ".join(first.stack)
         )
-    return told + profile.notes
+    return lines + profile.notes
 
 
 def tables(profile: Profile) -> list[Table]:
     """The tables that a profile has something for."""
-    made = (places_table(profile), operators_table(profile), memory_table(profile))
+    made = (places_table(profile), operators_table(profile), memory_table(profile), files_table(profile))
     return [one for one in made if one.rows]
 
 
@@ -105,10 +159,10 @@ def memory_table(profile: Profile) -> Table:
         Column("RSS at most", "bytes"),
         Column("processes"),
     )
-    return Table("memory", columns, tuple(_memory(profile)))
+    return Table("memory", columns, tuple(_memory_rows(profile)))
 
 
-def _memory(profile: Profile) -> list[tuple[Cell, ...]]:
+def _memory_rows(profile: Profile) -> list[tuple[Cell, ...]]:
     starts = [0.0, *(phase.at_s for phase in profile.phases), float("inf")]
     names = ["start", *(phase.name for phase in profile.phases)]
     rows: list[tuple[Cell, ...]] = []
@@ -124,24 +178,8 @@ def _most_pss(samples: list[MemorySample]) -> int | None:
     return max((one.pss_bytes for one in samples if one.pss_bytes is not None), default=None)
 
 
-def files(profile: Profile) -> list[tuple[str, str, str]]:
+def files_table(profile: Profile) -> Table:
     """What lies beside ``profile.json``: kind, name, what opens it."""
-    return [(kind, name, FILE_WORDS.get(kind, "")) for kind, names in profile.files.items() for name in names]
-
-
-def show(console: Console, profile: Profile, folder: Path) -> None:
-    """A profile in a terminal."""
-
-    def shown(words: object) -> str:
-        told = harmless(words, LONGEST_STACK)
-        return in_ascii(told) if console.options.ascii_only else told
-
-    for sentence in sentences(profile):
-        console.print(Text(shown(sentence)))
-    for one in tables(profile):
-        console.print(fitted(one, console))
-    for warning in profile.warnings:
-        console.print(Text(f"! {shown(warning)}", style="yellow"))
-    console.print(Text(f"\nProfile: {shown(folder)}"), soft_wrap=True)
-    for kind, name, words in files(profile):
-        console.print(Text(f"  {shown(f'{name} ({kind}: {words})')}"), soft_wrap=True)
+    columns = tuple(Column(title, align="left") for title in ("file", "kind", "opened by"))
+    rows = [(name, kind, OPENED_BY.get(kind, "")) for kind, names in profile.files.items() for name in names]
+    return Table("files beside profile.json", columns, tuple(rows))

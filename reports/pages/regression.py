@@ -1,27 +1,72 @@
-"""A comparison of two revisions as sentences, a table, Markdown, JSON and annotations."""
+"""A comparison of two revisions: a page in sentences, a table and a chart, its record, its annotations."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
 from bench.records.run import Estimate
-from reports.formats import markdown_parts as markdown
-from reports.formats.github import Annotation, Level, commands
-from reports.formats.terminal import page as terminal
-from reports.model.tables import Cell, Column, Table, laid_out
-from reports.model.text import harmless
+from bench.stats.verdict import TOLERANCE
+from reports.model.page import Annotation, Level, Page, Record
+from reports.model.tables import Cell, Column, Table
+from reports.pages.single import one_section_page, ratios_charts
 
-SYMBOLS = {"slower": "🔴", "faster": "🟢", "same": "⚪", "undecided": "🟡"}
-LONGEST = 1000  # characters of a sentence
-MARKER = "<!-- mtl-bench regress -->"  # by which the comment is found again
+MARKER = "mtl-bench regress"  # by which the comment on a pull request is found again
+DECLARED_IN = "bench/questions/gate.py"  # the file whose lines annotations stand beside
+METHOD = (
+    "An invocation gives one ratio, time of head over time of base; intervals and verdicts are over "
+    "invocations. Faster or slower: the whole interval lies outside the benchmark's tolerance.",
+)
+
+
+def regression_page(regression: Regression, lines: Mapping[str, int] | None = None) -> Page:
+    """Two revisions, head against base; ``lines`` tell where each benchmark is declared."""
+    ratios = [
+        (c.benchmark.rpartition("/")[0], c.benchmark, c.effect, verdict_of(c)) for c in regression.comparisons
+    ]
+    tolerance = max((c.tolerance for c in regression.comparisons), default=TOLERANCE)
+    rows = table(regression)
+    return one_section_page(
+        "Comparison of two revisions",
+        f"{regression.head} against {regression.base}",
+        summary(regression) or "Nothing was compared.",
+        sentences=[sentence(c) for c in regression.comparisons],
+        decided=rows,
+        tables=[rows],
+        charts=ratios_charts("Time of head over time of base", ratios, tolerance),
+        warnings=notes(regression),
+        method=[method(regression), *METHOD],
+        record=Record("regress", "All that regress measured and decided", content(regression)),
+        annotations=[_annotation(c, lines or {}) for c in regression.comparisons],
+        marker=MARKER,
+    )
+
+
+def _annotation(comparison: Comparison, lines: Mapping[str, int]) -> Annotation:
+    """Beside the line that declares the benchmark."""
+    word = verdict_of(comparison)
+    unsure = word in ("undecided", "new")
+    level: Level = "error" if not comparison.passes else "warning" if unsure else "notice"
+    title = f"{word}: {comparison.benchmark}"
+    return Annotation(level, sentence(comparison), title, DECLARED_IN, lines.get(comparison.benchmark, 1))
+
+
+def content(regression: Regression) -> Mapping[str, Any]:
+    """``{"schema": 1, "comparisons": [...]}``, with more under further names; an effect is a ``ratio``."""
+    fields = msgspec.to_builtins(regression)
+    comparisons = [_comparison(one) for one in fields.pop("comparisons")]
+    return {"schema": REGRESSION_SCHEMA, "comparisons": comparisons, **fields}
+
+
+def _comparison(fields: dict[str, Any]) -> dict[str, Any]:
+    effect = fields["effect"]
+    if effect is not None:
+        effect = {"ratio": effect.pop("value"), **effect}
+    return {**fields, "effect": effect}
 
 
 def with_interval(effect: Estimate) -> str:
@@ -93,10 +138,10 @@ def table(regression: Regression) -> Table:
         Column("base", "s"),
         Column("head", "s"),
         Column("time ratio", note="below 1 is faster"),
-        Column("verdict", align="left"),
+        Column("verdict", align="left", signs=True),
         Column("invocations"),
     )
-    return Table("", columns, tuple(_row(c) for c in regression.comparisons))
+    return Table("Head against base", columns, tuple(_row(c) for c in regression.comparisons))
 
 
 def _row(c: Comparison) -> tuple[Cell, ...]:
@@ -113,17 +158,6 @@ def summary(regression: Regression) -> str:
     return "; ".join(f"{word}: {', '.join(by_word[word])}" for word in order if word in by_word)
 
 
-def in_terminal(regression: Regression) -> RenderableType:
-    """Head line, table, a sentence a benchmark, what to mind."""
-    lines: list[RenderableType] = [
-        Text(harmless(f"{regression.head} against {regression.base}", LONGEST), style="bold"),
-        terminal.table(table(regression)),
-    ]
-    lines += [Text(harmless(sentence(c), LONGEST)) for c in regression.comparisons]
-    lines += [Text(harmless(f"! {note}", LONGEST), style="yellow") for note in notes(regression)]
-    return Group(*lines)
-
-
 def notes(regression: Regression) -> list[str]:
     """What to mind, of the whole and of each benchmark."""
     return [
@@ -132,67 +166,11 @@ def notes(regression: Regression) -> list[str]:
     ]
 
 
-def as_markdown(regression: Regression) -> str:
-    """For a pull request: a summary, a table, the sentences; a hidden marker to find it again."""
-    laid = laid_out(table(regression))
-    lines = [MARKER, f"### Benchmarks: {_marked(summary(regression)) or 'nothing compared'}", ""]
-    lines += [f"{_marked(regression.head)} against {_marked(regression.base)}", ""]
-    lines += ["| " + " | ".join(_marked(heading) for heading in laid.headings) + " |"]
-    lines += ["|" + "|".join("---" if align == "left" else "---:" for align in laid.aligns) + "|"]
-    for row in laid.rows:
-        cells = [f"{SYMBOLS.get(cell, '')} {cell}".strip() for cell in row]
-        lines.append("| " + " | ".join(_marked(cell) for cell in cells) + " |")
-    lines += ["", *(f"- {_marked(sentence(c))}" for c in regression.comparisons)]
-    lines += [f"- **Note**: {_marked(note)}" for note in notes(regression)]
-    lines += ["", f"<sub>{_marked(method(regression))}</sub>", ""]
-    return "\n".join(lines)
-
-
-def _marked(words: object) -> str:
-    """Words of any length in which nothing is taken for markup."""
-    return markdown.escaped(harmless(words, LONGEST))
-
-
 def method(regression: Regression) -> str:
-    """How it was found out, in a line."""
+    """How it was measured, in a line."""
     measured = "the head alone" if regression.stored else "both revisions interleaved on one machine"
     seed = "" if regression.seed is None else f" Order of rounds: --seed {regression.seed}."
     return (
         f"Up to {regression.budget_s:g} s a benchmark, {measured}; "
         f"all verdicts together hold at {regression.confidence:.0%}.{seed}"
     )
-
-
-def as_json(regression: Regression) -> str:
-    """``{"schema": 1, "comparisons": [...]}``, with more under further keys."""
-    whole = msgspec.to_builtins(regression)
-    comparisons = [_comparison(found) for found in whole.pop("comparisons")]
-    told = {"schema": REGRESSION_SCHEMA, "comparisons": comparisons, **whole}
-    return json.dumps(_finite(told), indent=2, allow_nan=False)
-
-
-def _comparison(found: dict[str, Any]) -> dict[str, Any]:
-    effect = found["effect"]
-    if effect is not None:
-        effect = {"ratio": effect.pop("value"), **effect}
-    return {**found, "effect": effect}
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for: the ends of an endless interval."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def github_annotations(regression: Regression, file: str, lines: dict[str, int]) -> Sequence[str]:
-    """GitHub's workflow commands, on the line that declares each benchmark."""
-    found = []
-    for c in regression.comparisons:
-        word = verdict_of(c)
-        level: Level = "error" if not c.passes else "warning" if word in ("undecided", "new") else "notice"
-        title = f"{word}: {c.benchmark}"
-        found.append(Annotation(level, sentence(c), title, file, lines.get(c.benchmark, 1)))
-    return commands(found)

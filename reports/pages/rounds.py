@@ -1,24 +1,17 @@
-"""Every round of a run in order of time, few enough to draw: drift and bursts stay to be seen.
-
-Thinning keeps the quickest and the slowest round of every stretch, so that no burst is lost; what is
-shown in order of size keeps evenly spaced ranks with both ends.
-"""
+"""Every round of a run in order of time, few enough to draw."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from bench.records.run import Block, Measured
-from reports.model.charts import Rounds, Told
+from reports.model.charts import Rounds, RoundSeries
 from reports.model.page import Fold
+from reports.model.thinning import by_size, in_time
 from reports.model.units import scaled
 
-MOST_IN_TIME, MOST_BY_SIZE = 400, 120  # rounds drawn of a variant
 
-
-def fold(part: str, known: dict[str, Measured], blocks: list[Block]) -> Fold | None:
+def fold(part: str, variants: dict[str, Measured], blocks: list[Block]) -> Fold | None:
     """The rounds of one part of a question; nothing where a file has none."""
-    series = tuple(told(variant, blocks) for variant in known)
+    series = tuple(round_series(variant, blocks) for variant in variants)
     series = tuple(one for one in series if one.count)
     if not series:
         return None
@@ -35,22 +28,22 @@ def fold(part: str, known: dict[str, Measured], blocks: list[Block]) -> Fold | N
         title=f"Every round of {part}",
         said=said,
         series=series,
-        set_ups=tuple(tuple(known[one.name].times_s) for one in series),
+        set_ups=tuple(tuple(variants[one.name].times_s) for one in series),
     )
     return Fold(title=f"Every round of {part}: {total:,} rounds in order of time", charts=(chart,))
 
 
-def told(variant: str, blocks: list[Block]) -> Told:
+def round_series(variant: str, blocks: list[Block]) -> RoundSeries:
     """One variant's rounds, thinned."""
     all_rounds = [
-        (number, block.index, found.iteration_s)
+        (number, block.index, timed.iteration_s)
         for block in blocks
         if variant in block.set_ups
-        for number, found in enumerate(block.set_ups[variant].rounds)
+        for number, timed in enumerate(block.set_ups[variant].rounds)
     ]
     times = [seconds for _, _, seconds in all_rounds]
     kept = in_time(times)
-    return Told(
+    return RoundSeries(
         name=variant,
         order=tuple(place + 1 for place in kept),
         times_s=tuple(times[place] for place in kept),
@@ -58,24 +51,3 @@ def told(variant: str, blocks: list[Block]) -> Told:
         by_size_s=tuple(by_size(times)),
         count=len(times),
     )
-
-
-def in_time(times: list[float], most: int = MOST_IN_TIME) -> list[int]:
-    """Places of the rounds to draw: all, or the least and the greatest of each of ``most / 2`` stretches."""
-    if len(times) <= most:
-        return list(range(len(times)))
-    stretches = most // 2
-    edges = [len(times) * n // stretches for n in range(stretches + 1)]
-    places: set[int] = set()
-    for first, last in pairwise(edges):
-        stretch = range(first, last)
-        places |= {min(stretch, key=times.__getitem__), max(stretch, key=times.__getitem__)}
-    return sorted(places)
-
-
-def by_size(times: list[float], most: int = MOST_BY_SIZE) -> list[float]:
-    """The values in order of size; evenly spaced ranks, both ends among them, where there are many."""
-    ordered = sorted(times)
-    if len(ordered) <= most:
-        return ordered
-    return [ordered[round(n * (len(ordered) - 1) / (most - 1))] for n in range(most)]

@@ -13,20 +13,18 @@ from bench.records.run import (
     VERDICTS,
     Answer,
     Block,
-    Ceilings,
-    Library,
-    Machine,
     Measured,
     Ratio,
     Run,
-    Weather,
 )
 from bench.stats.verdict import ALPHA, TOLERANCE
-from reports.model.page import Answered, Fold, Page, Raw, Section
+from reports.model.download import Download
+from reports.model.page import Answered, Fold, Page, Section
 from reports.model.tables import Cell, Column, Table, facts_table, same_work, variants_table
-from reports.model.units import number, scaled, times
-from reports.pages import rounds as history_of_rounds
-from reports.pages.run_charts import Known, charts_of
+from reports.model.units import counted, times
+from reports.pages import rounds
+from reports.pages.machine import machine_facts
+from reports.pages.run_charts import Variants, charts_of
 
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {
@@ -37,12 +35,9 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": "5m", "seed": "0"}
-OWNERS = {"mxnet": "MXNet", "numpy": "NumPy", "scipy": "SciPy", "system": "the system"}
-UNTOLD = "not told by this system"
-APIS = {"blas": "BLAS", "openmp": "OpenMP"}
 
 
-def run_page(run: Run, raw: Raw | None = None) -> Page:
+def run_page(run: Run, download: Download | None = None) -> Page:
     """The report of one run."""
     answers = _asked(run)
     sections = [_section(answer, run) for answer in answers]
@@ -61,18 +56,18 @@ def run_page(run: Run, raw: Raw | None = None) -> Page:
         sections=tuple(section for section in sections if section.tables or section.warnings),
         method=_method(run),
         reproduce=_reproduce(run),
-        raw=raw,
+        download=download,
     )
 
 
 def _asked(run: Run) -> list[Answer]:
     """The run's answers, then whatever else was measured, under its own name."""
-    found = list(run.answers)
+    answers = list(run.answers)
     for group in run.measured:
-        if not any(_part(answer.question, group) for answer in found):
+        if not any(_part(answer.question, group) for answer in answers):
             name = group.split("/", 1)[0]
-            found.append(Answer(question=name, asks=name, sentences=[]))
-    return found
+            answers.append(Answer(question=name, asks=name, sentences=[]))
+    return answers
 
 
 def _part(question: str, group: str) -> str | None:
@@ -82,19 +77,19 @@ def _part(question: str, group: str) -> str | None:
     return group[len(question) + 1 :] if group.startswith(f"{question}/") else None
 
 
-def _groups(question: str, run: Run) -> dict[str, Known]:
+def _groups(question: str, run: Run) -> dict[str, Variants]:
     """The parts of a question, by their names."""
-    found = ((_part(question, group), known) for group, known in run.measured.items())
-    return {part: known for part, known in found if part is not None}
+    parts = ((_part(question, group), variants) for group, variants in run.measured.items())
+    return {part: variants for part, variants in parts if part is not None}
 
 
 def _comparisons(run: Run) -> list[tuple[str, str, Measured]]:
     """Every variant that was held against a baseline with the same work; not the baseline against itself."""
     return [
         (group, variant, measured)
-        for group, known in run.measured.items()
-        if same_work(known)
-        for variant, measured in known.items()
+        for group, variants in run.measured.items()
+        if same_work(variants)
+        for variant, measured in variants.items()
         if measured.effect is not None and variant != CONTROL
     ]
 
@@ -110,12 +105,12 @@ def _ratios(run: Run) -> list[tuple[str, str, Ratio]]:
 
 
 def _verdict_line(run: Run) -> str:
-    found = Counter(ratio.verdict for _, _, ratio in _ratios(run))
-    if not found:
+    counts = Counter(ratio.verdict for _, _, ratio in _ratios(run))
+    if not counts:
         return "Nothing was compared in this run."
-    told = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
     lost = f"; {len(run.failures)} could not be measured" if run.failures else ""
-    return f"{_count(sum(found.values()), 'comparison')}: {told}{lost}."
+    return f"{counted(sum(counts.values()), 'comparison')}: {each}{lost}."
 
 
 def _decided(run: Run) -> Table:
@@ -135,18 +130,14 @@ def _decided(run: Run) -> Table:
     return Table("Decided: faster or slower", columns, tuple(rows))
 
 
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
-
-
 def _last(case: str) -> str:
     return case.rsplit("/", 1)[-1]
 
 
 def _when(run: Run) -> tuple[tuple[str, str], ...]:
-    told = [("File", run.name), ("Measured", _stamp(run.measured_at or ""))]
-    told.append(("Time spent", f"{run.spent_s:.0f} s" if run.spent_s else ""))
-    return tuple((name, value) for name, value in told if value)
+    rows = [("File", run.name), ("Measured", _stamp(run.measured_at or ""))]
+    rows.append(("Time spent", f"{run.spent_s:.0f} s" if run.spent_s else ""))
+    return tuple((name, value) for name, value in rows if value)
 
 
 def _stamp(iso: str) -> str:
@@ -158,122 +149,9 @@ def _stamp(iso: str) -> str:
     return f"{when:%Y-%m-%d %H:%M}" + (" UTC" if when.utcoffset() == timedelta() else f" {when:%z}".rstrip())
 
 
-def machine_facts(
-    machine: Machine | None, ceilings: Ceilings | None, weather: Weather | None
-) -> tuple[tuple[str, str], ...]:
-    """What the machine is, what it can do at best, and what went on meanwhile: names and values."""
-    return (*_machine(machine), *_ceilings(ceilings), *_weather(weather))
-
-
-def machine_page(machine: Machine, ceilings: Ceilings, weather: Weather, warnings: list[str]) -> Page:
-    """A machine by itself, in the rows that a run's report has for it."""
-    return Page(
-        title="what it is, and its ceilings",
-        kind="Machine",
-        verdict="",
-        facts=(("Class", machine.class_key), *machine_facts(machine, ceilings, weather)),
-        warnings=tuple(warnings),
-    )
-
-
-def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
-    if machine is None:
-        return ()
-    told = (
-        (
-            "Processor",
-            f"{machine.cpu}, {machine.architecture}" + (f", {machine.mhz:.0f} MHz" if machine.mhz else ""),
-        ),
-        ("Cores", f"{machine.cores_granted:g} granted of {machine.cores_there}"),
-        ("Memory", f"{machine.memory_gib} GiB"),
-        ("Accelerators", ", ".join(machine.accelerators) or "none"),
-        ("System", f"{machine.system}, kernel {machine.kernel}"),
-        ("Container", machine.container or ""),
-        ("Virtual machine", {True: "yes", False: "no", None: ""}[machine.virtual]),
-        ("Load at the start", "" if machine.load is None else f"{machine.load:.2f} processes wanting to run"),
-        ("Frequency governor", machine.governor or ""),
-        ("Huge pages", machine.huge_pages or ""),
-        ("Environment", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
-        ("Python", machine.python),
-        ("Source", machine.source or "not under git"),
-    )
-    return tuple((name, value) for name, value in told if value)
-
-
-def _ceilings(ceilings: Ceilings | None) -> tuple[tuple[str, str], ...]:
-    if ceilings is None:
-        return ()
-    told = (
-        ("matrix product in MXNet", "mxnet_gflop_per_s", 1.0, "GFLOP/s"),
-        ("in NumPy", "numpy_gflop_per_s", 1.0, "GFLOP/s"),
-        ("memory", "memory_gb_per_s", 1.0, "GB/s"),
-        ("Python", "python_loops_per_s", 1e6, "million loops/s"),
-    )
-    shown = [f"{name} {_ceiling(ceilings, field, scale)} {unit}" for name, field, scale, unit in told]
-    return (
-        ("MXNet", f"{ceilings.mxnet}, NumPy {ceilings.numpy}"),
-        *(_libraries(ceilings.loaded) or [("Libraries", ", ".join(ceilings.libraries))]),
-        ("Ceilings", "; ".join(shown)),
-    )
-
-
-def _libraries(loaded: list[Library]) -> list[tuple[str, str]]:
-    """A row each: whose it is, and with how many threads of what kind; MXNet's own first."""
-    mxnet_first = sorted(loaded, key=lambda one: (one.owner != "mxnet", one.owner == "system", one.owner))
-    return [_named(one) for one in mxnet_first]
-
-
-def _named(one: Library) -> tuple[str, str]:
-    """A name of ours and the value; what a file alone names stands in the value, which may be wrapped."""
-    if one.owner in OWNERS and one.api in APIS:
-        return f"{APIS[one.api]} of {OWNERS[one.owner]}", _library(one)
-    return "Another library", f"{one.api} of {one.owner}: {_library(one)}"
-
-
-def _library(one: Library) -> str:
-    """``openblas 0.3.13, 1 thread (openmp), code for Zen, libopenblas.so.0``."""
-    told = (
-        " ".join(filter(None, (one.name, one.version))),
-        _count(one.threads, "thread") + (f" ({one.threading})" if one.threading else ""),
-        f"code for {one.kernels}" if one.kernels else "",
-        one.file,
-    )
-    return ", ".join(filter(None, told))
-
-
-def _ceiling(ceilings: Ceilings, field: str, scale: float) -> str:
-    """The median and, where the file tells it, the range of its repeats."""
-    value = number(getattr(ceilings, field), scale)
-    ends = ceilings.ranges.get(field, [])
-    return f"{value} ({number(ends[0], scale)} to {number(ends[-1], scale)})" if len(ends) == 2 else value
-
-
-def _weather(weather: Weather | None) -> tuple[tuple[str, str], ...]:
-    if weather is None:
-        return ()
-    told = (
-        ("Load at the end", "" if weather.load_after is None else f"{weather.load_after:.2f}"),
-        ("Taken by a hypervisor", f"{weather.steal_share:.1%} of the cores' time"),
-        (
-            "Held back by a quota",
-            UNTOLD if weather.throttled_s is None else f"{number(weather.throttled_s)} s",
-        ),
-        (
-            "Throttled for heat",
-            UNTOLD if weather.thermal_events is None else f"{weather.thermal_events} times",
-        ),
-        (
-            "Calm",
-            "" if weather.calm_share is None else f"{weather.calm_share:.0%} of rounds, within 5 % of rest",
-        ),
-        ("Most memory", scaled(weather.peak_memory_bytes, "bytes") if weather.peak_memory_bytes else ""),
-    )
-    return tuple((name, value) for name, value in told if value)
-
-
 def _section(answer: Answer, run: Run) -> Section:
     parts = _groups(answer.question, run)
-    folds = [history_of_rounds.fold(part, known, _blocks(answer, part, run)) for part, known in parts.items()]
+    folds = [rounds.fold(part, variants, _blocks(answer, part, run)) for part, variants in parts.items()]
     return Section(
         title=answer.asks,
         sentences=tuple(noise_floors(parts)),
@@ -284,31 +162,35 @@ def _section(answer: Answer, run: Run) -> Section:
     )
 
 
-def noise_floors(parts: dict[str, Known]) -> Iterator[str]:
+def noise_floors(parts: dict[str, Variants]) -> Iterator[str]:
     """What the control says: how unlike the baseline came out to itself."""
-    for part, known in parts.items():
-        effect = known[CONTROL].effect if CONTROL in known else None
+    for part, variants in parts.items():
+        effect = variants[CONTROL].effect if CONTROL in variants else None
         if effect is not None:
             baseline = _last(effect.baseline)
             yield f"Noise floor of {part}: {baseline} took {times(effect.estimate)} the time of itself."
-        for name, measured in known.items():
-            if measured.level and measured.level.first and measured.case.environment == _environment(known):
-                told = f"the first epoch of {name} took {times(measured.level.first)} the time of"
-                yield f"Noise floor of {part}: {told} the same epoch beside it."
+        for name, measured in variants.items():
+            if (
+                measured.level
+                and measured.level.first
+                and measured.case.environment == _environment(variants)
+            ):
+                took = f"the first epoch of {name} took {times(measured.level.first)} the time of"
+                yield f"Noise floor of {part}: {took} the same epoch beside it."
 
 
-def _environment(known: Known) -> dict[str, str] | None:
+def _environment(variants: Variants) -> dict[str, str] | None:
     """What the workers of the baseline were given."""
-    return next((m.case.environment for m in known.values() if m.effect is None), None)
+    return next((m.case.environment for m in variants.values() if m.effect is None), None)
 
 
-def _tables(question: str, parts: dict[str, Known]) -> Iterator[Table]:
-    """The variants of each part, and what is known of them beside their time."""
-    for part, known in parts.items():
-        if not known:
+def _tables(question: str, parts: dict[str, Variants]) -> Iterator[Table]:
+    """The variants of each part, and the facts beside their time."""
+    for part, variants in parts.items():
+        if not variants:
             continue
-        yield variants_table(f"{question}/{part}", known)
-        beside = facts_table(f"{question}/{part}: beside the time", known)
+        yield variants_table(f"{question}/{part}", variants)
+        beside = facts_table(f"{question}/{part}: beside the time", variants)
         if beside is not None:
             yield beside
 
@@ -331,7 +213,9 @@ def _method(run: Run) -> tuple[str, ...]:
             "given and nothing is compared.",
         )
     counts = [ratio.estimate.n for _, _, ratio in _ratios(run)]
-    levels = sorted({m.iteration_s.confidence for known in run.measured.values() for m in known.values()})
+    levels = sorted(
+        {m.iteration_s.confidence for variants in run.measured.values() for m in variants.values()}
+    )
     at = f" at {levels[0]:.0%}" if len(levels) == 1 else ""
     ends = " to ".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else ""
     over = f", {ends} of them a comparison" if ends else ""
@@ -339,10 +223,8 @@ def _method(run: Run) -> tuple[str, ...]:
         "Variants run in worker processes, one at a time. Rounds of the compared variants take turns in "
         "seeded random order and are synchronised at both ends. Warm-up rounds are kept in the file and "
         "left out of the numbers.",
-        "A ratio is the median of log(variant / baseline) over the rounds of one set-up, so that each set-up "
-        "gives one number. Where three variants and more stand beside a baseline, a round counts the less, "
-        "the slower the others were in it, since a ratio is to be that of a calm machine; the control is a "
-        f"second measurement of the baseline. Intervals are over set-ups{at}{over}.",
+        *_rules(run),
+        f"Intervals are over set-ups{at}{over}.",
         f"Faster or slower: the whole interval lies outside the tolerance of {TOLERANCE:.0%}. Same: it lies "
         "inside. Undecided: neither. All variants of a part share one error rate "
         f"of {ALPHA:.0%} (Holm's step-down), the control by itself; the interval shown is each ratio's own, "
@@ -351,6 +233,25 @@ def _method(run: Run) -> tuple[str, ...]:
         "what this machine did to the measurement.",
         "Statistics are computed anew from the raw rounds whenever a file is read.",
     )
+
+
+def _rules(run: Run) -> Iterator[str]:
+    """How numbers came from rounds: at rest, of medians, or both in one run."""
+    rules = {m.rule for variants in run.measured.values() for m in variants.values()}
+    if "at rest" in rules:
+        yield (
+            "Times and ratios are those of code at rest: what it takes when nobody disturbs it. A set-up "
+            "gives the mean of its quickest tenth of rounds, and counts by how calm the machine was in it; "
+            "the interval is widened by how far the quickest 5, 10 and 20 % of all rounds disagree. What was "
+            "typical in that hour, by the medians, stands beside. The control is a second measurement of "
+            "the baseline."
+        )
+    if "medians" in rules:
+        of_rest = "Where set-ups have fewer than 20 rounds, a" if "at rest" in rules else "A"
+        yield (
+            f"{of_rest} ratio is the median of log(variant / baseline) over the rounds of one set-up, and a "
+            "round counts the less, the slower other variants were in it."
+        )
 
 
 def _reproduce(run: Run) -> tuple[str, ...]:

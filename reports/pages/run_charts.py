@@ -2,7 +2,7 @@
 
 A plot belongs to what was measured, not to the name of a question, so that a new benchmark gets its
 plots for nothing: sizes of batches give a scaling plot, numbers of workers a plot of workers, an epoch
-told apart the split, rounds with a share of denormals their course.
+in parts the split, rounds with a share of denormals their course.
 """
 
 from __future__ import annotations
@@ -13,26 +13,31 @@ from reports.model.charts import Axis, Bars, Chart, Interval, Intervals, Line, L
 from reports.model.tables import same_work
 from reports.model.units import decimals_of, number, ranged, scaled
 
-Known = dict[str, Measured]  # by variant
+Variants = dict[str, Measured]  # by variant
 PARTS = ("waiting_s", "computing_s", "synchronising_s")
 SHARE = "denormal_share"
 
 
-def charts_of(parts: dict[str, Known], fits: dict[str, Estimate], run: Run) -> list[Chart]:
+def charts_of(parts: dict[str, Variants], fits: dict[str, Estimate], run: Run) -> list[Chart]:
     """The charts of a question: what its parts show beyond their ratios, then all ratios on one axis."""
-    found: list[Chart | None] = []
-    for part, known in parts.items():
-        found += [_scaling(known, fits), _workers(known, run), _split(known), _course(part, known)]
-    return [chart for chart in (*found, _ratios(parts)) if chart is not None]
+    charts: list[Chart | None] = []
+    for part, variants in parts.items():
+        charts += [
+            _scaling(variants, fits),
+            _workers(variants, run),
+            _split(variants),
+            _course(part, variants),
+        ]
+    return [chart for chart in (*charts, _ratios(parts)) if chart is not None]
 
 
-def _ratios(parts: dict[str, Known]) -> Intervals | None:
+def _ratios(parts: dict[str, Variants]) -> Intervals | None:
     """Every variant of a question against its baseline, the baseline against itself included."""
     rows = [
         Interval(part, variant, measured.effect.estimate, measured.effect.verdict)
-        for part, known in parts.items()
-        if same_work(known)
-        for variant, measured in known.items()
+        for part, variants in parts.items()
+        if same_work(variants)
+        for variant, measured in variants.items()
         if measured.effect is not None
     ]
     if not rows:
@@ -45,10 +50,10 @@ def _ratios(parts: dict[str, Known]) -> Intervals | None:
     return Intervals("Time against the baseline", said, tuple(rows), TOLERANCE)
 
 
-def _scaling(known: Known, fits: dict[str, Estimate]) -> Lines | None:
+def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
     """Throughput over the batch size, with the fitted line and the recommended size."""
-    sizes = {m.images: m for v, m in known.items() if "batch_size" in m.case.settings and v != CONTROL}
-    if same_work(known) or len(sizes) < 3:
+    sizes = {m.images: m for v, m in variants.items() if "batch_size" in m.case.settings and v != CONTROL}
+    if same_work(variants) or len(sizes) < 3:
         return None
     lines = [Line("measured", tuple(Point(n, sizes[n].images_per_s) for n in sorted(sizes)))]
     said = f"Throughput at {len(sizes)} batch sizes from {min(sizes)} to {max(sizes)}, both axes logarithmic."
@@ -82,9 +87,9 @@ def _between(first: float, last: float, steps: int = 60) -> list[float]:
     return [first * (last / first) ** (step / steps) for step in range(steps + 1)]
 
 
-def _workers(known: Known, run: Run) -> Lines | None:
+def _workers(variants: Variants, run: Run) -> Lines | None:
     """Throughput over the number of workers, with the step's own rate and the fast loader across."""
-    ways = {v: m for v, m in known.items() if v != CONTROL}
+    ways = {v: m for v, m in variants.items() if v != CONTROL}
     counted = {v: m for v, m in ways.items() if "workers" in m.case.settings}
     if len({m.case.settings["workers"] for m in counted.values()}) < 2:
         return None  # one number of workers is no course
@@ -107,15 +112,15 @@ def _workers(known: Known, run: Run) -> Lines | None:
     )
 
 
-def _by_workers(name: str, known: Known) -> Line:
-    counts = {int(str(m.case.settings["workers"])): m.images_per_s for m in known.values()}
+def _by_workers(name: str, variants: Variants) -> Line:
+    counts = {int(str(m.case.settings["workers"])): m.images_per_s for m in variants.values()}
     return Line(name, tuple(Point(count, counts[count]) for count in sorted(counts)))
 
 
 def step_alone(run: Run) -> Measured | None:
     """A whole training step as the tutorial does it, wherever this run measured one."""
-    for known in run.measured.values():
-        for variant, measured in known.items():
+    for variants in run.measured.values():
+        for variant, measured in variants.items():
             settings = measured.case.settings
             whole = settings.get("part", "step") == "step" and "heads" not in settings
             like_it = settings.get("batch_size") == 128 and settings.get("mode") == "hybridized"
@@ -124,47 +129,47 @@ def step_alone(run: Run) -> Measured | None:
     return None
 
 
-def _split(known: Known) -> Bars | None:
-    """Where an epoch's time goes, of each variant that tells its parts apart."""
-    told = {
+def _split(variants: Variants) -> Bars | None:
+    """Where an epoch's time goes, of each variant that measures its parts."""
+    seconds = {
         variant: {part: measured.round_facts[part].value for part in PARTS}
-        for variant, measured in known.items()
+        for variant, measured in variants.items()
         if variant != CONTROL and set(PARTS) <= measured.round_facts.keys()
     }
-    if not told:
+    if not seconds:
         return None
     shares = [
         f"{variant}: "
         + ", ".join(f"{part[:-2]} {facts[part] / (sum(facts[p] for p in PARTS) or 1):.0%}" for part in PARTS)
-        for variant, facts in told.items()
+        for variant, facts in seconds.items()
     ]
     return Bars(
         title="Where an epoch's time goes",
         said="An epoch split into its parts. " + "; ".join(shares) + ".",
         y=Axis("time an epoch", "s"),
-        rows=tuple(told),
-        parts={part[:-2]: tuple(facts[part] for facts in told.values()) for part in PARTS},
+        rows=tuple(seconds),
+        parts={part[:-2]: tuple(facts[part] for facts in seconds.values()) for part in PARTS},
     )
 
 
-def _course(part: str, known: Known) -> Lines | None:
+def _course(part: str, variants: Variants) -> Lines | None:
     """Time over a long training, with the share of denormals below it."""
-    told = {
+    long = {
         variant: measured
-        for variant, measured in known.items()
+        for variant, measured in variants.items()
         if len(measured.course_s) > 1 and SHARE in (measured.course_facts or [{}])[-1]
     }
-    if not told:
+    if not long:
         return None
-    steps = {v: _steps(m) for v, m in told.items()}
+    steps = {v: _steps(m) for v, m in long.items()}
     step = all(steps.values())
     lines = tuple(
         Line(v, tuple(Point(n + 1, divided(e, steps[v] if step else 1)) for n, e in enumerate(m.course_s)))
-        for v, m in told.items()
+        for v, m in long.items()
     )
     below = tuple(
         Line(v, tuple(Point(n + 1, 100 * facts[SHARE]) for n, facts in enumerate(m.course_facts)))
-        for v, m in told.items()
+        for v, m in long.items()
     )
     ends = "; ".join(
         f"{line.name}: {_plain(line.points[0].y)} ms at first, {_plain(line.points[-1].y)} ms at last"

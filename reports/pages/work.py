@@ -1,11 +1,14 @@
-"""The exact work of steps: a table of it, and what changed in words."""
+"""The exact work of steps: a page of what it is, and what changed in words."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
+
+import msgspec
 
 from bench.records.run import Count, Work, WorkChange
-from reports.formats.github import Annotation, commands
+from reports.model.page import Annotation, Answered, Page, Record, Section
 from reports.model.tables import Cell, Column, Table
 
 # What one of a counter is called, what many are, and what they are counted by.
@@ -26,6 +29,48 @@ WORDS = {
 
 KIB = 1024
 GOLDEN = "bench/work.golden.json"
+
+
+def work_page(
+    work: dict[str, Work],
+    changes: list[WorkChange] | None,
+    files: Collection[str] = (),
+    brief: bool = False,
+) -> Page:
+    """What each step does, and how that differs from the golden file, where it was read.
+
+    ``changes`` is None where nothing was compared, ``files`` are those that annotations may stand in.
+    ``brief`` leaves the tables out.
+    """
+    tables = () if brief else (step_table(work), size_table(work))
+    answers: tuple[Answered, ...] = ()
+    if changes is None:
+        answers = (Answered("Operators run in a step:", tuple(operators_lines(work)), apart=True),)
+    elif changes:
+        lines = tuple(sentence(change) for change in changes)
+        answers = (Answered("What changed against the golden file:", lines, apart=True),)
+    return Page(
+        title="what a training step does",
+        kind="Work",
+        verdict=_verdict(work, changes),
+        answers=answers,
+        sections=(Section("Counted exactly, without noise", tables=tables),) if tables else (),
+        record=Record("work", "Every count and change", _content(work, changes or [])),
+        annotations=tuple(annotations_of(changes or [], files)),
+    )
+
+
+def _verdict(work: dict[str, Work], changes: list[WorkChange] | None) -> str:
+    if changes is None:
+        return f"{len(work)} steps were counted; --check compares them with the golden file."
+    if not changes:
+        return f"Nothing changed: {len(work)} steps do what the golden file says."
+    return f"{len(changes)} count{'s' * (len(changes) > 1)} changed."
+
+
+def _content(work: dict[str, Work], changes: list[WorkChange]) -> dict[str, Any]:
+    words = [{**msgspec.to_builtins(change), "words": sentence(change)} for change in changes]
+    return {"schema": 1, "work": work, "changes": words}
 
 
 def _short(name: str) -> str:
@@ -51,10 +96,10 @@ def sentence(change: WorkChange) -> str:
     name = one if abs(difference) == 1 else many
     more = "more" if difference > 0 else "fewer"
     signed = len({part > 0 for part in change.parts.values()}) > 1
-    told = f": {_parts(change.parts, signed)}" if change.parts else ""
+    parts = f": {_parts(change.parts, signed)}" if change.parts else ""
     places = f", at {', '.join(change.places)}" if change.places else ""
     span = f" ({number(change.before)} -> {number(change.after)})"
-    return f"{where}: {number(_tidy(abs(difference)))} {more} {name}{by}{told}{places}{span}"
+    return f"{where}: {number(_tidy(abs(difference)))} {more} {name}{by}{parts}{places}{span}"
 
 
 def _tidy(count: Count) -> Count:
@@ -73,20 +118,20 @@ def _parts(parts: dict[str, Count], signed: bool) -> str:
     )
 
 
-def github_annotations(changes: list[WorkChange], files: Collection[str]) -> list[str]:
+def annotations_of(changes: list[WorkChange], files: Collection[str]) -> list[Annotation]:
     """An error on each line to look at in the repository's files; on the golden file where there is none."""
-    told = []
+    errors = []
     for change in changes:
         places = [place for place in change.places if place.rpartition(":")[0] in files]
         for place in places or [f"{GOLDEN}:1"]:
             file, _, line = place.rpartition(":")
             title = f"{change.counter} of a step changed"
-            told.append(Annotation("error", sentence(change), title, file, int(line)))
-    return commands(told)
+            errors.append(Annotation("error", sentence(change), title, file, int(line)))
+    return errors
 
 
 def step_table(work: dict[str, Work]) -> Table:
-    """What happens in each step; counters that have parts are told by their sums."""
+    """What happens in each step; of counters that have parts the sums."""
     columns = (
         Column("step", align="left"),
         Column("operators"),

@@ -8,7 +8,6 @@ about 2 MB in place of 5; the browser unpacks them.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -22,8 +21,11 @@ import jinja2
 from bench.records.run import VERDICTS
 from reports.formats.html.plot_parts import Figure
 from reports.formats.html.plots import figures
+from reports.formats.json import document
+from reports.formats.screen import Screen
 from reports.model.charts import Chart
-from reports.model.page import Page, Section, shown_harmlessly
+from reports.model.download import Download, fits, packed, size_in_words
+from reports.model.page import Page, Section, tables_below
 from reports.model.tables import Laid, laid_out
 
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed
@@ -56,12 +58,21 @@ class Plot:
     table: Laid
 
 
-def page(model: Page) -> str:
+def text(model: Page, _screen: Screen) -> str:
     """The whole page."""
-    model = shown_harmlessly(model)
+    model = replace(model, download=model.download or _record(model))
     if any(section.flame_graph for section in model.sections):
         model = _with_what_fits(model)
     return _rendered(model)
+
+
+def _record(model: Page) -> Download | None:
+    """The page's record as JSON, to download; None where it is too much for a page."""
+    if model.record is None:
+        return None
+    content = document(model).encode()
+    said = f"{model.record.said} ({size_in_words(content)})."
+    return Download(f"{model.record.name}.json", content, said) if fits(content) else None
 
 
 def _with_what_fits(model: Page) -> Page:
@@ -90,7 +101,8 @@ def _without_flames(section: Section) -> Section:
 
 def _rendered(model: Page) -> str:
     numbered: dict[str, Figure] = {}
-    sections = [_section(number, section, numbered) for number, section in enumerate(model.sections)]
+    below = [replace(section, tables=tables_below(model, section)) for section in model.sections]
+    sections = [_section(number, section, numbered) for number, section in enumerate(below)]
     library, script = _library(), _web("page.js")
     return (
         _template()
@@ -105,7 +117,7 @@ def _rendered(model: Page) -> str:
             script=script,
             plots=_in_script(numbered),
             library=_packed_library(),
-            raw=packed(model.raw.content) if model.raw else "",
+            download=packed(model.download.content) if model.download else "",
         )
         .lstrip()
     )
@@ -149,13 +161,8 @@ def _plot(chart: Chart, numbered: dict[str, Figure]) -> Plot:
 
 def _in_script(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
-    told = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return told.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def packed(content: bytes) -> str:
-    """gzip in base64; the same bytes give the same text."""
-    return base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode("ascii")
+    inert = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return inert.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @lru_cache
@@ -193,8 +200,8 @@ SVG_START = re.compile(r'<svg[^>]*\sonload="([^"]*)"')
 def _scripts_of(model: Page) -> list[str]:
     """The scripts of the flame graphs, whose digests the policy has to name for them to run."""
     drawn = [section.flame_graph for section in model.sections]
-    found = [told for svg in drawn for part in (SVG_SCRIPT, SVG_START) for told in part.findall(svg)]
-    return [CDATA.sub("", told) for told in found]
+    scripts = [script for svg in drawn for part in (SVG_SCRIPT, SVG_START) for script in part.findall(svg)]
+    return [CDATA.sub("", script) for script in scripts]
 
 
 def _as_address(svg: str) -> str:
@@ -219,5 +226,5 @@ def _policy(*scripts: str) -> str:
 
 
 def _digest(script: str) -> str:
-    told = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return f"'sha256-{told}'"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return f"'sha256-{digest}'"

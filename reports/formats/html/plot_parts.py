@@ -97,7 +97,7 @@ def ratio_ticks(low: float, high: float) -> dict[str, Any]:
     return {"tickvals": kept, "ticktext": [f"{tick:g}" for tick in kept]}
 
 
-def errors_of(found: list[Estimate], scale: float, role: str) -> dict[str, Any]:
+def errors_of(estimates: list[Estimate], scale: float, role: str) -> dict[str, Any]:
     """The ends of the intervals as Plotly wants them; none where they are endless."""
 
     def reach(estimate: Estimate, end: float) -> float:
@@ -106,8 +106,8 @@ def errors_of(found: list[Estimate], scale: float, role: str) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [reach(e, e.high) for e in found],
-        "arrayminus": [reach(e, e.low) for e in found],
+        "array": [reach(e, e.high) for e in estimates],
+        "arrayminus": [reach(e, e.low) for e in estimates],
         "color": role,
         "thickness": 1.6,
         "width": 4,
@@ -147,8 +147,8 @@ def log_ticks(values: Iterable[float], name: Callable[[float], str]) -> dict[str
 
     Plotly names the ticks between decades by their first digit alone, so that 20 reads as 2.
     """
-    found = [value for value in values if value > 0] or [1.0]
-    low, high = min(found) / MARGIN, max(found) * MARGIN
+    positive = [value for value in values if value > 0] or [1.0]
+    low, high = min(positive) / MARGIN, max(positive) * MARGIN
     if high / low < 10:
         step = _round_step((high - low) / 5)
         ticks = [n * step for n in range(ceil(low / step), floor(high / step) + 1)]

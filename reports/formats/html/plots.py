@@ -28,7 +28,7 @@ from reports.formats.html.plot_parts import (
     unit_of,
     value_of,
 )
-from reports.model.charts import Bars, Chart, Interval, Intervals, Line, Lines, Rounds, Told
+from reports.model.charts import Bars, Chart, Interval, Intervals, Line, Lines, Rounds, RoundSeries
 from reports.model.units import bounded, number, ranged, scale_for, scaled
 
 SERIES = 6
@@ -64,8 +64,8 @@ def intervals(chart: Intervals) -> Figure:
     rows, headings = _rows(chart.rows)
     edge = 1 + chart.tolerance
     low, high = _reach(chart.rows, edge)
-    found = dict.fromkeys((*VERDICTS, *(row.verdict for _, row in rows)))
-    traces = [_verdict_trace(verdict, rows) for verdict in found]
+    verdicts = dict.fromkeys((*VERDICTS, *(row.verdict for _, row in rows)))
+    traces = [_verdict_trace(verdict, rows) for verdict in verdicts]
     layout = layout_of(
         80 + ROW * (len(rows) + len(headings)),
         xaxis=axis_of(
@@ -101,11 +101,11 @@ def intervals(chart: Intervals) -> Figure:
     return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
 
 
-def _rows(found: Iterable[Interval]) -> tuple[list[tuple[int, Interval]], list[tuple[int, str]]]:
+def _rows(ratios: Iterable[Interval]) -> tuple[list[tuple[int, Interval]], list[tuple[int, str]]]:
     """Each row's place from the top, and the places of the headings, one before each part."""
     rows: list[tuple[int, Interval]] = []
     headings: list[tuple[int, str]] = []
-    for row in found:
+    for row in ratios:
         if row.part and (not headings or headings[-1][1] != row.part):
             headings.append((len(rows) + len(headings), row.part))
         rows.append((len(rows) + len(headings), row))
@@ -114,8 +114,8 @@ def _rows(found: Iterable[Interval]) -> tuple[list[tuple[int, Interval]], list[t
 
 def _reach(rows: Iterable[Interval], edge: float) -> tuple[float, float]:
     """The ends of the axis: all that is finite, with a margin."""
-    found = [row.ratio for row in rows]
-    ends = [x for e in found for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
+    ratios = [row.ratio for row in rows]
+    ends = [x for e in ratios for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
     low, high = min([*ends, 1 / edge]), max([*ends, edge])
     margin = (high / low) ** 0.06
     return low / margin, high * margin
@@ -168,9 +168,9 @@ def lines(chart: Lines) -> Figure:
 
 def _log_axis(chart: Lines, size: float) -> dict[str, Any]:
     """A logarithmic axis of values, ``20k`` for 20,000."""
-    found = [end for line in chart.lines for point in line.points for end in _ends(point.y)]
-    found += [mark.at for mark in chart.marks if mark.axis == "y"]
-    return {"type": "log", **log_ticks([value / size for value in found], shortened)}
+    values = [end for line in chart.lines for point in line.points for end in _ends(point.y)]
+    values += [mark.at for mark in chart.marks if mark.axis == "y"]
+    return {"type": "log", **log_ticks([value / size for value in values], shortened)}
 
 
 def _ends(y: Estimate | float) -> tuple[float, ...]:
@@ -194,7 +194,7 @@ def _places(chart: Lines) -> dict[str, Any]:
 
 def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) -> dict[str, Any]:
     role = f"@{number_ % SERIES + 1}"
-    found = [p.y for p in line.points if isinstance(p.y, Estimate)]
+    estimates = [p.y for p in line.points if isinstance(p.y, Estimate)]
     curve = line.drawn in ("line", "course")
     trace: dict[str, Any] = {
         "type": "scatter",
@@ -211,8 +211,8 @@ def _line_trace(number_: int, line: Line, size: float, title: str, axis: str) ->
         ],
         "hovertemplate": "%{text}<extra></extra>",
     }
-    if len(found) == len(line.points) and not curve:
-        trace["error_y"] = errors_of(found, size, role)
+    if len(estimates) == len(line.points) and not curve:
+        trace["error_y"] = errors_of(estimates, size, role)
     return trace
 
 
@@ -245,7 +245,7 @@ def _marks(chart: Lines, size: float) -> tuple[list[dict[str, Any]], list[dict[s
 
 
 def bars(chart: Bars) -> Figure:
-    """One bar a row, its parts end to end, told apart by pattern and colour."""
+    """One bar a row, its parts end to end, which differ in pattern and colour."""
     totals = [sum(values) for values in zip(*chart.parts.values(), strict=True)]
     size, title = unit_of(chart.y, totals)
     traces = [
@@ -288,22 +288,22 @@ def bars(chart: Bars) -> Figure:
 
 def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:
     """The unit of the rounds' times, and their axis: logarithmic when the variants lie far apart."""
-    values = [t for told in chart.series for t in (told.by_size_s[0], told.by_size_s[-1])]
+    values = [t for one in chart.series for t in (one.by_size_s[0], one.by_size_s[-1])]
     size, name = scale_for("s", values)
     apart = max(values) > 5 * min(values)
     log = {"type": "log", **log_ticks([t / size for t in values], lambda t: f"{t:,.10g}")} if apart else {}
     return size, axis_of(f"time an iteration, {name}", **log)
 
 
-def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
-    few = len(told.order) <= FEW_ROUNDS
+def _round_trace(n: int, series: RoundSeries, size: float) -> dict[str, Any]:
+    few = len(series.order) <= FEW_ROUNDS
     return {
         "type": "scatter",
         "mode": "lines+markers" if few else "markers",
-        "name": label(told.name),
-        "x": list(told.order),
-        "y": [short(seconds / size) for seconds in told.times_s],
-        "customdata": list(told.set_ups),
+        "name": label(series.name),
+        "x": list(series.order),
+        "y": [short(seconds / size) for seconds in series.times_s],
+        "customdata": list(series.set_ups),
         "marker": {
             "color": f"@{n % SERIES + 1}",
             "symbol": SYMBOLS[n % len(SYMBOLS)],
@@ -311,7 +311,7 @@ def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
             "opacity": 0.8,
         },
         "line": {"color": f"@{n % SERIES + 1}", "width": 0.7},
-        "hovertemplate": f"{no_template(label(told.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
+        "hovertemplate": f"{no_template(label(series.name, 60))}<br>round %{{x}}, set-up %{{customdata}}: "
         "%{y:.4g}<extra></extra>",
     }
 
@@ -319,7 +319,7 @@ def _round_trace(n: int, told: Told, size: float) -> dict[str, Any]:
 def rounds(chart: Rounds) -> Figure:
     """Every round of every variant in order of time; lines where a new set-up begins."""
     size, axis = _time_axis(chart)
-    traces = [_round_trace(n, told, size) for n, told in enumerate(chart.series)]
+    traces = [_round_trace(n, series, size) for n, series in enumerate(chart.series)]
     first = chart.series[0]
     starts = [
         place
@@ -351,8 +351,8 @@ def distribution(chart: Rounds) -> Figure:
         {
             "type": "box",
             "orientation": "h",
-            "name": label(told.name),
-            "x": [short(seconds / size) for seconds in told.by_size_s],
+            "name": label(series.name),
+            "x": [short(seconds / size) for seconds in series.by_size_s],
             "boxpoints": "all",
             "jitter": 0.7,
             "pointpos": 0,
@@ -366,7 +366,7 @@ def distribution(chart: Rounds) -> Figure:
             "fillcolor": "rgba(0,0,0,0)",
             "hoverinfo": "x+name",
         }
-        for n, told in enumerate(chart.series)
+        for n, series in enumerate(chart.series)
     ]
     layout = layout_of(
         80 + 46 * len(chart.series),

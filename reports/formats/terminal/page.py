@@ -6,6 +6,7 @@ ASCII alone, and text from files is shown escaped.
 
 from __future__ import annotations
 
+import io
 import shlex
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +20,15 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records.run import Estimate
+from reports.formats.screen import Screen
 from reports.formats.terminal.widths import CUTS, folded, pieces_of, shared
 from reports.model.charts import Bars, Chart, Intervals, Line, Lines, Point
-from reports.model.page import Page, Section, each_text, shown_harmlessly
-from reports.model.tables import Table, Written, laid_out
+from reports.model.courses import LEAST, Course
+from reports.model.courses import WIDEST as WIDEST_COURSE
+from reports.model.page import Page, Section, each_text
+from reports.model.tables import Laid, Table, Written, laid_out
+from reports.model.thinning import in_time
 from reports.model.units import UNITS, bounded, decimals_of, number, scale_for, scaled
-from reports.pages.rounds import in_time
 
 COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
@@ -35,14 +39,14 @@ LEAST_HEADING = 10  # characters of a line of a heading
 Cells = list[list[Written]]  # column by column
 
 
-def table(model: Table, width: int | None = None) -> RichTable:
+def table(model: Table, width: int | None = None, ascii_only: bool = False) -> RichTable:
     """The table model in Rich; verdicts in words, colour only beside them.
 
     Where it is wider than ``width``, names are cut at a slash or another sign; where that is not enough,
     intervals are left out from the left until it fits, and the last column with intervals, which is the
     ratio's, keeps them. A number and its interval stay on one line as long as there is room at all.
     """
-    laid = laid_out(model)
+    laid = _laid_out(model, width, ascii_only)
     columns = [list(column) for column in zip(*laid.rows, strict=True)] or [[] for _ in laid.headings]
     widths = None
     if width is not None:
@@ -108,18 +112,47 @@ def _widths(headings: Sequence[Written], columns: Cells) -> list[int]:
     return [max(both) for both in zip(words, cells, strict=True)]
 
 
-def show(console: Console, model: Page) -> None:
-    """The whole page."""
-    model = shown_harmlessly(model)
+def text(model: Page, screen: Screen) -> str:
+    """The whole page, as wide as the screen and of signs that it can show."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding=screen.encoding, newline="\n")
+    console = Console(
+        file=file,
+        width=screen.width,
+        force_terminal=screen.colours is not None,
+        color_system=screen.colours,  # type: ignore[arg-type]
+        no_color=screen.colours is None,
+    )
     if console.options.ascii_only:
         model = each_text(model, in_ascii)
-    for part in _page(model, console):
-        console.print(part, soft_wrap=False)
+    with console.capture() as captured:
+        for part in _page(model, console):
+            console.print(part, soft_wrap=False)
+    return captured.get()
 
 
-def in_ascii(told: str) -> str:
+def here() -> Screen:
+    """Where standard output goes, as far as it can be known."""
+    console = Console()
+    colours = console.color_system if console.is_terminal and not console.no_color else None
+    return Screen(console.width, console.encoding, colours)
+
+
+def in_ascii(text: str) -> str:
     """With an escape for what ASCII has no sign for."""
-    return told.encode("ascii", "backslashreplace").decode("ascii")
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _laid_out(model: Table, width: int | None, ascii_only: bool) -> Laid:
+    """The table as text, its courses drawn as wide as its other columns leave room for."""
+    drawn = {place for row in model.rows for place, cell in enumerate(row) if isinstance(cell, Course)}
+    if width is None or not drawn:
+        return laid_out(model, ascii_only=ascii_only)
+    bare = Table(
+        model.title,
+        tuple(column for place, column in enumerate(model.columns) if place not in drawn),
+        tuple(tuple(c for place, c in enumerate(row) if place not in drawn) for row in model.rows),
+    )
+    return laid_out(model, max(LEAST, room_beside(bare, WIDEST_COURSE, width)), ascii_only)
 
 
 def _page(model: Page, console: Console) -> Iterator[RenderableType]:
@@ -139,7 +172,8 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
     if model.reproduce:
         yield Text("\nHow to measure it again", style="bold")
         yield from (Text(line) for command in model.reproduce for line in continued(command, console.width))
-    yield Text(f"\n{model.verdict}", style="bold")
+    if model.verdict:
+        yield Text(f"\n{model.verdict}", style="bold")
 
 
 def continued(command: str, width: int) -> list[str]:
@@ -167,8 +201,8 @@ def _facts(model: Page) -> RenderableType:
     return grid
 
 
-def _warnings(found: tuple[str, ...]) -> Iterator[RenderableType]:
-    yield from (Text(f"! {warning}", style="yellow") for warning in found)
+def _warnings(warnings: tuple[str, ...]) -> Iterator[RenderableType]:
+    yield from (Text(f"! {warning}", style="yellow") for warning in warnings)
 
 
 def _section(section: Section, console: Console) -> Iterator[RenderableType]:
@@ -198,7 +232,7 @@ def room_beside(model: Table, wanted: int, width: int) -> int:
 def fitted(model: Table, console: Console) -> RichTable:
     """A table as wide as the console at most, of signs that it can show."""
     plain = console.options.ascii_only
-    rich = table(each_text(model, in_ascii) if plain else model, console.width)
+    rich = table(each_text(model, in_ascii) if plain else model, console.width, plain)
     if plain:
         rich.box = ASCII_HEAD
     return rich
@@ -211,7 +245,7 @@ def plot(chart: Chart, console: Console) -> RenderableType | None:
     rows: list[Text]
     if isinstance(chart, Intervals):
         rows = list(_intervals(chart, room, plain))
-    elif isinstance(chart, Lines):
+    elif isinstance(chart, Lines) and not chart.in_table:
         rows = list(_lines(chart, room, plain))
     elif isinstance(chart, Bars):
         rows = list(_parts(chart, room, plain))
@@ -220,15 +254,15 @@ def plot(chart: Chart, console: Console) -> RenderableType | None:
     return Padding(Group(Text(chart.title, style="bold"), *rows), (1, 0, 1, 0))
 
 
-def _cut(told: str, width: int) -> str:
-    return told if len(told) <= width else told[: width - 2] + ".."
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2] + ".."
 
 
 def _intervals(chart: Intervals, room: int, plain: bool) -> Iterator[Text]:
     """``hybridized   |--o--|    :       0.93  faster`` on a logarithmic axis, ``:`` at 1."""
     width = max(10, room - NAME - 20)
-    found = [row.ratio for row in chart.rows]
-    ends = [x for e in found for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
+    ratios = [row.ratio for row in chart.rows]
+    ends = [x for e in ratios for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
     low, high = min([*ends, 1 / (1 + chart.tolerance)]), max([*ends, 1 + chart.tolerance])
 
     def place(ratio: float) -> int:
@@ -248,12 +282,12 @@ def _intervals(chart: Intervals, room: int, plain: bool) -> Iterator[Text]:
     faster, slower = "< faster", "slower >"
     scale = [" "] * width
     scale[one] = "1"
-    told = "".join(scale)
+    below = "".join(scale)
     if one > len(faster) + 1:
-        told = faster + told[len(faster) :]
+        below = faster + below[len(faster) :]
     if width - one > len(slower) + 2:
-        told = told[: -len(slower)] + slower
-    yield Text(" " * NAME + told + "   ratio of times", style="dim")
+        below = below[: -len(slower)] + slower
+    yield Text(" " * NAME + below + "   ratio of times", style="dim")
 
 
 def _whisker(ratio: Estimate, at: Callable[[float], int], width: int, plain: bool) -> str:
@@ -287,10 +321,12 @@ def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:
     for line, beside in zip_longest(shown, chart.below[: len(shown)]):
         if len(shown) > 1:
             yield Text(_cut(line.name, room), style="dim")
-        told = {point.x: _value(point) for point in beside.points} if beside else {}
+        lower = {point.x: _value(point) for point in beside.points} if beside else {}
         for point in _few(line):
             more = (
-                f"  {chart.below_y.title} {told[point.x]:.1f}{chart.below_y.unit}" if point.x in told else ""
+                f"  {chart.below_y.title} {lower[point.x]:.1f}{chart.below_y.unit}"
+                if point.x in lower
+                else ""
             )
             bar = _bar(_value(point) / longest, width, plain)
             name = _cut(f"{chart.x.title} {point.x:g} {chart.x.unit}".rstrip(), NAME - 2)

@@ -60,5 +60,5 @@ def _pieces(name: str, cuts: str) -> list[str]:
     if cuts == CUTS[-1]:
         ends = list(range(0, len(name), LEAST)) if len(name) > SHORT else [0]
     else:
-        ends = [0, *(found.end() for found in re.finditer(cuts, name))]
+        ends = [0, *(match.end() for match in re.finditer(cuts, name))]
     return [name[first:last] for first, last in pairwise([*ends, len(name)]) if last > first]

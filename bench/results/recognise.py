@@ -1,0 +1,95 @@
+"""Which kind of file a path is, and the content of those that no other module reads.
+
+A result of ``run`` is read by ``bench.results.run_file``, a folder of them by ``bench.results.collection``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from bench.records.infinities import endless
+from bench.records.profile import PROFILE_FILE, Profile, read_profile
+from bench.records.regression import REGRESSION_SCHEMA, Regression
+from mtl_core.errors import UserError
+
+Kind = Literal["profile", "folder", "regression", "run"]
+LARGEST_FLAME_GRAPH = 20_000_000  # bytes; what is larger is not read at all
+LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
+
+
+def kind_of(path: Path) -> Kind:
+    """What a path means: a profile by its file or folder, a folder of results, or a file by its content.
+
+    A file that is nothing else counts as a run's, whose reader says what is wrong with it.
+    """
+    if is_profile(path):
+        return "profile"
+    if path.is_dir():
+        return "folder"
+    return "regression" if _regression_document(path) is not None else "run"
+
+
+def is_profile(path: Path) -> bool:
+    """Whether a path means a profile: its file, or a folder that holds one."""
+    return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
+
+
+def read_with_flame_graph(path: Path) -> tuple[Profile, str]:
+    """A profile and its flame graph as SVG; an empty one where py-spy could not draw it.
+
+    One that is too large to be read is left out, with a warning in the profile; whether a page has room for
+    one is the page's own business. Raises UserError, naming the file, for anything that is no profile.
+    """
+    folder = path if path.is_dir() else path.parent
+    profile = read_profile(path)
+    for name in profile.files.get("flame graph", []):
+        drawn = folder / Path(name).name  # beside it, wherever the file says
+        if not drawn.is_file():
+            continue
+        if drawn.stat().st_size > LARGEST_FLAME_GRAPH:
+            warning = f"the flame graph {drawn.name} is too large for a page; open it by itself"
+            profile = msgspec.structs.replace(profile, warnings=[*profile.warnings, warning])
+            continue
+        return profile, drawn.read_text(encoding="utf-8", errors="replace")
+    return profile, ""
+
+
+def read_regression(path: Path) -> Regression:
+    """What ``regress --format json`` printed. Raises UserError, naming the file, for anything else."""
+    try:
+        document = _regression_document(path)
+        if document is None:
+            raise ValueError("it holds no comparisons")
+        schema = document.get("schema")
+        if schema != REGRESSION_SCHEMA:
+            raise ValueError(f"schema {schema!r}, while this version reads {REGRESSION_SCHEMA}")
+        comparisons = [_with_estimate(fields) for fields in document["comparisons"]]
+        return msgspec.convert(endless({**document, "comparisons": comparisons}), Regression)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not what regress --format json prints ({error}); compare again") from None
+
+
+def _regression_document(path: Path) -> dict[str, Any] | None:
+    """The document in the file; None where the file is something else."""
+    if not path.is_file() or path.stat().st_size > LARGEST_REGRESSION:
+        return None
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or "comparisons" not in document or "benchmarks" in document:
+        return None
+    return document
+
+
+def _with_estimate(fields: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with its effect as an Estimate, whose value the file calls ``ratio``."""
+    effect = fields.get("effect")
+    if not isinstance(effect, dict):
+        return fields
+    rest = {name: value for name, value in effect.items() if name != "ratio"}
+    return {**fields, "effect": {"value": effect["ratio"], **rest}}
