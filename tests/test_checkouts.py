@@ -132,6 +132,8 @@ def test_what_a_killed_process_left_is_forgotten_when_its_folder_is_gone(repo: P
 def test_the_working_tree_tells_of_changes(repo: Path) -> None:
     head = git(repo, "rev-parse", "HEAD")
     assert working_tree(repo) == (repo, head)
+    (repo / "report.html").write_text("what a command has just written")
+    assert working_tree(repo).revision == head
     (repo / "file").write_text("changed")
     assert working_tree(repo).revision == head + "+dirty"
 
@@ -217,7 +219,9 @@ def test_another_user_s_leftover_is_left_to_them(repo: Path, monkeypatch: pytest
 
 def test_a_damaged_index_costs_one_line(repo: Path) -> None:
     (repo / ".git" / "index").write_text("no index")
-    with pytest.raises(UserError, match=r"status --porcelain failed \(fatal: .*index") as raised:
+    with pytest.raises(
+        UserError, match=r"status --porcelain .* failed \(fatal: .*index"
+    ) as raised:
         working_tree(repo)
     assert "\n" not in str(raised.value)
 

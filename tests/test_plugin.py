@@ -82,3 +82,9 @@ def test_bad_options_cost_one_line(tmp_path: Path, options: tuple[str, ...], sai
 )
 def test_a_quick_run_has_a_budget_of_its_own(options: dict[str, object], seconds: float) -> None:
     assert budget_s({"--mtl-quick": False, "--mtl-budget": None, **options}.__getitem__) == seconds
+
+
+def test_pytest_benchmark_s_own_commands_need_no_test_library() -> None:
+    """``pytest-benchmark compare`` loads the conftest of the checkout, after any documented install."""
+    code = "import runpy, sys; sys.modules['hypothesis'] = None; runpy.run_path('tests/conftest.py')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

@@ -185,11 +185,12 @@ def test_undecided_fails_only_when_asked_to(repo: Path) -> None:
 
 
 def test_changes_that_are_not_committed_are_told(repo: Path) -> None:
-    (repo / "new.txt").write_text("x")
+    before = (repo / ".gitignore").read_text()
+    (repo / ".gitignore").write_text(before + "x\n")
     try:
         done = regress(repo, "spin", "--base", "HEAD", "--budget", "0.01s")
     finally:
-        (repo / "new.txt").unlink()
+        (repo / ".gitignore").write_text(before)
     assert "not committed" in done.stderr
     assert "+dirty" in done.stdout
 

@@ -122,7 +122,7 @@ def working_tree(repository: Path) -> Checkout:
         commit = git(repository, "rev-parse", "--verify", "HEAD")
     except GitError:
         raise UserError(f"{repository} has no commit yet: there is nothing to compare with") from None
-    changed = _answer(repository, "status", "--porcelain")
+    changed = _answer(repository, "status", "--porcelain", "--untracked-files=no")
     return Checkout(repository, commit + ("+dirty" if changed else ""))
 
 

@@ -13,6 +13,7 @@ from bench.gate.checkouts import Checkout, check_age, prune, repository, resolve
 from bench.gate.environments import PROJECT, differing, python_for
 from bench.gate.sides import SIDE, Side, SidePool, declared
 from bench.gate.trial import Trial
+from bench.gate.work import work_changes
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.questions.gate import Benchmark
@@ -299,14 +300,18 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         for note in notes:
             settings.say(note)
         comparisons = compare(names, sides, settings)
+        settings.say("counting what a step of either revision does")
+        counted, uncounted = work_changes([c.benchmark for c in comparisons], sides)
     return Regression(
         base=_named(base, before.revision),
         head=_named(head or "working tree", after.revision),
         budget_s=settings.budget_s,
         confidence=1.0 - ALPHA,
         comparisons=comparisons,
-        notes=notes,
+        notes=[*notes, *uncounted],
         seed=settings.seed,
+        work=counted,
+        against=base,
     )
 
 

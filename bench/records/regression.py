@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bench.records.run import Estimate, Verdict
+from bench.records.run import Estimate, Verdict, WorkChange
 
 REGRESSION_SCHEMA = 1  # of the JSON that ``regress --format json`` prints
 
@@ -54,6 +54,8 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
     stored: bool = False  # base is stored runs, and only the head was measured
     seed: int | None = None  # of the random orders: with --seed they are drawn again
+    work: list[WorkChange] = []  # what a step of head does otherwise than one of base, counted exactly
+    against: str | None = None  # the base as it was asked for, for a command to paste
 
     @property
     def passes(self) -> bool:

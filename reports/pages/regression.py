@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from bench.records.run import Estimate
 from bench.stats.verdict import TOLERANCE
 from reports.model.page import Annotation, Level, Page, Record
 from reports.model.tables import Cell, Column, Table
+from reports.pages import work
 from reports.pages.single import one_section_page, ratios_charts
 
 MARKER = "mtl-bench regress"  # by which the comment on a pull request is found again
@@ -34,7 +36,11 @@ def regression_page(regression: Regression, lines: Mapping[str, int] | None = No
         "Comparison of two revisions",
         f"{regression.head} against {regression.base}",
         summary(regression) or "Nothing was compared.",
-        sentences=[sentence(c) for c in regression.comparisons],
+        sentences=[
+            *(sentence(c) for c in regression.comparisons),
+            *(f"Work counted exactly: {work.sentence(change)}" for change in regression.work),
+            *to_decide(regression),
+        ],
         decided=rows,
         tables=[rows],
         charts=ratios_charts("Time of head over time of base", ratios, tolerance),
@@ -103,6 +109,13 @@ def sentence(comparison: Comparison) -> str:
         return f"{start}: same, within {edge}."
     if c.verdict == "undecided":
         return f"{start}: undecided. {undecided(c)}"
+    if c.cause == "now and then" and c.now_and_then is not None:
+        more = c.now_and_then
+        low, high = 100 * more.low, 100 * more.high
+        return (
+            f"{start} at rest, and {100 * more.value:.1f} % ({low:.1f} to {high:.1f} %) on top of it now and "
+            "then: slower now and then."
+        )
     return f"{start}: {c.verdict}, by more than {edge}."
 
 
@@ -120,6 +133,18 @@ def undecided(comparison: Comparison) -> str:
     if c.times_the_budget is None:
         return f"{could}; at this noise and so near the edge of it, no reasonable budget would decide."
     return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
+
+
+def to_decide(regression: Regression) -> list[str]:
+    """The command to paste for what a larger budget would decide; a line for all of it."""
+    open_ones = [c for c in regression.comparisons if c.verdict == "undecided" and c.times_the_budget]
+    if regression.against is None or not open_ones:
+        return []
+    times = max(max(1.1, c.times_the_budget or 0.0) for c in open_ones)
+    budget = 10 * math.ceil(regression.budget_s * times / 10)
+    names = " ".join(quote(c.benchmark) for c in open_ones)
+    base = quote(regression.against)
+    return [f"To decide: python -m bench regress {names} --base {base} --budget {budget}s"]
 
 
 def _now_and_then(sums: Estimate) -> str:
