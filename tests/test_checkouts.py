@@ -219,9 +219,7 @@ def test_another_user_s_leftover_is_left_to_them(repo: Path, monkeypatch: pytest
 
 def test_a_damaged_index_costs_one_line(repo: Path) -> None:
     (repo / ".git" / "index").write_text("no index")
-    with pytest.raises(
-        UserError, match=r"status --porcelain .* failed \(fatal: .*index"
-    ) as raised:
+    with pytest.raises(UserError, match=r"status --porcelain .* failed \(fatal: .*index") as raised:
         working_tree(repo)
     assert "\n" not in str(raised.value)
 

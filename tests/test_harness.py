@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
-from bench.harness.schedule import Schedule
+from bench.harness.schedule import NEAR_THE_EDGE, Schedule, need
 from bench.questions.question import Asked, Group, Part, Question, Quick, Variant
 from bench.records.run import CONTROL, Block, Failure, Round, SetUp
 
@@ -184,6 +185,55 @@ def test_it_stops_when_every_answer_is_certain_enough() -> None:
     plan, order = schedule(1000.0, {"a": 0.001, "b": 0.001})
     plan.run()
     assert len(order) < 20
+
+
+def blocks_of(ratios: list[float], images: int = 1) -> list[Block]:
+    """A set-up for each time of ``quick`` over that of ``slow``, which takes a second."""
+    made = []
+    for number, ratio in enumerate(ratios):
+        set_ups = {
+            name: SetUp(
+                case=name,
+                images=images if name == "quick" else 1,
+                set_up_s=0,
+                first_call_s=0,
+                warm_up=[],
+                steady=True,
+                rounds=[Round(seconds=seconds, iterations=1)],
+            )
+            for name, seconds in {"slow": 1.0, "quick": ratio, CONTROL: 1.0}.items()
+        }
+        made.append(Block(group="q/p", invocation=0, index=number, seconds=1.0, set_ups=set_ups))
+    return made
+
+
+BESIDE = Group(
+    question=replace(question("slow", "quick"), headline="other", target=0.01),
+    part="p",
+    baseline="slow",
+    cases=question("slow", "quick").groups()[0].cases,
+)
+SPREAD = [-0.05, 0.05, -0.04, 0.04]
+
+
+def test_what_is_decided_needs_nothing_more_however_wide_it_is() -> None:
+    assert need(BESIDE, blocks_of([0.5 * (1 + x) for x in SPREAD])) < 1.0
+    assert need(BESIDE, blocks_of([1.02 * (1 + x) for x in SPREAD])) == NEAR_THE_EDGE
+
+
+def test_a_headline_is_to_be_narrow_as_well() -> None:
+    headline = replace(BESIDE, question=replace(BESIDE.question, headline="p"))
+    assert need(headline, blocks_of([0.5 * (1 + x) for x in SPREAD])) > 1.0
+
+
+def test_of_unlike_work_widths_count_and_no_verdict() -> None:
+    """Of twice the images a time ratio of 1.02 is no question."""
+    wide = replace(BESIDE, question=replace(BESIDE.question, target=1.0))
+    assert need(wide, blocks_of([1.02 * (1 + x) for x in SPREAD], images=2)) < 1.0
+
+
+def test_one_set_up_needs_another() -> None:
+    assert need(BESIDE, blocks_of([0.5])) == math.inf
 
 
 def test_it_keeps_to_the_budget() -> None:

@@ -28,7 +28,7 @@ QUESTION = Question(
     rounds=EPOCHS * PIECES,
     target=0.1,
     warm_ups=0,
-    least_blocks=3,
+    least_blocks=2,  # of half a minute each: more only where they decide
     impossible=too_few_batches,
     quick=Quick(settings={"images": 12_800, "pieces": QUICK_PIECES}, rounds=EPOCHS * QUICK_PIECES),
 )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.questions.question import Group
-from bench.records.run import Block, Failure
+from bench.records.run import CONTROL, Block, Failure
+from bench.stats.estimates import Mean, student
 from bench.stats.ratios import against_baseline, log_effects
+from bench.stats.verdict import ALPHA, TOLERANCE
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
+# A stop because all is decided is a look, and so is each before it: a verdict while measuring takes a part of
+# the error rate that the verdict in the end has.
+LOOKS = 2.0
+NEAR_THE_EDGE = 3.0  # times as narrow at most is asked for
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 
 
@@ -26,20 +33,50 @@ class Progress:
     blocks: int
 
 
-def uncertainty(group: Group, blocks: list[Block]) -> float:
-    """The widest half-width of the group's ratios over what the question needs; at most 1 is enough.
+def need(group: Group, blocks: list[Block]) -> float:
+    """How far the group is from what its question needs; at most 1 is enough, and nothing more is spent.
 
-    Without the part that no number of set-ups would narrow: time is not spent on what cannot help.
+    Of ratios of the same work that is the half-width over the distance from the nearer edge of the
+    tolerance, at the share of the error rate that each has: what is decided needs nothing more. The
+    headline's are to be narrow besides. Of unlike work no ratio decides, and only widths count. What no
+    number of set-ups would narrow is left out, and what lies next to the edge asks for a few times as much.
     """
-    variants = [variant for variant in group.cases if variant != group.baseline]
-    found = [against_baseline(blocks, variant, group.baseline) for variant in variants]
-    found += [log_effects(blocks, *pair) for pair in group.question.also]
-    widths = []
-    for effects in found:
-        if len(effects):
-            interval = replace(effects.mean(), bias=0.0).interval()
-            widths.append((interval.high - interval.low) / 2)
-    return max(widths, default=0.0) / group.target
+    means = _means(group, blocks)
+    if not means:
+        return 0.0
+    widths = [_reach(mean, ALPHA) / group.target for mean in means.values()]
+    if not _same_work(blocks):
+        return max(widths)
+    family = [mean for name, mean in means.items() if name != CONTROL]
+    headline = group.question.headline
+    narrow = max(widths) if headline in (None, group.part) and group.question.warm_ups else 0.0
+    return max([narrow, *(_to_decide(mean, ALPHA / LOOKS / len(family)) for mean in family)])
+
+
+def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
+    """The log ratios that were measured: to the baseline, then those that are asked for beside it."""
+    pairs = {v: against_baseline(blocks, v, group.baseline) for v in group.cases if v != group.baseline}
+    pairs |= {f"{one} / {other}": log_effects(blocks, one, other) for one, other in group.question.also}
+    return {name: ratios.mean() for name, ratios in pairs.items() if len(ratios)}
+
+
+def _reach(mean: Mean, level: float) -> float:
+    """Half the interval, without what no number of set-ups narrows."""
+    return student(1.0 - level, mean.freedom) * mean.error if math.isfinite(mean.error) else math.inf
+
+
+def _to_decide(mean: Mean, level: float) -> float:
+    """Half the interval over the distance from the nearer edge of the tolerance, within bounds."""
+    distance = math.sqrt(max((abs(mean.value) - math.log1p(TOLERANCE)) ** 2 - mean.bias**2, 0.0))
+    reach = _reach(mean, level)
+    if math.isinf(reach):
+        return math.inf
+    return min(NEAR_THE_EDGE, reach / distance if distance else math.inf)
+
+
+def _same_work(blocks: list[Block]) -> bool:
+    """Whether an iteration of every variant does the same work, so that a ratio of times decides."""
+    return len({set_up.images for block in blocks for set_up in block.set_ups.values()}) <= 1
 
 
 @dataclass
@@ -106,7 +143,7 @@ class Schedule:
         return any(case.name not in self.failures for case in group.cases.values())
 
     def _need(self, group: Group) -> float:
-        return uncertainty(group, self.blocks[group.name])
+        return need(group, self.blocks[group.name])
 
     def _cost(self, group: Group) -> float:
         return float(np.mean([block.seconds for block in self.blocks[group.name]] or [0.0]))
