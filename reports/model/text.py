@@ -1,7 +1,7 @@
 """Text from files, made safe to show: a name must not move the cursor, turn a line around or hide.
 
-Pages hold text as it is. ``reports.formats.text`` makes a whole page harmless before a format sees it, so that
-neither a page nor a format has to think of it.
+Pages hold text as it is. ``reports.formats.text`` makes a whole page harmless before a format sees it, so
+that neither a page nor a format has to think of it.
 """
 
 from __future__ import annotations
