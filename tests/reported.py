@@ -1,4 +1,4 @@
-"""Runs to report on: the real one that is kept, and the same with hostile text everywhere."""
+"""Runs to report on: the real one that is kept, and the same with hostile text everywhere; pages as text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import msgspec
 
 from bench.records.run import Answer, Failure, Library, Run
 from bench.results.run_file import read_run
+from reports.formats import text
+from reports.formats.screen import Screen
+from reports.model.page import Page
 
 KEPT = Path(__file__).parent / "old_runs" / "report.json"
 HOSTILE = {
@@ -78,3 +81,23 @@ def hostile(text: str) -> Run:
 
 def _case(case: msgspec.Struct, text: str) -> object:
     return msgspec.structs.replace(case, question=text, part=text, variant=text)
+
+
+def as_html(page: Page) -> str:
+    return text(page, "html")
+
+
+def as_markdown(page: Page) -> str:
+    return text(page, "markdown")
+
+
+def as_csv(page: Page) -> str:
+    return text(page, "csv")
+
+
+def as_json(page: Page) -> str:
+    return text(page, "json")
+
+
+def in_terminal(page: Page, width: int = 80, encoding: str = "utf-8", colour: bool = False) -> str:
+    return text(page, "terminal", Screen(width, encoding, "standard" if colour else None))

@@ -17,8 +17,8 @@ from reports.formats.html.plots import figures
 from reports.formats.terminal.page import plot
 from reports.model.charts import Axis, Bars, Intervals, Line, Lines, Point
 from reports.model.tables import Column, Table, laid_out, variants_table
+from reports.model.thinning import by_size, in_time
 from reports.model.units import decimals, ranged, scale_for
-from reports.pages.rounds import by_size, in_time
 from reports.pages.run import run_page
 from reports.pages.run_charts import charts_of, step_alone
 from tests.reported import kept

@@ -25,12 +25,9 @@ from bench.stats.verdict import least_alpha, verdicts
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError
-from reports.formats import csv as comma
-from reports.formats import json as as_json
-from reports.model.tables import laid_out
 from reports.pages import comparison as told
-from reports.pages.others import comparison_page
 from tests import made_up
+from tests.reported import as_csv, as_json, in_terminal
 
 OLD = Path(__file__).parent / "old_runs"
 samples = st.lists(st.floats(-1, 1), min_size=2, max_size=9).map(np.array)
@@ -287,7 +284,7 @@ def test_runs_that_share_nothing_are_said_to_before_all_else() -> None:
     one, other = (run_of({name: 1e-3, f"{name}2": 1e-3}) for name in ("a", "b"))
     nothing = compare([one, other])
     assert told.sentences(nothing)[0] == told.verdict(nothing) == "The runs have no benchmark in common."
-    assert comparison_page(nothing).verdict == "The runs have no benchmark in common."
+    assert told.comparison_page(nothing).verdict == "The runs have no benchmark in common."
     assert told.sentences(compare([one, one, other]))[0] == "A and C have no benchmark in common."
     assert "in common" not in " ".join(told.sentences(compare([one, one])))
 
@@ -361,7 +358,7 @@ def test_files_without_a_machine_are_compared_by_time_and_nothing_is_decided() -
     assert "the machine of one is not told" in told.sentences(found)[0]
     headings = {c.title for t in told.tables(found) if t.title.endswith("together") for c in t.columns}
     assert "time" in headings and "throughput" not in headings  # how many images is not told
-    assert comma.comparison(found).splitlines()[1].split(",")[8] == ""  # images_per_s
+    assert as_csv(told.comparison_page(found)).splitlines()[1].split(",")[8] == ""  # images_per_s
 
 
 def test_many_runs_are_stacked_and_every_label_is_there() -> None:
@@ -374,14 +371,14 @@ def test_many_runs_are_stacked_and_every_label_is_there() -> None:
 
 def test_json_has_no_number_that_json_lacks() -> None:
     found = compare([read_run(OLD / "pytest_benchmark.json")] * 2)
-    document = json.loads(as_json.text(found, schema=1))
+    document = json.loads(as_json(told.comparison_page(found)))
     assert document["schema"] == 1
     assert document["benchmarks"][0]["changes"][0]["time"]["high"] is None
 
 
 def test_csv_has_a_row_for_each_benchmark_and_run_and_no_formula() -> None:
     run = run_of({"=cmd()": 1e-3, "static": 1e-3}, name="@evil.json")
-    lines = comma.comparison(compare([run, run])).splitlines()
+    lines = as_csv(told.comparison_page(compare([run, run]))).splitlines()
     assert lines[0].startswith("benchmark,run,file,baseline,iteration_s,iteration_s_low")
     assert len(lines) == 1 + 2 * 2
     assert ",'@evil.json,'=cmd()," in lines[3]
@@ -393,11 +390,9 @@ def test_text_of_a_file_is_shown_harmless() -> None:
     found = compare(
         [run_of({evil: 1e-3, "b": 1e-3}, name=evil), run_of({evil: 1e-3, "b": 1e-3}, machine=machine)]
     )
-    shown = [str(words) for table in told.tables(found) for row in laid_out(table).rows for words in row]
-    shown += [str(laid_out(table).title) for table in told.tables(found)]
-    shown += [*told.sentences(found), *told.footnotes(found)]
-    assert all(words.isprintable() for words in shown)
-    assert any(r"\x1b[2J\u202e[red]" in words for words in shown)
+    shown = in_terminal(told.comparison_page(found), 200)
+    assert all(words.isprintable() for words in shown.splitlines())
+    assert r"\x1b[2J\u202e[red]" in shown
 
 
 def test_a_benchmark_knows_its_question() -> None:

@@ -21,10 +21,10 @@ from bench.records.comparison import History, LevelChange, Series
 from bench.records.run import Estimate, Run
 from bench.results.collection import read_all
 from mtl_core.errors import UserError
-from reports.formats import csv as comma
-from reports.formats import json as as_json
-from reports.formats.terminal.page import fitted, room_beside
+from reports.formats.terminal.page import fitted
+from reports.model.courses import WIDEST, drawing
 from reports.pages import history as told
+from tests.reported import as_csv, as_json
 from tests.test_compare import MACHINE, run_of
 
 OLD = Path(__file__).parent / "old_runs"
@@ -154,14 +154,14 @@ def test_a_run_without_machine_or_time_is_left_out_by_name() -> None:
 def test_the_drawing_has_a_character_for_each_run_and_a_mark_at_the_change() -> None:
     found = history(runs_with(STEPPED))
     changed = series(found, "hybridize/step/static", "throughput")
-    assert told.drawing(changed)[7] == "|"
-    assert len(told.drawing(changed)) == 13
-    assert told.drawing(changed, ascii_only=True).isascii()
+    assert drawing(told.course_of(changed))[7] == "|"
+    assert len(drawing(told.course_of(changed))) == 13
+    assert drawing(told.course_of(changed), ascii_only=True).isascii()
     flat = Series(benchmark="x", measure="throughput", values=[100.0, 100.1, None, 99.9], changes=[])
-    assert len(set(told.drawing(flat))) == 1
+    assert len(set(drawing(told.course_of(flat)))) == 1
     many = Series(benchmark="x", measure="throughput", values=[float(v) for v in range(1, 500)], changes=[])
-    assert len(told.drawing(many)) <= told.WIDEST
-    assert list(told.drawing(many)) == sorted(told.drawing(many))
+    assert len(drawing(told.course_of(many))) <= WIDEST
+    assert list(drawing(told.course_of(many))) == sorted(drawing(told.course_of(many)))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_course_is_drawn_on_one_line_in_the_room_that_is_left(width: int, coun
     for encoding in ("utf-8", "ascii"):
         console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding), width=width)
         with console.capture() as captured:
-            for table in told.tables(machine, encoding == "ascii", lambda m, n: room_beside(m, n, width)):
+            for table in told.tables(machine):
                 console.print(fitted(table, console))
         lines = captured.get().splitlines()
         assert max(map(len, lines)) <= width
@@ -202,13 +202,13 @@ def test_a_course_is_drawn_on_one_line_in_the_room_that_is_left(width: int, coun
 
 
 def test_csv_gives_every_value_with_its_level() -> None:
-    rows = list(csv.DictReader(comma.history(history(runs_with(STEPPED))).splitlines()))
+    rows = list(csv.DictReader(as_csv(told.history_page(history(runs_with(STEPPED)))).splitlines()))
     static = [r for r in rows if (r["benchmark"], r["measure"]) == ("hybridize/step/static", "throughput")]
     assert [row["level"] for row in static] == ["0"] * 7 + ["1"] * 5
 
 
 def test_json_has_all_of_it() -> None:
-    document = json.loads(as_json.text(history(runs_with(STEPPED)), schema=1))
+    document = json.loads(as_json(told.history_page(history(runs_with(STEPPED)))))
     machine = document["machines"][0]
     assert (document["schema"], machine["tested"], len(machine["runs"])) == (1, 3, 12)
     assert [len(s["changes"]) for s in machine["series"] if s["benchmark"].endswith("static")] == [1, 1]

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shlex
 from dataclasses import replace as with_fields
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from rich.console import Console
 
 from bench.comparison.history import history
 from bench.comparison.runs import compare
 from bench.records.profile import MemorySample, Profile
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Estimate
-from reports.formats import markdown as markdown_page
 from reports.formats.html import page as html
 from reports.formats.html.plot_parts import log_ticks
 from reports.formats.html.plots import figures, lines
-from reports.formats.markdown_parts import escaped
-from reports.formats.terminal import page as terminal
+from reports.formats.markdown import escaped
 from reports.formats.terminal.page import continued
+from reports.model import download
 from reports.model.charts import Axis, Line, Lines, Point
 from reports.model.page import LONGEST_TEXT, Page
 from reports.model.tables import Column, Table, laid_out
-from reports.pages import profile as profiles
-from reports.pages import raw
-from reports.pages.others import comparison_page, history_page, profile_page, regression_page
-from tests.reported import fewer
+from reports.pages.comparison import comparison_page
+from reports.pages.history import history_page
+from reports.pages.profile import profile_page
+from reports.pages.regression import regression_page
+from tests.reported import as_html, as_json, as_markdown, fewer
+from tests.reported import in_terminal as shown
 from tests.test_profiles import PROFILE
 
 # Longer than a screen of bars, its peak between two samples that thinning would keep.
@@ -83,24 +81,20 @@ def pages() -> dict[str, Page]:
 def test_every_page_tells_its_method_and_offers_its_data(pages: dict[str, Page]) -> None:
     for kind, page in pages.items():
         assert page.method, kind
-        assert page.raw is not None, kind
-        assert page.raw.name == f"{kind}.json"
-        assert isinstance(json.loads(page.raw.content), dict)
-        assert page.raw.name in html.page(page)
-        told = markdown_page.page(page)
+        assert page.record is not None, kind
+        assert page.record.name == kind
+        assert isinstance(json.loads(as_json(page)), dict)
+        assert f"Download {kind}.json" in as_html(page)
+        told = as_markdown(page)
         assert "<summary>Method</summary>" in told
         assert "Method" in shown(page)
 
 
 def test_data_that_are_too_much_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw, "LARGEST_PACKED", 100)
-    assert regression_page(regression()).raw is None
-
-
-def shown(page: Page, width: int = 80) -> str:
-    told = io.StringIO()
-    terminal.show(Console(file=told, width=width), page)
-    return told.getvalue()
+    page = regression_page(regression())
+    assert "Download regress.json" in as_html(page)
+    monkeypatch.setattr(download, "LARGEST_PACKED", 100)
+    assert "Download" not in as_html(page)
 
 
 def memory() -> Lines:
@@ -146,12 +140,12 @@ def test_a_profiles_command_is_quoted() -> None:
 @pytest.mark.parametrize("name", ["x " * 1500, "line\nbreak; id"], ids=["long", "broken"])
 def test_a_command_that_cannot_be_shown_whole_is_left_out(name: str) -> None:
     page = profile_page(named(name), "")
-    told = re.search(r"<pre[^>]*>(.*?)</pre>", html.page(page), re.DOTALL)
+    told = re.search(r"<pre[^>]*>(.*?)</pre>", as_html(page), re.DOTALL)
     assert told is not None
     assert told[1].startswith("# a command of ")
     assert "profile" not in told[1]
     assert len(told[1]) < LONGEST_TEXT
-    assert "\n    # a command of " in markdown_page.page(page)
+    assert "\n    # a command of " in as_markdown(page)
 
 
 def test_a_long_command_goes_on_in_the_next_line_as_a_shell_reads_it() -> None:
@@ -169,9 +163,9 @@ def flames(size: int, height: str = 'height="860"') -> str:
 
 
 def test_a_flame_graph_without_room_is_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = html.page(profile_page(PROFILE, ""))
+    bare = as_html(profile_page(PROFILE, ""))
     monkeypatch.setattr(html, "LARGEST_PAGE", len(bare) + 100_000)
-    fits, not_so = (html.page(profile_page(PROFILE, flames(size))) for size in (10_000, 200_000))
+    fits, not_so = (as_html(profile_page(PROFILE, flames(size))) for size in (10_000, 200_000))
     assert "<iframe" in fits and "is left out" not in fits
     assert "<iframe" not in not_so
     assert "is left out, since the page would outgrow" in not_so
@@ -181,8 +175,8 @@ def test_a_flame_graph_without_room_is_left_out_and_told(monkeypatch: pytest.Mon
 def test_of_two_flame_graphs_the_first_has_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
     one = profile_page(PROFILE, flames(100_000))
     both = with_fields(one, sections=one.sections * 2)
-    monkeypatch.setattr(html, "LARGEST_PAGE", len(html.page(profile_page(PROFILE, ""))) + 240_000)
-    told = html.page(both)
+    monkeypatch.setattr(html, "LARGEST_PAGE", len(as_html(profile_page(PROFILE, ""))) + 240_000)
+    told = as_html(both)
     assert told.count("<iframe") == 1
     assert told.count("is left out, since the page would outgrow") == 1
 
@@ -192,7 +186,7 @@ def test_of_two_flame_graphs_the_first_has_the_room(monkeypatch: pytest.MonkeyPa
     [('height="860"', 880), ('height="9"', 80), ('height="99999"', 4020), ("", 640), ('height="x"', 640)],
 )
 def test_a_flame_graphs_frame_is_as_high_as_it_says(height: str, frame: int) -> None:
-    assert f'style="height: {frame}px"' in html.page(profile_page(PROFILE, flames(10, height)))
+    assert f'style="height: {frame}px"' in as_html(profile_page(PROFILE, flames(10, height)))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +207,7 @@ def test_markdown_calls_nobody_and_links_nowhere(text: str, told: str) -> None:
 def test_the_title_of_a_fold_calls_nobody_either() -> None:
     page = regression_page(regression())
     section = with_fields(page.sections[0], title="<b> @octocat & #1")
-    told = markdown_page.page(with_fields(page, sections=(section,)))
+    told = as_markdown(with_fields(page, sections=(section,)))
     assert "<summary>&lt;b&gt; @&#8203;octocat &amp; #&#8203;1</summary>" in told
 
 
@@ -249,23 +243,21 @@ def test_thousands_are_named_so() -> None:
 
 
 def test_a_name_in_the_contents_breaks_after_its_slashes() -> None:
-    told = html.page(profile_page(named("a<b"), ""))
+    told = as_html(profile_page(named("a<b"), ""))
     assert "Profile of q/<wbr>epoch/<wbr>a&lt;b</a>" in told
 
 
 def test_a_table_of_a_profile_fits_its_terminal() -> None:
     wide = replace(PROFILE.operators[0], name="an_operator_of_a_long_name_" * 3)
-    told = io.StringIO()
     hostile = replace(
         PROFILE,
         operators=[wide],
         notes=["\x1b[31mred"],
         files={"flame\x1b[2J": ["\u202eevil.svg"]},
     )
-    profiles.show(Console(file=told, width=60), hostile, Path("folder\x1b[1m"))
-    assert not re.search(r"[\x1b\u202e]", told.getvalue())
-    tables = [line for line in told.getvalue().splitlines() if not line.startswith(("  ", "Profile"))]
-    assert max(map(len, tables)) <= 60
+    told = shown(profile_page(hostile, ""), 60)
+    assert not re.search(r"[\x1b\u202e]", told)
+    assert max(map(len, told.splitlines())) <= 60
 
 
 def test_digits_end_where_the_interval_says_left_of_the_point_too() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from rich.console import Console
 
 from bench.records.profile import (
     PROFILE_FILE,
@@ -29,16 +27,17 @@ from bench.records.run import Case, Estimate
 from mtl_core.errors import UserError
 from reports.model.tables import laid_out
 from reports.pages.profile import (
-    files,
+    files_table,
     memory_table,
     operators_table,
     places_table,
+    profile_page,
     sentences,
-    show,
     shown_name,
     tables,
 )
 from tests.made_up import MACHINE
+from tests.reported import in_terminal
 
 MIB = 2**20
 
@@ -165,7 +164,7 @@ def test_the_tables_hold_what_was_found() -> None:
     assert [row[0] for row in memory.rows] == ["start", "set-up 1"]
     assert memory.headings[2:4] == ("PSS at most, MiB", "RSS at most, MiB")
     assert memory.rows[1][1:] == ("0.5", "200", "310", "3")
-    assert len(tables(PROFILE)) == 3
+    assert len(tables(PROFILE)) == 4
 
 
 def test_the_sentence_and_its_stack_come_first() -> None:
@@ -173,12 +172,15 @@ def test_the_sentence_and_its_stack_come_first() -> None:
     assert told[0] == PROFILE.sentence
     assert told[1].endswith("run (a.py:1) > _transform (b.py:2)")
     assert told[2:] == PROFILE.notes
-    assert files(PROFILE)[0][:2] == ("flame graph", "flamegraph.svg")
+    assert files_table(PROFILE).rows[0][:2] == ("flamegraph.svg", "flame graph")
 
 
 def test_without_samples_the_rest_is_shown() -> None:
     bare = replace(PROFILE, sentence=None, places=[], sampling=None, memory=[], phases=[])
-    assert [table.title for table in tables(bare)] == ["operators, under MXNet's profiler"]
+    assert [table.title for table in tables(bare)] == [
+        "operators, under MXNet's profiler",
+        "files beside profile.json",
+    ]
     assert sentences(bare) == PROFILE.notes
 
 
@@ -190,8 +192,7 @@ def test_long_names_of_joined_operators_are_counted_and_cut() -> None:
 
 def test_a_terminal_of_80_columns_holds_it_and_shows_hostile_names_as_they_are() -> None:
     hostile = replace(PROFILE.operators[0], name="[red]<script>[/red]")
-    said = io.StringIO()
-    show(Console(file=said, width=80), replace(PROFILE, operators=[hostile]), Path("folder"))
-    assert "[red]<script>[/red]" in said.getvalue()
-    assert max(map(len, said.getvalue().splitlines())) <= 80
-    assert "! something is missing" in said.getvalue()
+    said = in_terminal(profile_page(replace(PROFILE, operators=[hostile]), ""))
+    assert "[red]<script>[/red]" in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert "! something is missing" in said

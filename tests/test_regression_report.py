@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from rich.console import Console
 
 from bench.gate import revisions as regress
 from bench.gate.revisions import Measured
@@ -19,8 +17,10 @@ from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Estimate, Round, SetUp
 from bench.stats.estimates import mean_of
 from bench.stats.sequential import Decision, Stream
+from reports.formats import text as page_as
 from reports.pages import regression as report
 from tests.made_up import alike
+from tests.reported import as_json, as_markdown, in_terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -69,13 +69,11 @@ ALL = Regression(
 
 
 def test_markdown_is_what_it_was() -> None:
-    assert report.as_markdown(ALL) == (GOLDEN / "regression.md").read_text(encoding="utf-8")
+    assert as_markdown(report.regression_page(ALL)) == (GOLDEN / "regression.md").read_text(encoding="utf-8")
 
 
 def test_the_terminal_is_80_columns_wide_and_says_every_sentence() -> None:
-    shown = Console(file=io.StringIO(), width=80)
-    shown.print(report.in_terminal(ALL))
-    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    text = in_terminal(report.regression_page(ALL))
     assert max(map(len, text.splitlines())) <= 80
     for found in ALL.comparisons:
         assert report.sentence(found) in " ".join(text.split())
@@ -85,7 +83,7 @@ def test_json_has_the_agreed_keys_and_no_endless_number() -> None:
     endless = msgspec.structs.replace(
         ALL, comparisons=[comparison("step", effect=estimate(1.0, 0.0, math.inf, 1), detectable=math.inf)]
     )
-    told = json.loads(report.as_json(endless), parse_constant=pytest.fail)
+    told = json.loads(as_json(report.regression_page(endless)), parse_constant=pytest.fail)
     (found,) = told["comparisons"]
     assert told["schema"] == 1
     assert list(found["effect"]) == ["ratio", "low", "high", "confidence", "n"]
@@ -154,12 +152,12 @@ def test_the_sums_are_told_once() -> None:
     assert (beside.sums, len(beside.notes)) == (None, 1)
     assert held.sums is not None and held.sums.value == pytest.approx(math.exp(0.101))
     assert (held.notes, held.times_the_budget) == ([], None)
-    told = json.loads(report.as_json(msgspec.structs.replace(ALL, comparisons=[held])))
+    told = json.loads(as_json(report.regression_page(msgspec.structs.replace(ALL, comparisons=[held]))))
     assert told["comparisons"][0]["sums"]["value"] == held.sums.value
 
 
 def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:
-    text = report.as_markdown(ALL)
+    text = as_markdown(report.regression_page(ALL))
     assert "<script>" not in text
     assert r"\<script\>" in text
 
@@ -167,9 +165,8 @@ def test_markup_in_what_a_worker_said_is_shown_and_not_obeyed() -> None:
 def test_a_text_from_elsewhere_moves_no_cursor() -> None:
     evil = comparison("step", failure="head said \x1b[2J\u202e")
     told = msgspec.structs.replace(ALL, comparisons=[evil], head="\x1b[1A", notes=["\x1b]0;x"])
-    shown = Console(file=io.StringIO(), width=80)
-    shown.print(report.in_terminal(told))
-    for text in (shown.file.getvalue(), report.as_markdown(told)):  # type: ignore[attr-defined]
+    page = report.regression_page(told)
+    for text in (in_terminal(page), as_markdown(page)):
         assert "\x1b" not in text and "\u202e" not in text
         assert r"x1b\[2J" in text or r"x1b[2J" in text
 
@@ -177,12 +174,12 @@ def test_a_text_from_elsewhere_moves_no_cursor() -> None:
 def test_a_long_sentence_is_not_cut() -> None:
     (found,) = [c for c in ALL.comparisons if c.benchmark == "epoch"]
     long = msgspec.structs.replace(found, asks="a pass " * 30)
-    text = report.as_markdown(msgspec.structs.replace(ALL, comparisons=[long]))
+    text = as_markdown(report.regression_page(msgspec.structs.replace(ALL, comparisons=[long])))
     assert "times the budget would decide it" in text
 
 
 def test_annotations_stand_on_the_declaration_and_survive_any_text() -> None:
-    lines = report.github_annotations(ALL, "bench/questions/gate.py", {"step": 30})
+    lines = page_as(report.regression_page(ALL, {"step": 30}), "github").splitlines()
     assert lines[0].startswith("::error file=bench/questions/gate.py,line=30,title=slower%3A step::")
     assert "%25" in lines[0]
     levels = [line.split(" ", 1)[0] for line in lines]
@@ -204,9 +201,9 @@ def test_github_drops_no_annotation_unseen() -> None:
     many = [comparison(f"gone{i}", missing="head") for i in range(12)]
     kept = [comparison(f"new{i}", missing="base") for i in range(10)]
     told = msgspec.structs.replace(ALL, comparisons=[*many, *kept])
-    lines = report.github_annotations(told, "gate.py", {"gone9": 7})
+    lines = page_as(report.regression_page(told, {"gone9": 7}), "github").splitlines()
     assert [line.split(" ", 1)[0] for line in lines] == ["::error"] * 10 + ["::warning"] * 10
-    assert lines[9] == "::error file=gate.py,line=7,title=3 more::3 more in the summary"
+    assert lines[9] == "::error file=bench/questions/gate.py,line=7,title=3 more::3 more in the summary"
     assert "new9" in lines[-1]
 
 

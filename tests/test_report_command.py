@@ -18,8 +18,8 @@ from bench.records.profile import write_profile
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Estimate, Verdict
 from mtl_core.errors import UserError
-from reports.pages.regression import as_json
-from tests.reported import KEPT
+from reports.pages.regression import regression_page
+from tests.reported import KEPT, as_json
 from tests.test_profiles import PROFILE
 
 ROOT = Path(__file__).parent.parent
@@ -154,7 +154,7 @@ def test_what_regress_printed_is_a_page_too(tmp_path: Path) -> None:
         ],
     )
     file = tmp_path / "regress.json"
-    file.write_text(as_json(told), encoding="utf-8")
+    file.write_text(as_json(regression_page(told)), encoding="utf-8")
     called(file)
     page = (tmp_path / "regress.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;branch&lt;/b&gt; against main" in page

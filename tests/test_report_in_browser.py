@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from reports.formats.html import page as html
-from reports.pages.others import profile_page
-from reports.pages.raw import raw_of
+from reports.pages.profile import profile_page
 from reports.pages.run import run_page
-from tests.reported import HOSTILE, KEPT, fewer, hostile, kept
+from reports.pages.run_download import download_of
+from tests.reported import HOSTILE, KEPT, as_html, fewer, hostile, kept
 from tests.test_other_pages import other_pages
 from tests.test_profiles import PROFILE
 
@@ -62,7 +61,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(html.page(run_page(fewer(), raw_of(kept(), KEPT.read_bytes()))), encoding="utf-8")
+    path.write_text(as_html(run_page(fewer(), download_of(kept(), KEPT.read_bytes()))), encoding="utf-8")
     return path
 
 
@@ -108,7 +107,7 @@ def others(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     found = {}
     for kind, page in other_pages().items():
         path = folder / f"{kind}.html"
-        path.write_text(html.page(page), encoding="utf-8")
+        path.write_text(as_html(page), encoding="utf-8")
         found[kind] = Seen(context, path)
     yield found
     context.close()
@@ -185,7 +184,7 @@ def test_the_data_are_downloaded_as_they_were(in_light: Seen, tmp_path: Path) ->
     with in_light.page.expect_download() as waiting:
         in_light.page.click("#download")
     waiting.value.save_as(tmp_path / "data.json")
-    assert (tmp_path / "data.json").read_bytes() == raw_of(kept(), KEPT.read_bytes()).content
+    assert (tmp_path / "data.json").read_bytes() == download_of(kept(), KEPT.read_bytes()).content
 
 
 def test_the_keyboard_reaches_contents_tables_folds_and_the_download(in_light: Seen) -> None:
@@ -226,7 +225,7 @@ function init(evt) {{
 
 def flame_graph(browser: Any, path: Path, more: str) -> tuple[Seen, Any]:
     """The page of a profile, and the rectangle of its flame graph after a click."""
-    path.write_text(html.page(profile_page(PROFILE, FLAMES.format(more=more))), encoding="utf-8")
+    path.write_text(as_html(profile_page(PROFILE, FLAMES.format(more=more))), encoding="utf-8")
     opened = Seen(browser.new_context(**READERS["light"]), path)
     opened.drawn()
     holder = opened.page.wait_for_selector("iframe.flame")
@@ -256,7 +255,7 @@ def test_what_a_flame_graph_smuggles_in_does_nothing(browser: Any, tmp_path: Pat
 def test_hostile_text_does_nothing(browser: Any, tmp_path: Path) -> None:
     for number, text in enumerate(HOSTILE[name] for name in IN_A_PAGE):
         path = tmp_path / f"{number}.html"
-        path.write_text(html.page(run_page(hostile(text))), encoding="utf-8")
+        path.write_text(as_html(run_page(hostile(text))), encoding="utf-8")
         context = browser.new_context(**READERS["phone"])
         opened = Seen(context, path)
         assert len(opened.drawn()) == 3

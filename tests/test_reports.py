@@ -17,18 +17,15 @@ from rich.console import Console
 
 from bench.records.run import Estimate, Run
 from bench.results.run_file import read_run
-from reports.formats import markdown as markdown_page
-from reports.formats import spreadsheet
-from reports.formats.html import page as html
 from reports.formats.html.plots import figures
-from reports.formats.terminal import page as terminal
 from reports.formats.terminal.page import fitted
-from reports.model.page import Page, Raw
+from reports.model.download import Download
+from reports.model.page import Page
 from reports.model.tables import Column, Table
-from reports.pages.others import ratios, told_page
-from reports.pages.raw import raw_of
 from reports.pages.run import run_page
-from tests.reported import HOSTILE, KEPT, hostile, kept
+from reports.pages.run_download import download_of
+from reports.pages.single import one_section_page, ratios_charts
+from tests.reported import HOSTILE, KEPT, as_csv, as_html, as_markdown, hostile, in_terminal, kept
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = os.environ.get("MTL_GOLDEN") == "write"  # after looking at what changed
@@ -40,17 +37,6 @@ def golden(name: str, told: str) -> None:
     if WRITE:
         (GOLDEN / name).write_text(told, encoding="utf-8")
     assert told == (GOLDEN / name).read_text(encoding="utf-8")
-
-
-def in_terminal(page: Page, width: int, encoding: str = "utf-8", colour: bool = False) -> str:
-    buffer = io.BytesIO()
-    file = io.TextIOWrapper(buffer, encoding=encoding)
-    console = Console(
-        file=file, width=width, force_terminal=colour, color_system="standard" if colour else None
-    )
-    terminal.show(console, page)
-    file.flush()
-    return buffer.getvalue().decode(encoding)
 
 
 def markup(page: str) -> str:
@@ -70,15 +56,15 @@ def test_the_terminal_is_as_it_was(page: Page, width: int, encoding: str) -> Non
 
 
 def test_markdown_is_as_it_was(page: Page) -> None:
-    golden("report.md", markdown_page.page(page))
+    golden("report.md", as_markdown(page))
 
 
 def test_csv_is_as_it_was(page: Page) -> None:
-    golden("report.csv", spreadsheet.page(page))
+    golden("report.csv", as_csv(page))
 
 
 def test_the_html_page_is_as_it_was(page: Page) -> None:
-    told = markup(html.page(page))
+    told = markup(as_html(page))
     golden("report.html", re.sub(r"'sha256-[^']*'", "'sha256-...'", told))
 
 
@@ -125,7 +111,7 @@ class TestHostileText:
             assert max(map(len, told.splitlines())) <= 80
 
     def test_in_markdown(self, text: str) -> None:
-        told = markdown_page.page(run_page(hostile(text)))
+        told = as_markdown(run_page(hostile(text)))
         assert not unsafe(told)
         assert len(told) < 60_000
         summaries = re.findall(r"<summary>(.*?)</summary>", told)
@@ -139,18 +125,18 @@ class TestHostileText:
         assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
 
     def test_in_csv(self, text: str) -> None:
-        told = spreadsheet.page(run_page(hostile(text)))
+        told = as_csv(run_page(hostile(text)))
         assert not unsafe(told)
         cells = [cell for row in csv.reader(io.StringIO(told)) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
 
     def test_in_html(self, text: str) -> None:
-        told = html.page(run_page(hostile(text), Raw(text, text.encode("utf-8", "surrogatepass"), text)))
+        told = as_html(run_page(hostile(text), Download(text, text.encode("utf-8", "surrogatepass"), text)))
         assert not unsafe(told)
         found = Elements(told)
         assert (
             found.tags
-            == Elements(html.page(run_page(hostile("plain"), Raw("plain", b"plain", "plain")))).tags
+            == Elements(as_html(run_page(hostile("plain"), Download("plain", b"plain", "plain")))).tags
         )
         assert not [name for name in found.attributes if name.startswith("on")]
 
@@ -180,7 +166,7 @@ def test_no_command_to_paste_runs_what_a_file_says() -> None:
 
 
 def test_a_page_is_below_its_limit_and_names_no_place_to_fetch_from() -> None:
-    told = html.page(run_page(kept(), raw_of(kept(), KEPT.read_bytes())))
+    told = as_html(run_page(kept(), download_of(kept(), KEPT.read_bytes())))
     assert len(told.encode()) < LARGEST
     assert re.findall(r"(?:src|href|action)=\"(?!#|data:,)", markup(told)) == []
     assert "connect-src" not in told and "default-src 'none'" in told.replace("&#39;", "'")
@@ -188,17 +174,17 @@ def test_a_page_is_below_its_limit_and_names_no_place_to_fetch_from() -> None:
 
 def test_the_data_to_download_lack_the_hosts_name() -> None:
     content = KEPT.read_bytes().replace(b'"node":""', b'"node": "a \\"quoted\\" host"')
-    raw = raw_of(kept(), content)
-    assert b"host" not in raw.content.replace(b"huge", b"") or b"quoted" not in raw.content
-    assert json.loads(raw.content)["machine_info"]["node"] == ""
+    download = download_of(kept(), content)
+    assert b"host" not in download.content.replace(b"huge", b"") or b"quoted" not in download.content
+    assert json.loads(download.content)["machine_info"]["node"] == ""
 
 
 def test_of_a_large_file_estimates_and_thinned_rounds_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.pages.raw.LARGEST_FILE", 1000)
-    raw = raw_of(kept(), KEPT.read_bytes())
-    told = json.loads(raw.content)
-    assert "too large" in raw.said
-    assert raw.name == "report-reduced.json"
+    monkeypatch.setattr("reports.model.download.LARGEST", 1000)
+    download = download_of(kept(), KEPT.read_bytes())
+    told = json.loads(download.content)
+    assert "too large" in download.said
+    assert download.name == "report-reduced.json"
     assert told["measured"].keys() == told["rounds"].keys() == kept().measured.keys()
     assert all(len(rounds) <= 100 for group in told["rounds"].values() for rounds in group.values())
 
@@ -218,7 +204,7 @@ def test_a_run_without_intervals_is_told_so() -> None:
         for group, known in run.measured.items()
     }
     page = run_page(msgspec.structs.replace(run, measured=measured))
-    for told in (in_terminal(page, 80), markdown_page.page(page), html.page(page)):
+    for told in (in_terminal(page, 80), as_markdown(page), as_html(page)):
         assert "inf" not in re.sub(r"[A-Za-z]inf|inf[a-z]+", "", markup(told))
         assert "1.46" in told
 
@@ -254,7 +240,7 @@ def test_the_control_is_told_as_the_noise_floor() -> None:
     told = [sentence for section in page.sections for sentence in section.sentences]
     assert sum(sentence.startswith("Noise floor of step: ") for sentence in told) >= 2
     assert all("x (" in sentence and "the time of" in sentence for sentence in told)
-    assert told[0] in in_terminal(page, 200) and told[0] in html.page(page)
+    assert told[0] in in_terminal(page, 200) and told[0] in as_html(page)
 
 
 def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
@@ -264,8 +250,8 @@ def test_a_file_of_pytest_benchmark_alone_makes_a_page(tmp_path: Path) -> None:
     page = run_page(read_run(file))
     assert page.verdict == "Nothing was compared in this run."
     assert "no interval" in page.method[0]
-    assert "t::a" in html.page(page) and "t::a" in in_terminal(page, 80)
-    assert "images" not in in_terminal(page, 80) and "throughput" not in spreadsheet.page(page)
+    assert "t::a" in as_html(page) and "t::a" in in_terminal(page, 80)
+    assert "images" not in in_terminal(page, 80) and "throughput" not in as_csv(page)
     assert "baseline" not in in_terminal(page, 80)
 
 
@@ -273,24 +259,26 @@ def test_other_pages_than_a_runs_are_rendered_too() -> None:
     """What a comparison, a history or a profile hands over: sentences, tables, ratios, markup of its own."""
     table = Table("What differs", (Column("field", align="left"), Column("time", "s")), (("a", 0.0012),))
     ratio = Estimate(value=0.9, low=0.88, high=0.92, confidence=0.95, n=6)
-    page = told_page(
+    page = one_section_page(
         "Comparison",
         "Two runs",
         "One thing differs.",
         sentences=["A is quicker than B."],
         tables=[table],
         charts=[
-            *ratios("Changes", [("step", "both", ratio, "different"), ("step", "gone", None, None)], 0.02),
-            *ratios("Nothing", [], 0.02),
+            *ratios_charts(
+                "Changes", [("step", "both", ratio, "different"), ("step", "gone", None, None)], 0.02
+            ),
+            *ratios_charts("Nothing", [], 0.02),
         ],
         flame_graph="<svg id='flame'></svg>",
     )
     assert [chart.title for chart in page.sections[0].charts] == ["Changes"]
-    assert base64.b64encode(b"<svg id='flame'></svg>").decode() in html.page(page)
+    assert base64.b64encode(b"<svg id='flame'></svg>").decode() in as_html(page)
     assert "different" in json.dumps(figures(page.sections[0].charts[0]))
     assert "1.20" in in_terminal(page, 80) and "A is quicker than B." in in_terminal(page, 80)
-    assert "| a | 1.20 |" in markdown_page.page(page)
-    assert "a,0.0012" in spreadsheet.page(page)
+    assert "| a | 1.20 |" in as_markdown(page)
+    assert "a,0.0012" in as_csv(page)
 
 
 @pytest.mark.parametrize("width", [66, 80, 100])
@@ -317,6 +305,6 @@ def test_numbers_and_intervals_stay_on_one_line_and_names_are_cut_at_a_sign(widt
 
 def test_an_empty_run_makes_a_page() -> None:
     page = run_page(Run(name="nothing.json"))
-    assert "Nothing was compared" in html.page(page)
+    assert "Nothing was compared" in as_html(page)
     assert "Nothing was compared" in in_terminal(page, 80)
-    assert "Nothing was compared" in markdown_page.page(page)
+    assert "Nothing was compared" in as_markdown(page)

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.comparison.profiles import Profiled, compare_shares, is_profile, read_shares
+from bench.comparison.profiles import Profiled, compare_shares, read_shares
 from bench.records.profile import PROFILE_FILE, PROFILE_SCHEMA
+from bench.results.recognise import is_profile
 from mtl_core.errors import UserError
-from reports.formats import csv as comma
-from reports.pages import comparison as told
+from reports.pages import operators as told
+from tests.reported import as_csv
 from tests.test_compare import MACHINE, case
 
 
@@ -65,10 +66,8 @@ def test_a_share_that_moved_is_different_and_one_within_a_point_the_same() -> No
     change = found.operators[0].changes["B"]
     assert found.operators[0].name == "dot"
     assert change.low < 0.1 < change.high
-    assert "dot takes 50.0 % of the operators' time in A and 60.0 % in B: different." in told.share_sentences(
-        found
-    )
-    assert len(comma.shares(found).splitlines()) == 1 + 3 + 3
+    assert "dot takes 50.0 % of the operators' time in A and 60.0 % in B: different." in told.sentences(found)
+    assert len(as_csv(told.operators_page(found)).splitlines()) == 1 + 3 + 3
 
 
 def test_one_set_up_has_no_interval_and_decides_nothing() -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.pages.regression import MARKER
+from reports.pages import regression
 from tests.revisions import ROOT
 
+MARKER = f"<!-- {regression.MARKER} -->"  # as a comment begins
 WORKFLOW = ROOT / ".github" / "workflows" / "bench.yml"
 GH = """#!/bin/sh
 case "$*" in
