@@ -129,7 +129,7 @@ def test_what_is_no_image_costs_one_line(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no image that can be read \\(Is a directory\\)"):
+    with pytest.raises(UserError, match="cannot be read \\(it is a folder\\); expected an image"):
         from_file(tmp_path)
 
 

@@ -11,7 +11,6 @@ import http.client
 import io
 import math
 import os
-import tempfile
 import urllib.request
 import zlib
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 
 from mtl_core.data.dataset import Bytes, Dataset, Split
 from mtl_core.errors import UserError
+from mtl_core.on_disk import content, reason_of, replace_whole
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -76,16 +76,16 @@ def _unpack(compressed: bytes, name: str) -> bytes:
 
 def _mismatch(compressed: bytes, name: str) -> str | None:
     """What differs from the file that ``name`` stands for; None for the file itself."""
-    found = hashlib.sha256(compressed).hexdigest()
-    if found == SHA256[name]:
+    digest = hashlib.sha256(compressed).hexdigest()
+    if digest == SHA256[name]:
         return None
-    return f"SHA-256 {found[:16]}... of {len(compressed)} bytes, expected {SHA256[name][:16]}..."
+    return f"SHA-256 {digest[:16]}... of {len(compressed)} bytes, expected {SHA256[name][:16]}..."
 
 
 def gluon_cache() -> Path:
     """Where Gluon keeps its MNIST: ``$MXNET_HOME/datasets/mnist``."""
     home = os.environ.get("MXNET_HOME") or "~/.mxnet"
-    return Path(home).expanduser() / "datasets" / "mnist"
+    return Path(os.path.expanduser(home), "datasets", "mnist")  # noqa: PTH111  # as it is where no home is
 
 
 def _folder(data_dir: Path | None) -> tuple[Path, bool]:
@@ -99,13 +99,7 @@ def _folder(data_dir: Path | None) -> tuple[Path, bool]:
 
 def _read_local(path: Path) -> bytes:
     """The file's bytes, checked; UserError naming it."""
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); expected MNIST's four .gz files in that folder"
-        ) from None
+    compressed = content(path, LARGEST_FILE, "expected MNIST's four .gz files in that folder")
     problem = _mismatch(compressed, path.name)
     if problem:
         raise UserError(
@@ -153,34 +147,19 @@ def _download(url: str, name: str, progress: Progress | None) -> bytes:
     return bytes(data)
 
 
-def _keep(folder: Path, name: str, data: bytes) -> None:
-    """Write the file whole or not at all. Raises OSError where the folder cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(folder / name)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def _file(
     folder: Path, named: bool, name: str, download: bool, progress: Progress | None, lost: list[str]
 ) -> Bytes:
     """The array of one file; the reason why a download could not be kept goes to ``lost``."""
     path = folder / name
-    if named or path.exists():
+    if named or os.path.exists(path):  # noqa: PTH110  # no error for a name that is too long
         compressed = _read_local(path)
     elif download:
         compressed = _fetch(name, progress)
         try:
-            _keep(folder, name, compressed)
+            replace_whole(path, lambda file: file.write(compressed))
         except OSError as error:  # the bytes are good all the same
-            lost.append(error.strerror or str(error))
+            lost.append(reason_of(error))
     else:
         raise UserError(f"{path} is not there; name a folder with --data-dir or $MTL_DATA_DIR")
     return parse_idx(_unpack(compressed, str(path)), str(path), 3 if "images" in name else 1)
@@ -210,4 +189,4 @@ def load_mnist(
 def lies_here() -> bool:
     """Whether the four files lie where :func:`load_mnist` looks first; they are not checked."""
     folder, _ = _folder(None)
-    return all((folder / name).is_file() for name in SHA256)
+    return all(os.path.isfile(folder / name) for name in SHA256)  # noqa: PTH113  # False for any odd name

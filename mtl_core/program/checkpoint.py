@@ -6,42 +6,57 @@ network, ``about`` is the UTF-8 of a JSON object (:class:`_About`).
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_INT, ForeignError, content, json_object
 from mtl_core.platform.mxnet import mx
 from mtl_core.program.files import write_whole
 from mtl_core.program.training import EpochResult
 from mtl_core.step import Snapshot, TrainingStep
 
 FORMAT = 1
-Count = Annotated[int, msgspec.Meta(ge=0)]
+LARGEST_FILE = 16 * 2**20  # bytes; the tutorial's network takes 1.4 MB
+LARGEST_CONTENT = 32 * 2**20  # bytes unpacked, all arrays together
+MOST_ARRAYS = 500  # the tutorial's network has 30 and the object
+LONGEST_HEADER = 1000  # bytes of an array's header; ours have 128
+MOST_IMAGES = 60_000  # that may wait for the next epoch
+EXPECTED = "expected a checkpoint written by train --checkpoint"
+Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INT)]
+Place = Annotated[int, msgspec.Meta(ge=0, lt=MOST_IMAGES)]  # of an image among those of an epoch
 # What NumPy and zipfile raise for a damaged file; which one depends on the byte.
 _DAMAGE = (
     OSError,
     ValueError,
     KeyError,
     TypeError,
-    AttributeError,  # a single array is no archive
+    AttributeError,
+    OverflowError,
     EOFError,
     SyntaxError,
-    MemoryError,  # a header that claims a huge array
+    MemoryError,
     RuntimeError,  # also NotImplementedError: a flag that says encrypted or otherwise compressed
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
     msgspec.MsgspecError,
+    ForeignError,
 )
 
 
@@ -61,7 +76,7 @@ class _About(msgspec.Struct):
     updates: Count  # steps that Adam has taken
     settings: dict[str, Any]
     history: list[EpochResult]
-    rolled_over: list[Count]
+    rolled_over: Annotated[list[Place], msgspec.Meta(max_length=MOST_IMAGES)]
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -82,15 +97,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 def load(path: Path) -> Checkpoint:
     """What :func:`save` wrote. Raises UserError for a missing, damaged or foreign file, or one with a NaN."""
+    raw = content(path, LARGEST_FILE, EXPECTED)
     try:
-        with path.open("rb") as file:
-            about, arrays = _read(file)
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there; expected a checkpoint written by train --checkpoint") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}); expected a checkpoint written by train --checkpoint"
-        ) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of headers as Python 2 wrote them
+            about, arrays = _read(raw)
     except _DAMAGE:  # no word of NumPy's, which recommends unpickling
         raise UserError(
             f"{path} is no whole checkpoint; expected a file written by train --checkpoint"
@@ -106,24 +117,47 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(about.settings, tuple(about.history), tuple(about.rolled_over), snapshot)
 
 
-def _read(file: BinaryIO) -> tuple[_About | None, dict[str, Any]]:
+def _read(raw: bytes) -> tuple[_About | None, dict[str, NDArray[Any]]]:
     """The JSON object, None for one of another format, and the arrays."""
-    with np.load(file, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    about = json.loads(arrays.pop("about").tobytes())
+    arrays = _arrays(raw)
+    about = json_object(arrays.pop("about").tobytes(), endless=True)  # the loss of a run that diverged
     if about["format"] != FORMAT:
         return None, arrays
     if any(array.dtype != np.float32 for array in arrays.values()):
-        raise ValueError("arrays of another type")
+        raise ForeignError("arrays of another type")
     return msgspec.convert(about, _About), arrays
+
+
+def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
+    """The archive's arrays by name. How many and how large they are is known before one is unpacked."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = archive.infolist()
+        if len(members) > MOST_ARRAYS or len({member.filename for member in members}) < len(members):
+            raise ForeignError("too many arrays, or one twice")
+        if sum(member.file_size for member in members) > LARGEST_CONTENT:
+            raise ForeignError("too large when unpacked")
+        return {member.filename.removesuffix(".npy"): _array(archive.read(member)) for member in members}
+
+
+def _array(raw: bytes) -> NDArray[Any]:
+    """An array in NumPy's format, if its header tells just as many bytes as there are."""
+    file = io.BytesIO(raw)
+    if npy.read_magic(file) != (1, 0):
+        raise ForeignError("an array in another version of NumPy's format")
+    shape, by_columns, kind = npy.read_array_header_1_0(file, max_header_size=LONGEST_HEADER)
+    if kind not in (np.float32, np.uint8) or by_columns or not all(0 <= n <= LARGEST_CONTENT for n in shape):
+        raise ForeignError("an array of another type or shape")
+    if math.prod(shape) * kind.itemsize != len(raw) - file.tell():
+        raise ForeignError("an array of another length than its header tells")
+    return np.frombuffer(raw, kind, offset=file.tell()).reshape(shape)
 
 
 def _series(arrays: dict[str, Any], kind: str) -> tuple[Any, ...]:
     """``kind_0``, ``kind_1`` ... as far as they go."""
-    found: list[Any] = []
-    while f"{kind}_{len(found)}" in arrays:
-        found.append(mx.nd.array(arrays[f"{kind}_{len(found)}"]))
-    return tuple(found)
+    series: list[Any] = []
+    while f"{kind}_{len(series)}" in arrays:
+        series.append(mx.nd.array(arrays[f"{kind}_{len(series)}"]))
+    return tuple(series)
 
 
 def check_network(path: Path, snapshot: Snapshot, step: TrainingStep) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,18 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mtl_core.data.dataset import Bytes
 from mtl_core.errors import UserError
+from mtl_core.on_disk import content
 
 SHADES = " .:-=+*#%@"
 INK_BOX, SIDE = 20, 28  # MNIST fits the ink into 20 x 20 and centres its mass in 28 x 28
 INK = 64  # of 255, from which a pixel counts as ink when the picture is cropped: above a photograph's grain
 FAINTEST = 16  # of 255, between ink and ground
+LARGEST_FILE = 64 * 2**20  # bytes
+MOST_PIXELS = 50_000_000  # to be decoded, 200 MB of them; a JPEG is shrunk before they are counted
+LONGEST_SIDE = 2048  # pixels that are looked at; a digit of 20 needs no more
+# Without those that Pillow hands to another program, such as Ghostscript.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX", "SGI", "AVIF")
+EXPECTED = "expected an image file such as a PNG or JPEG"
 # What Pillow raises for a file it cannot decode; which one depends on the format and the damage.
 _UNREADABLE = (
     OSError,
@@ -31,6 +42,9 @@ _UNREADABLE = (
     MemoryError,
     struct.error,
     zlib.error,
+    NotImplementedError,
+    AttributeError,
+    AssertionError,
     Image.DecompressionBombError,
 )
 Grey = NDArray[np.float64]  # (height, width), 0 to 255
@@ -57,13 +71,10 @@ def from_file(path: Path) -> tuple[Bytes, list[str]]:
 
     Raises UserError for a file that is no image or an image without ink.
     """
+    raw = content(path, LARGEST_FILE, EXPECTED)
     try:
-        with Image.open(path) as opened:
-            pixels, did = _grey(ImageOps.exif_transpose(opened))
-    except FileNotFoundError:
-        raise UserError(
-            f"--image {path} is not there; expected an image file such as a PNG or JPEG"
-        ) from None
+        with _quiet(), Image.open(io.BytesIO(raw), formats=_formats()) as opened:
+            pixels, did = _grey(_small(opened, path))
     except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or "unknown or damaged format"
         raise UserError(
@@ -82,9 +93,62 @@ def from_file(path: Path) -> tuple[Bytes, list[str]]:
     ]
 
 
+def _formats() -> list[str]:
+    """Those of ours that this Pillow can read."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Pillow has to say of a damaged file stands in our own line alone."""
+    log, silent = logging.getLogger("PIL"), logging.NullHandler()
+    log.addHandler(silent)  # else what nobody handles goes to standard error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.removeHandler(silent)
+
+
+def _small(image: Image.Image, path: Path) -> Image.Image:
+    """The image upright, shrunk while it is decoded where its format can, and right after it in any case.
+
+    Raises UserError for more pixels than are decoded here, before they are.
+    """
+    size = f"{image.width}x{image.height}"
+    image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # of JPEG alone
+    if image.width * image.height > MOST_PIXELS:
+        raise UserError(
+            f"--image {path} has {size} pixels; expected at most {MOST_PIXELS // 10**6} million: make it smaller"
+        )
+    factor = -(-max(image.size) // LONGEST_SIDE)
+    image.load()
+    if factor > 1:
+        image = _reduced(image, factor)
+    upright = ImageOps.exif_transpose(image)
+    upright.info["size"] = size
+    return upright
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Means over squares of so many pixels a side; of 16 bits and palettes too, which Pillow leaves out."""
+    exif = image.getexif()
+    if image.mode in ("P", "PA", "1"):
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    elif image.mode.startswith("I;16"):
+        image = image.convert("I")
+    elif "transparency" in image.info:
+        image = image.convert("RGBA")
+    small = image.reduce(factor)
+    small.getexif().update(exif)  # which way is up
+    return small
+
+
 def _grey(image: Image.Image) -> tuple[Grey, list[str]]:
     """Brightness, 0 to 255, of each pixel. What is transparent becomes the ground of the ink."""
-    did = [f"read {image.width}x{image.height} {image.mode}"]
+    did = [f"read {image.info.get('size')} {image.mode}"]
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float64))
         top = 65535.0 if values.max() > 255 else 255.0

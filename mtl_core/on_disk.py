@@ -1,0 +1,140 @@
+"""Files as they are: read within bounds before anything is decoded, replaced whole or not at all.
+
+What is read may be anybody's: a pipe that never speaks, a device that never ends, brackets nested a
+million deep, a number of a thousand digits. Nothing of that gets as far as a decoder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mtl_core.errors import UserError, visible
+
+Write = Callable[[BinaryIO], object]
+DEEPEST = 24  # levels of nesting; the deepest of ours has 9
+LARGEST_INT = 2**53  # beyond it a float could not hold it
+MOST_DIGITS = 400  # of a number as it is written; the longest of a double has 17, and an exponent
+LONGEST_NAME = 100  # characters of a file's name in what is written beside it
+_OTHER_BYTES = bytes(set(range(256)) - set(b"[]{}"))
+_UNIFIED = bytes.maketrans(b"{}", b"[]")
+
+
+class ForeignError(Exception):
+    """Why a content is not what it is taken for, in words."""
+
+
+def content(path: Path, largest: int, expected: str) -> bytes:
+    """All bytes of an ordinary file of at most ``largest`` bytes; ``expected`` ends the complaint.
+
+    Opened without waiting, since a pipe that nobody writes to would keep its reader for ever.
+    Raises UserError naming the file for what is missing, no file, too large or cannot be read.
+    """
+    try:
+        with _opened(path) as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(kind):
+                raise UserError(f"{path} is {_kind(kind)}, no file; {expected}")
+            held = file.read(largest + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        raise UserError(f"{path} cannot be read ({reason_of(error)}); {expected}") from None
+    if len(held) > largest:
+        raise UserError(f"{path} is larger than {_size(largest)}; {expected}")
+    return held
+
+
+def _opened(path: Path) -> BinaryIO:
+    if os.path.isdir(path):  # noqa: PTH112  # no error for a name that is too long
+        raise IsADirectoryError(None, "it is a folder")
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: PTH123
+
+
+def _kind(mode: int) -> str:
+    """What something is that is no ordinary file."""
+    kinds = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((word for holds, word in kinds if holds(mode)), "a device")
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MB" if count >= 2**20 else f"{count >> 10} kB"
+
+
+def reason_of(error: Exception) -> str:
+    """The system's words for what went wrong, without the path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def json_value(raw: bytes, *, endless: bool = False) -> Any:
+    """What JSON says, its depth looked at before it is decoded and every number as it is met.
+
+    Integers lie within 2**53 either way and floats are finite; ``endless`` lets NaN and the infinities
+    through, as Python writes them. Raises ForeignError for anything else.
+    """
+    if _too_deep(raw):
+        raise ForeignError(f"nested deeper than {DEEPEST} levels")
+    constant = float if endless else _no_number
+    try:
+        return json.loads(raw, parse_constant=constant, parse_float=_float, parse_int=_integer)
+    except ValueError as error:  # also of bytes that are no text
+        raise ForeignError(f"not JSON or cut off: {visible(str(error))}") from None
+    except RecursionError:
+        raise ForeignError("nested too deep") from None
+
+
+def json_object(raw: bytes, *, endless: bool = False) -> dict[str, Any]:
+    """The same for an object. Raises ForeignError."""
+    value = json_value(raw, endless=endless)
+    if not isinstance(value, dict):
+        raise ForeignError("it holds no JSON object")
+    return value
+
+
+def _too_deep(raw: bytes) -> bool:
+    """Whether brackets are nested deeper than ours are; those in texts do not count. Never by recursion."""
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = b"".join(plain.split(b'"')[::2]).translate(_UNIFIED, _OTHER_BYTES)
+    for _ in range(DEEPEST):
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    return b"[]" in brackets or brackets.count(b"[") > DEEPEST
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text[:20]} is no number")
+
+
+def _float(text: str) -> float:
+    number = float(text) if len(text) <= MOST_DIGITS else math.inf
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= 17 and abs(int(text)) <= LARGEST_INT else int(_no_number(text))
+
+
+def replace_whole(target: Path, write: Write) -> None:
+    """Have ``write`` fill the file; what stood there before stays until all of it is on disk.
+
+    Raises OSError where that cannot be; then nothing is left beside it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = beside_of(target)
+    try:
+        with beside.open("xb") as file:  # not mkstemp: others may read it as the umask allows
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def beside_of(target: Path) -> Path:
+    """A name beside a file that nothing has, no longer than a name may be where the file's is none."""
+    return target.with_name(f".{target.name[:LONGEST_NAME]}.{secrets.token_hex(4)}.part")
