@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from bench.gate import revisions as regress
-from bench.gate.revisions import Measured
+from bench.gate.revisions import BenchmarkTrial
 from bench.questions.gate import GATE
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Estimate, Round, SetUp
@@ -143,7 +143,7 @@ def test_the_sums_are_told_once() -> None:
         for side in ("base", "head")
     }
     block = Block(group="step/gate", invocation=0, index=0, seconds=1.0, set_ups=sides)
-    known = Measured(GATE[0], Stream(alike([0.0] * 3), (), 0.02), 1.0, [block])
+    known = BenchmarkTrial(GATE[0], Stream(alike([0.0] * 3), (), 0.02), 1.0, [block])
     beside, held = (
         regress.comparison(known, decision)
         for decision in (

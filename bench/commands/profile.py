@@ -91,7 +91,7 @@ def profile(
       python -m bench profile loader_workers/epoch/tutorial --seconds 30
     """
     from bench.profile import session as profile_session
-    from bench.records.profile import write_profile
+    from bench.results.profile_file import write_profile
 
     group, case = chosen(benchmark)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -108,7 +108,7 @@ def _report(folder: Path) -> None:
     """What the folder says, read back from it."""
     from rich.console import Console
 
-    from bench.records.profile import read_profile
+    from bench.results.profile_file import read_profile
     from reports.pages import profile as profiles
 
     profiles.show(Console(), read_profile(folder), folder)

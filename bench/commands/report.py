@@ -140,7 +140,7 @@ def _page_of_results(*paths: Path) -> Page:
 
 
 def _is_profile(path: Path) -> bool:
-    from bench.records.profile import PROFILE_FILE
+    from bench.results.profile_file import PROFILE_FILE
 
     return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
 
@@ -152,7 +152,7 @@ def _profile_read(path: Path) -> tuple[Profile, str]:
     """
     import msgspec
 
-    from bench.records.profile import read_profile
+    from bench.results.profile_file import read_profile
 
     folder = path if path.is_dir() else path.parent
     told = read_profile(path)

@@ -7,7 +7,13 @@ import io
 import math
 from collections.abc import Iterable
 
-from bench.records.comparison import Benchmark, Change, Comparison, History, SharedOperators
+from bench.records.comparison import (
+    BenchmarkChange,
+    ComparedBenchmark,
+    History,
+    RunComparison,
+    SharedOperators,
+)
 from bench.records.run import Estimate
 from reports.model.text import harmless
 
@@ -37,13 +43,13 @@ def _cell(value: Value) -> Value:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def comparison(told: Comparison) -> str:
+def comparison(told: RunComparison) -> str:
     """Every benchmark of every run, and its change against the first run."""
     files = {side.label: side.name for side in told.sides}
     return text(_row(b, label, files[label]) for b in told.benchmarks for label in b.figures)
 
 
-def _row(benchmark: Benchmark, label: str, file: str) -> dict[str, Value]:
+def _row(benchmark: ComparedBenchmark, label: str, file: str) -> dict[str, Value]:
     figure = benchmark.figures[label]
     change = next((c for c in benchmark.changes if c.label == label), None)
     ceilings = ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s")
@@ -65,7 +71,7 @@ def _row(benchmark: Benchmark, label: str, file: str) -> dict[str, Value]:
     }
 
 
-def _nearest(change: Change | None) -> str | None:
+def _nearest(change: BenchmarkChange | None) -> str | None:
     return change.explained_by if change else None
 
 

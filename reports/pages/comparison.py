@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bench.records.comparison import (
-    Benchmark,
-    Change,
-    Comparison,
+    BenchmarkChange,
+    ComparedBenchmark,
+    ComparedRun,
     Field,
     Figure,
-    Pair,
     QuestionMean,
+    RunComparison,
+    RunPair,
     SharedOperators,
-    Side,
 )
 from bench.records.run import Estimate
 from bench.stats.verdict import ALPHA
@@ -28,7 +28,7 @@ CEILINGS = {
 VARIANT, RUN = Column("variant", align="left"), Column("run", align="left")
 
 
-def sentences(comparison: Comparison) -> list[str]:
+def sentences(comparison: RunComparison) -> list[str]:
     """What was found, in words: how alike the machines are, how many verdicts of each kind, what changed."""
     found = [_likeness(comparison, pair) for pair in comparison.pairs]
     found = [*_strangers(comparison), *found, _counted(comparison)]
@@ -44,12 +44,12 @@ def sentences(comparison: Comparison) -> list[str]:
     return found
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: RunComparison) -> str:
     """The comparison in one sentence."""
     return next(iter(_strangers(comparison)), _counted(comparison))
 
 
-def _strangers(comparison: Comparison) -> list[str]:
+def _strangers(comparison: RunComparison) -> list[str]:
     """Said before all else: which runs share nothing with the first, so that nothing of them is compared."""
     shared = {change.label for benchmark in comparison.benchmarks for change in benchmark.changes}
     if not shared:
@@ -59,7 +59,7 @@ def _strangers(comparison: Comparison) -> list[str]:
     return [f"{first} and {label} have no benchmark in common." for label in apart]
 
 
-def _likeness(comparison: Comparison, pair: Pair) -> str:
+def _likeness(comparison: RunComparison, pair: RunPair) -> str:
     first = comparison.sides[0].label
     if pair.alike:
         moved = max((abs(ratio - 1) for ratio in pair.ceilings.values()), default=0.0)
@@ -74,7 +74,7 @@ def _likeness(comparison: Comparison, pair: Pair) -> str:
     )
 
 
-def _counted(comparison: Comparison) -> str:
+def _counted(comparison: RunComparison) -> str:
     words = [c.ratio_verdict for b in comparison.benchmarks for c in b.changes if c.ratio_verdict]
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
     return (
@@ -85,7 +85,9 @@ def _counted(comparison: Comparison) -> str:
     )
 
 
-def _ratio_changed(benchmark: Benchmark, comparison: Comparison, change: Change) -> str | None:
+def _ratio_changed(
+    benchmark: ComparedBenchmark, comparison: RunComparison, change: BenchmarkChange
+) -> str | None:
     """``hybridize/step/static is 1.07x as fast as imperative in A ... and 1.31x in B ...: different.``"""
     if change.ratio_verdict in (None, "same", "undecided"):
         return None
@@ -98,7 +100,9 @@ def _ratio_changed(benchmark: Benchmark, comparison: Comparison, change: Change)
     )
 
 
-def _explained(benchmark: Benchmark, comparison: Comparison, change: Change) -> str | None:
+def _explained(
+    benchmark: ComparedBenchmark, comparison: RunComparison, change: BenchmarkChange
+) -> str | None:
     """Throughput between unlike machines, beside what their ceilings differ by."""
     if change.explained_by is None:
         return None
@@ -121,7 +125,7 @@ def _speed(time_ratio: Estimate) -> str:
     return f"{value:.{places}f}x{interval}"
 
 
-def footnotes(comparison: Comparison) -> list[str]:
+def footnotes(comparison: RunComparison) -> list[str]:
     """What is equal, what is missing where, and what the runs themselves warned of."""
     equal = ", ".join(map(harmless, comparison.equal)) or "nothing that is known of every run"
     lost = [
@@ -131,7 +135,7 @@ def footnotes(comparison: Comparison) -> list[str]:
     return [f"Equal: {equal}.", *lost, *(f"! {harmless(warning)}" for warning in comparison.warnings)]
 
 
-def tables(comparison: Comparison) -> list[Table]:
+def tables(comparison: RunComparison) -> list[Table]:
     """Runs, what differs, ceilings, each group's ratios, times and use of the ceilings, the means."""
     found = [_runs_table(comparison.sides), *_differences(comparison), *_ceilings(comparison)]
     groups = dict.fromkeys(benchmark.group for benchmark in comparison.benchmarks)
@@ -144,7 +148,7 @@ def tables(comparison: Comparison) -> list[Table]:
     return found
 
 
-def _runs_table(sides: list[Side]) -> Table:
+def _runs_table(sides: list[ComparedRun]) -> Table:
     columns = tuple(Column(name, align="left") for name in ("run", "file", "measured", "machine", "source"))
     rows = tuple(
         (
@@ -167,7 +171,7 @@ def _short(source: str | None) -> str:
     return revision[:12] + plus + state
 
 
-def _differences(comparison: Comparison) -> list[Table]:
+def _differences(comparison: RunComparison) -> list[Table]:
     labels = [side.label for side in comparison.sides]
     if not comparison.differs:
         return []
@@ -197,7 +201,7 @@ def _value(field: Field, label: str) -> str:
     return harmless(f"{', '.join(own) or 'nothing'} beside {len(common)} in common")
 
 
-def _ceilings(comparison: Comparison) -> list[Table]:
+def _ceilings(comparison: RunComparison) -> list[Table]:
     if not comparison.ceilings:
         return []
     columns = (
@@ -220,7 +224,7 @@ def _ceilings(comparison: Comparison) -> list[Table]:
     return [Table("Ceilings (medians, without an interval)", columns, rows)]
 
 
-def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> list[Table]:
+def _ratios(comparison: RunComparison, group: str, members: list[ComparedBenchmark]) -> list[Table]:
     """Within-machine ratios side by side; none in files of pytest-benchmark alone."""
     first = comparison.sides[0].label
     columns = (
@@ -249,7 +253,7 @@ def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> lis
     return [Table(title, columns, tuple(rows))] if rows else []
 
 
-def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Table:
+def _times(comparison: RunComparison, group: str, members: list[ComparedBenchmark]) -> Table:
     first = comparison.sides[0].label
     of_images = any(figure.images_per_s for member in members for figure in member.figures.values())
     columns = (
@@ -271,11 +275,11 @@ def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Tabl
     return Table(f"{harmless(group)}: absolute, machine and code together", columns, tuple(rows))
 
 
-def _change(benchmark: Benchmark, label: str) -> Change | None:
+def _change(benchmark: ComparedBenchmark, label: str) -> BenchmarkChange | None:
     return next((change for change in benchmark.changes if change.label == label), None)
 
 
-def _uses(group: str, members: list[Benchmark]) -> list[Table]:
+def _uses(group: str, members: list[ComparedBenchmark]) -> list[Table]:
     """Throughput by the machine's own ceilings: equal figures say that this one explains a difference."""
     columns = (
         VARIANT,
@@ -307,7 +311,7 @@ def _use(figure: Figure) -> tuple[Cell, ...]:
     )
 
 
-def _means(comparison: Comparison) -> Table:
+def _means(comparison: RunComparison) -> Table:
     first = comparison.sides[0].label
     columns = (
         Column("question", align="left"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from bench.records.comparison import SCHEMA, Comparison, History, LevelChange, MachineHistory, Series
+from bench.records.comparison import SCHEMA, History, LevelChange, MachineHistory, RunComparison, Series
 from bench.records.profile import Profile
 from bench.records.regression import Regression
 from bench.records.run import Estimate
@@ -95,7 +95,7 @@ def ratios(
     return (Intervals(title, f"{count} with intervals; left of 1 is faster.", rows, tolerance),)
 
 
-def comparison_page(told: Comparison) -> Page:
+def comparison_page(told: RunComparison) -> Page:
     """Two or more runs side by side; every change is against the first."""
     changes = [
         (benchmark.group, f"{benchmark.variant}, {change.label}", change.ratio, change.ratio_verdict)
@@ -128,7 +128,7 @@ def comparison_page(told: Comparison) -> Page:
     )
 
 
-def _band(told: Comparison) -> float:
+def _band(told: RunComparison) -> float:
     """The tolerance that times are judged by."""
     return max((pair.time_band for pair in told.pairs), default=told.tolerance)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bench.records.regression import Rate, Study, Trust
 from bench.records.run import Estimate
+from bench.records.trust import Rate, Study, Trust
 from reports.formats.terminal import page as terminal
 from reports.model.tables import Cell, Column, Table
 
