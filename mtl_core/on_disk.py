@@ -52,7 +52,7 @@ def content(path: Path, largest: int, expected: str) -> bytes:
 def _opened(path: Path) -> BinaryIO:
     if os.path.isdir(path):  # noqa: PTH112  # no error for a name that is too long
         raise IsADirectoryError(None, "it is a folder")
-    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: PTH123
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
 
 
 def _kind(mode: int) -> str:

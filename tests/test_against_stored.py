@@ -18,8 +18,8 @@ from bench.gate import stored as against_stored
 from bench.gate.revisions import Settings
 from bench.gate.sides import Side, SidePool
 from bench.gate.stored import (
+    DayMean,
     Found,
-    Level,
     against,
     check_conditions,
     check_machine,
@@ -199,8 +199,8 @@ def test_a_run_that_does_not_name_its_machine_is_refused() -> None:
         check_machine(Path("a.json"), run("2024-05-01", 0.001, None), MACHINE)
 
 
-def days(values: list[float]) -> list[Level]:
-    return [Level(f"2024-05-{number:02}", value) for number, value in enumerate(values, 1)]
+def days(values: list[float]) -> list[DayMean]:
+    return [DayMean(f"2024-05-{number:02}", value) for number, value in enumerate(values, 1)]
 
 
 def test_one_day_has_no_interval() -> None:

@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 
 from bench.commands import compare as command
 from bench.comparison.runs import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
-from bench.records.comparison import Benchmark, Change, Comparison
+from bench.records.comparison import BenchmarkChange, ComparedBenchmark, RunComparison
 from bench.records.run import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.results.run_file import read_run
 from bench.stats.estimates import combined, mean_of
@@ -94,7 +94,7 @@ def run_of(
     )
 
 
-def change(comparison: Comparison, variant: str) -> Change:
+def change(comparison: RunComparison, variant: str) -> BenchmarkChange:
     return next(b for b in comparison.benchmarks if b.variant == variant).changes[0]
 
 
@@ -401,4 +401,4 @@ def test_a_benchmark_knows_its_question() -> None:
         ("hybridize/step/a", None),
         ("hybridize/step/b", "a"),
     ]
-    assert isinstance(found.benchmarks[0], Benchmark)
+    assert isinstance(found.benchmarks[0], ComparedBenchmark)

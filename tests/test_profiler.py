@@ -18,8 +18,9 @@ from bench.profile import profiler
 from bench.profile import session as profile_session
 from bench.profile.memory import MemoryWatch, sample
 from bench.profile.places import read_speedscope
-from bench.records.profile import Profile, read_profile
+from bench.records.profile import Profile
 from bench.records.run import Case
+from bench.results.profile_file import read_profile
 
 ROOT = Path(__file__).parent.parent
 REFUSED = (

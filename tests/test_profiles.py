@@ -11,19 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.records.profile import (
-    PROFILE_FILE,
-    PROFILE_SCHEMA,
-    MemorySample,
-    Operator,
-    Phase,
-    Place,
-    Profile,
-    Sampling,
-    read_profile,
-    write_profile,
-)
+from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.records.run import Case, Estimate
+from bench.results.profile_file import PROFILE_FILE, read_profile, write_profile
 from mtl_core.errors import UserError
 from reports.model.tables import laid_out
 from reports.pages.profile import (

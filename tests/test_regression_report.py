@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.gate import revisions as regress
-from bench.gate.revisions import Measured
+from bench.gate.revisions import BenchmarkTrial
 from bench.questions.gate import GATE
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Estimate, Round, SetUp
@@ -141,7 +141,7 @@ def test_the_sums_are_told_once() -> None:
         for side in ("base", "head")
     }
     block = Block(group="step/gate", invocation=0, index=0, seconds=1.0, set_ups=sides)
-    known = Measured(GATE[0], Stream(alike([0.0] * 3), (), 0.02), 1.0, [block])
+    known = BenchmarkTrial(GATE[0], Stream(alike([0.0] * 3), (), 0.02), 1.0, [block])
     beside, held = (
         regress.comparison(known, decision)
         for decision in (

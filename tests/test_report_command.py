@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bench.__main__ import app
-from bench.records.profile import write_profile
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Estimate, Verdict
+from bench.results.profile_file import write_profile
 from mtl_core.errors import UserError
 from reports.pages.regression import regression_page
 from tests.reported import KEPT, as_json

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.comparison.profiles import Profiled, compare_shares, read_shares
-from bench.records.profile import PROFILE_FILE, PROFILE_SCHEMA
+from bench.comparison.profiles import OperatorShares, compare_shares, read_shares
+from bench.records.profile import PROFILE_SCHEMA
+from bench.results.profile_file import PROFILE_FILE
 from bench.results.recognise import is_profile
 from mtl_core.errors import UserError
 from reports.pages import operators as told
@@ -54,8 +55,8 @@ def written(folder: Path, name: str, content: Any) -> Path:
     return folder / name / PROFILE_FILE
 
 
-def read(content: Any) -> Profiled:
-    return msgspec.convert(content, Profiled)
+def read(content: Any) -> OperatorShares:
+    return msgspec.convert(content, OperatorShares)
 
 
 def test_a_share_that_moved_is_different_and_one_within_a_point_the_same() -> None:
@@ -76,7 +77,7 @@ def test_one_set_up_has_no_interval_and_decides_nothing() -> None:
     assert compare_shares([_from(one), _from(one)], ["a", "b"]).operators[0].verdicts == {"B": "undecided"}
 
 
-def _from(content: Any) -> Profiled:
+def _from(content: Any) -> OperatorShares:
     from bench.records.infinities import endless
 
     return read(endless(content))

@@ -9,7 +9,7 @@ import pytest
 
 from bench.harness.session import parse_duration
 from bench.records.run import Block, Failure
-from bench.results.journal import Identity, Journal, Line, finished_in, read_journal, write_atomically
+from bench.results.journal import Identity, Journal, JournalLine, finished_in, read_journal, write_atomically
 from mtl_core.errors import UserError
 
 IDENTITY = Identity(
@@ -26,7 +26,7 @@ def block(index: int) -> Block:
     return Block(group="q/p", invocation=0, index=index, seconds=1.0, set_ups={})
 
 
-def journal_with(path: Path, *lines: Line) -> None:
+def journal_with(path: Path, *lines: JournalLine) -> None:
     journal = Journal(path, IDENTITY)
     for line in lines:
         journal.add(line)
@@ -35,7 +35,10 @@ def journal_with(path: Path, *lines: Line) -> None:
 
 def test_what_was_finished_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
-    lines = [Line(block=block(0), spent_s=1.5), Line(failure=Failure(case="a", reason="b", last_lines=[]))]
+    lines = [
+        JournalLine(block=block(0), spent_s=1.5),
+        JournalLine(failure=Failure(case="a", reason="b", last_lines=[])),
+    ]
     journal_with(path, *lines)
     assert read_journal(path, IDENTITY) == lines
 
@@ -43,11 +46,11 @@ def test_what_was_finished_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 10, 40])
 def test_a_last_line_cut_off_is_left_out_and_the_journal_goes_on(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "run.journal"
-    journal_with(path, Line(block=block(0)), Line(block=block(1)))
+    journal_with(path, JournalLine(block=block(0)), JournalLine(block=block(1)))
     path.write_bytes(path.read_bytes()[:-cut])
-    assert read_journal(path, IDENTITY) == [Line(block=block(0))]
-    journal_with(path, Line(block=block(2)))
-    assert read_journal(path, IDENTITY) == [Line(block=block(0)), Line(block=block(2))]
+    assert read_journal(path, IDENTITY) == [JournalLine(block=block(0))]
+    journal_with(path, JournalLine(block=block(2)))
+    assert read_journal(path, IDENTITY) == [JournalLine(block=block(0)), JournalLine(block=block(2))]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_a_last_line_cut_off_is_left_out_and_the_journal_goes_on(tmp_path: Path,
 )
 def test_unlike_runs_are_not_mixed(tmp_path: Path, changed: dict[str, object], named: str) -> None:
     path = tmp_path / "run.journal"
-    journal_with(path, Line(block=block(0)))
+    journal_with(path, JournalLine(block=block(0)))
     now = msgspec.structs.replace(IDENTITY, **changed)
     with pytest.raises(UserError) as refused:
         read_journal(path, now)
@@ -79,7 +82,7 @@ def test_unlike_runs_are_not_mixed(tmp_path: Path, changed: dict[str, object], n
 
 def test_other_settings_do_not_tell_of_the_cases_that_follow_from_them(tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
-    journal_with(path, Line(block=block(0)))
+    journal_with(path, JournalLine(block=block(0)))
     others = {f"data of drift/{n}": "synthetic" for n in range(70)}
     settings = {**IDENTITY.settings, "groups": "q/p"}
     now = msgspec.structs.replace(IDENTITY, settings=settings, cases=others, versions={"numpy": "2.1"})
@@ -93,7 +96,7 @@ def test_a_journal_tells_whether_anything_was_finished(
     tmp_path: Path, lines: int, cut: int, finished: bool
 ) -> None:
     path = tmp_path / "run.journal"
-    journal_with(path, *[Line(block=block(n)) for n in range(lines)])
+    journal_with(path, *[JournalLine(block=block(n)) for n in range(lines)])
     path.write_bytes(path.read_bytes()[: -cut or None])
     assert finished_in(path) == finished
 

@@ -14,7 +14,7 @@ from bench.commands.formats import NAMES, format_named
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.records.comparison import Benchmark, Comparison
+    from bench.records.comparison import ComparedBenchmark, RunComparison
     from bench.records.run import Estimate, Run
     from reports.model.page import Page
 
@@ -105,7 +105,7 @@ def compare(
         raise typer.Exit(SLOWER)
 
 
-def unjudged(comparison: Comparison) -> list[str]:
+def unjudged(comparison: RunComparison) -> list[str]:
     """A line for each run that ``--fail-on`` says nothing of, since its machine is not the first run's."""
     first, *_ = (side.label for side in comparison.sides)
     names = {side.label: side.name for side in comparison.sides}
@@ -193,12 +193,12 @@ def chosen(runs: list[Run], only: str) -> list[Run]:
     ]
 
 
-def _sorted(comparison: Comparison, sort: Sort) -> Comparison:
+def _sorted(comparison: RunComparison, sort: Sort) -> RunComparison:
     import msgspec
 
     if sort is Sort.run:
         return comparison
-    keys: dict[Sort, Callable[[Benchmark], Any]] = {
+    keys: dict[Sort, Callable[[ComparedBenchmark], Any]] = {
         Sort.name: lambda benchmark: benchmark.name,
         Sort.ratio: lambda benchmark: -_largest([change.ratio for change in benchmark.changes]),
         Sort.time: lambda benchmark: -_largest([change.time for change in benchmark.changes]),
@@ -212,14 +212,14 @@ def _largest(changes: list[Estimate | None]) -> float:
     return max((abs(math.log(change.value)) for change in changes if change), default=-1.0)
 
 
-def _by_verdict(comparison: Comparison) -> Callable[[Benchmark], Any]:
+def _by_verdict(comparison: RunComparison) -> Callable[[ComparedBenchmark], Any]:
     """First what ``--fail-on slower`` fails for, then by the worse of the verdicts on ratio and time."""
     from bench.comparison.runs import got_slower
 
     order = ["slower", "different", "faster", "undecided", "same", None]
     failing = set(got_slower(comparison))
 
-    def key(benchmark: Benchmark) -> tuple[bool, int]:
+    def key(benchmark: ComparedBenchmark) -> tuple[bool, int]:
         words = [word for c in benchmark.changes for word in (c.ratio_verdict, c.time_verdict)]
         worst = min((order.index(word) for word in words), default=len(order))
         return benchmark.name not in failing, worst

@@ -92,7 +92,7 @@ def profile(
       python -m bench profile loader_workers/epoch/tutorial --seconds 30
     """
     from bench.profile import session as profile_session
-    from bench.records.profile import write_profile
+    from bench.results.profile_file import write_profile
 
     group, case = chosen(benchmark)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -107,7 +107,7 @@ def profile(
 
 def _report(folder: Path) -> None:
     """What the folder says, read back from it."""
-    from bench.records.profile import read_profile
+    from bench.results.profile_file import read_profile
     from reports.formats import write
     from reports.model.text import harmless
     from reports.pages.profile import profile_page

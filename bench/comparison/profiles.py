@@ -10,10 +10,10 @@ import msgspec
 from scipy import stats
 
 from bench.comparison.runs import label
-from bench.records.comparison import Judgement, SharedOperator, SharedOperators, Side
+from bench.records.comparison import ComparedRun, Judgement, SharedOperator, SharedOperators
 from bench.records.infinities import endless
-from bench.records.profile import PROFILE_FILE, check_schema
 from bench.records.run import Case, Estimate, Machine
+from bench.results.profile_file import PROFILE_FILE, check_schema
 from bench.results.run_file import content_of, parsed
 from bench.stats.estimates import Mean, combined
 from bench.stats.verdict import verdicts
@@ -30,7 +30,7 @@ class ProfiledOperator(msgspec.Struct, frozen=True, kw_only=True):
     share: Estimate  # of the time of all operators
 
 
-class Profiled(msgspec.Struct, frozen=True, kw_only=True):
+class OperatorShares(msgspec.Struct, frozen=True, kw_only=True):
     """What of a profile is compared; the rest of its file is passed over."""
 
     schema: int
@@ -40,13 +40,13 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
     operators: list[ProfiledOperator]
 
 
-def read_shares(path: Path) -> Profiled:
+def read_shares(path: Path) -> OperatorShares:
     """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
     path = path / PROFILE_FILE if path.is_dir() else path
     document = parsed(content_of(path), str(path))
     check_schema(document, path)
     try:
-        found = msgspec.convert(endless(document), Profiled)
+        found = msgspec.convert(endless(document), OperatorShares)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
     if len({operator.name for operator in found.operators}) < len(found.operators):
@@ -54,7 +54,7 @@ def read_shares(path: Path) -> Profiled:
     return found
 
 
-def compare_shares(profiles: Sequence[Profiled], names: Sequence[str]) -> SharedOperators:
+def compare_shares(profiles: Sequence[OperatorShares], names: Sequence[str]) -> SharedOperators:
     """Every operator's share in each profile, and whether it differs from the first's.
 
     Raises UserError, naming the field, for profiles of unlike benchmarks.
@@ -125,9 +125,9 @@ def _operator(
     )
 
 
-def _side(lab: str, name: str, profile: Profiled) -> Side:
+def _side(lab: str, name: str, profile: OperatorShares) -> ComparedRun:
     machine = profile.machine
-    return Side(
+    return ComparedRun(
         label=lab,
         name=name,
         measured_at=profile.measured_at,

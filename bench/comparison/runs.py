@@ -20,16 +20,16 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from bench.records.comparison import (
-    Benchmark,
-    Change,
-    Comparison,
+    BenchmarkChange,
+    ComparedBenchmark,
+    ComparedRun,
     Field,
     Figure,
     Judgement,
     Kind,
-    Pair,
     QuestionMean,
-    Side,
+    RunComparison,
+    RunPair,
 )
 from bench.records.run import CONTROL, Case, Ceilings, Measured, Run, Verdict
 from bench.stats.estimates import Mean, combined, exponential, mean_of
@@ -50,7 +50,7 @@ BUILD_FIELDS = ("mxnet", "numpy", "features", "libraries")
 STEPS = "bench.workloads.steps:"  # the workloads whose FLOP are known by formula
 
 
-def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DRIFT) -> Comparison:
+def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DRIFT) -> RunComparison:
     """All of it, against the first run.
 
     Raises UserError, naming the field, where unlike things share a name.
@@ -63,7 +63,7 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
     pairs = [_pair(other, labelled, tolerance, drift) for other in list(labelled)[1:]]
     names = list(dict.fromkeys(key for run in runs for key in _keys(run)))
     missing = {lab: [_name(*key) for key in names if key not in _keys(run)] for lab, run in labelled.items()}
-    return Comparison(
+    return RunComparison(
         sides=[_side(lab, run) for lab, run in labelled.items()],
         ceilings={lab: run.ceilings for lab, run in labelled.items() if run.ceilings},
         differs=[field for field in fields if len(set(field.values.values())) > 1],
@@ -89,7 +89,7 @@ def label(number: int) -> str:
     return chr(ord("A") + place) + (str(turn + 1) if turn else "")
 
 
-def got_slower(comparison: Comparison) -> list[str]:
+def got_slower(comparison: RunComparison) -> list[str]:
     """The benchmarks of one machine class that became slower, in the order of the comparison.
 
     A slower time counts. A larger ratio counts too, since it knows no drift, unless it is the
@@ -106,7 +106,7 @@ def got_slower(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def got_lost(comparison: Comparison) -> list[str]:
+def got_lost(comparison: RunComparison) -> list[str]:
     """What the first run has and a later one of its machine class has not, or not without a failure."""
     first = comparison.sides[0].label
     found = []
@@ -177,9 +177,9 @@ def _unequal(field: str, mine: object, theirs: object) -> Iterable[tuple[str, st
         yield (field, *told)  # type: ignore[misc]
 
 
-def _side(lab: str, run: Run) -> Side:
+def _side(lab: str, run: Run) -> ComparedRun:
     machine = run.machine
-    return Side(
+    return ComparedRun(
         label=lab,
         name=run.name,
         measured_at=run.measured_at,
@@ -220,7 +220,7 @@ def _shown(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _pair(other: str, runs: dict[str, Run], tolerance: float, drift: float) -> Pair:
+def _pair(other: str, runs: dict[str, Run], tolerance: float, drift: float) -> RunPair:
     first, second = next(iter(runs.values())), runs[other]
     one, two = first.machine, second.machine
     unlike = [f for f in CLASS_FIELDS if one and two and getattr(one, f) != getattr(two, f)]
@@ -228,7 +228,7 @@ def _pair(other: str, runs: dict[str, Run], tolerance: float, drift: float) -> P
     alike = bool(one and two) and not unlike
     furthest = max((abs(math.log(ratio)) for ratio in moved.values()), default=0.0)
     band = (1 + tolerance) * max(1 + drift, math.exp(furthest)) - 1 if alike else tolerance
-    return Pair(label=other, alike=alike, unlike=unlike, ceilings=moved, time_band=band)
+    return RunPair(label=other, alike=alike, unlike=unlike, ceilings=moved, time_band=band)
 
 
 def _ceiling_ratios(first: Ceilings | None, other: Ceilings | None) -> dict[str, float]:
@@ -241,9 +241,9 @@ def _ceiling_ratios(first: Ceilings | None, other: Ceilings | None) -> dict[str,
 
 
 def _benchmarks(
-    names: list[Key], runs: dict[str, Run], pairs: list[Pair], tolerance: float
-) -> list[Benchmark]:
-    changes: dict[Key, list[Change]] = {key: [] for key in names}
+    names: list[Key], runs: dict[str, Run], pairs: list[RunPair], tolerance: float
+) -> list[ComparedBenchmark]:
+    changes: dict[Key, list[BenchmarkChange]] = {key: [] for key in names}
     first = next(iter(runs.values()))
     ratios: dict[Place, Mean] = {}
     times: dict[Place, Mean] = {}
@@ -258,7 +258,7 @@ def _benchmarks(
     moved = {pair.label: pair for pair in pairs}
     for (lab, key), time in times.items():
         ratio = ratios.get((lab, key))
-        change = Change(
+        change = BenchmarkChange(
             label=lab,
             time=exponential(time.interval()),
             time_verdict=of_times[lab, key],
@@ -282,7 +282,7 @@ def _add(
 
 
 def _judged(
-    pairs: list[Pair], *kinds: tuple[dict[Place, Mean], Callable[[Pair], float]]
+    pairs: list[RunPair], *kinds: tuple[dict[Place, Mean], Callable[[RunPair], float]]
 ) -> list[dict[Place, Judgement]]:
     """Verdicts on the changes of each kind, one error rate for all of all kinds whatever their bands."""
     by_label = {pair.label: pair for pair in pairs}
@@ -304,7 +304,7 @@ def _word(verdict: Verdict, alike: bool) -> Judgement:
 
 
 def _with_drift(
-    judged: dict[Place, Judgement], pairs: list[Pair], tolerance: float
+    judged: dict[Place, Judgement], pairs: list[RunPair], tolerance: float
 ) -> dict[Place, Judgement]:
     """Times inside a band that drift has widened are undecided: nobody knows what the drift hides."""
     drifting = {pair.label for pair in pairs if pair.time_band > tolerance}
@@ -340,13 +340,13 @@ def _log_ratio(run: Run, key: Key, beside: set[str]) -> Mean | None:
     return against_baseline(only(run.blocks[group], beside), variant, baseline).mean()
 
 
-def _benchmark(key: Key, runs: dict[str, Run], changes: list[Change]) -> Benchmark:
+def _benchmark(key: Key, runs: dict[str, Run], changes: list[BenchmarkChange]) -> ComparedBenchmark:
     group, variant = key
     known = {lab: run.measured[group][variant] for lab, run in runs.items() if key in _keys(run)}
     any_one = next(iter(known.values()))
     baselines = [m.effect.baseline.removeprefix(group + "/") for m in known.values() if m.effect]
     flop = flop_per_image(any_one.case)
-    return Benchmark(
+    return ComparedBenchmark(
         name=_name(group, variant),
         group=group,
         variant=variant,
@@ -376,7 +376,7 @@ def per_ceiling(images_per_s: float, flop: int | None, ceilings: Ceilings) -> di
     return {**found, **{name: images_per_s / getattr(ceilings, name) for name in CEILINGS[2:]}}
 
 
-def _explanation(time: Mean, pair: Pair) -> str | None:
+def _explanation(time: Mean, pair: RunPair) -> str | None:
     """The ceiling whose ratio between two unlike machines is nearest to that of the throughput."""
     if pair.alike or not pair.ceilings:
         return None
@@ -401,7 +401,7 @@ def flop_per_image(case: Case) -> int | None:
 # The means over a question
 
 
-def _means(runs: dict[str, Run], pairs: list[Pair], tolerance: float) -> list[QuestionMean]:
+def _means(runs: dict[str, Run], pairs: list[RunPair], tolerance: float) -> list[QuestionMean]:
     shared = _shared(list(runs.values()))
     means = {q: {lab: _question_mean(run, keys) for lab, run in runs.items()} for q, keys in shared.items()}
     first = next(iter(runs))

@@ -44,7 +44,7 @@ class Settings:
 
 
 @dataclass
-class Measured:
+class BenchmarkTrial:
     """One benchmark's trial, before the verdicts are made together."""
 
     benchmark: Benchmark
@@ -113,7 +113,7 @@ def unit(harness: Harness, group: Group, set_ups: int, kept: list[Block]) -> Eff
     return of_invocation(blocks, HEAD, BASE)
 
 
-def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> Measured:
+def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float) -> BenchmarkTrial:
     """One benchmark until it is decided at ``alpha`` or its budget is spent."""
     group, mine = group_of(name, sides), sides[-1].benchmarks[name]
     kept: list[Block] = []
@@ -138,7 +138,7 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
     ]
     if trial.failed and not lost:
         lost = ["an invocation gave no finite ratio"]
-    return Measured(mine, stream, trial.spent_s, kept, failure or "; ".join(lost) or None)
+    return BenchmarkTrial(mine, stream, trial.spent_s, kept, failure or "; ".join(lost) or None)
 
 
 def _last(lines: list[str]) -> str:
@@ -203,7 +203,7 @@ def _now_and_then(decision: Decision) -> list[str]:
     return lines
 
 
-def comparison(known: Measured, decision: Decision) -> Comparison:
+def comparison(known: BenchmarkTrial, decision: Decision) -> Comparison:
     """What is known of one benchmark, with its verdict."""
     tolerance = known.stream.tolerance
     return Comparison(
@@ -256,7 +256,7 @@ def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> li
             "name a benchmark that both revisions have, or a later --base"
         )
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
-    known: dict[str, Measured] = {}
+    known: dict[str, BenchmarkTrial] = {}
     decided = 0
     unlike = {name: reason for name in both if (reason := differences(name, sides))}
     both = [name for name in both if name not in unlike]

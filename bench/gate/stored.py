@@ -47,7 +47,7 @@ REVISION_UNKNOWN = (
 )
 
 
-class Level(NamedTuple):
+class DayMean(NamedTuple):
     """How long a benchmark took in a stored run, as the logarithm of seconds."""
 
     day: str
@@ -255,17 +255,17 @@ def stored(run: Run, benchmark: Benchmark) -> Measured | None:
     return None
 
 
-def levels(runs: Sequence[Run], benchmark: Benchmark) -> list[Level]:
+def levels(runs: Sequence[Run], benchmark: Benchmark) -> list[DayMean]:
     """One level a day: the mean over that day's runs."""
     by_day: dict[str, list[float]] = {}
     for run in runs:
         known = stored(run, benchmark)
         if known is not None and run.measured_at:
             by_day.setdefault(run.measured_at[:10], []).append(math.log(known.iteration_s.value))
-    return [Level(day, float(np.mean(values))) for day, values in sorted(by_day.items())]
+    return [DayMean(day, float(np.mean(values))) for day, values in sorted(by_day.items())]
 
 
-def effect(head: Sequence[float], given: Sequence[Level], around: Sequence[Level]) -> Mean:
+def effect(head: Sequence[float], given: Sequence[DayMean], around: Sequence[DayMean]) -> Mean:
     """log(head / given), known as badly as days differ; ``head`` is one log time an invocation."""
     value = float(np.mean(head)) - float(np.mean([g.log_s for g in given]))
     days = np.array([a.log_s for a in around])
@@ -340,14 +340,14 @@ def _one(
         known,
         effect=exponential(mean.interval()),
         set_ups=len(blocks),
-        base_s=exponential(geometric_level(base)),
+        base_s=exponential(mean_of_days(base)),
         head_s=geometric(np.array(logs)),
         notes=[] if enough else [_too_few(len(days))],
     )
     return Found(known, mean if enough else None)
 
 
-def geometric_level(base: Sequence[Level]) -> Estimate:
+def mean_of_days(base: Sequence[DayMean]) -> Estimate:
     """The mean of the given days' levels, in logarithms; without an interval of its own."""
     value = float(np.mean([level.log_s for level in base]))
     return Estimate(value=value, low=-math.inf, high=math.inf, confidence=1.0 - ALPHA, n=len(base))

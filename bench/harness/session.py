@@ -31,7 +31,7 @@ from bench.machine.identity import (
 )
 from bench.questions.question import AS_DECLARED, Asked, Group
 from bench.records.run import Answer, Block, Case, Machine, Run, Weather
-from bench.results.journal import Identity, Journal, Line, read_journal
+from bench.results.journal import Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from mtl_core.errors import UserError
 
@@ -188,7 +188,7 @@ class Session:
             versions=versions(),
         )
 
-    def _weather_since(self, done: list[Line], load: float | None) -> Callable[..., Weather]:
+    def _weather_since(self, done: list[JournalLine], load: float | None) -> Callable[..., Weather]:
         """Tells the weather of the run from its first part on, given the seconds spent."""
         before = msgspec.structs.replace(counters(looks=1), load=load)
         earlier = next((line for line in reversed(done) if line.weather), None)
@@ -224,7 +224,7 @@ class Session:
             return [f"{group.name}: operators were not counted ({error})"]
         return []
 
-    def _schedule(self, groups: list[Group], done: list[Line], journal: Journal | None) -> Schedule:
+    def _schedule(self, groups: list[Group], done: list[JournalLine], journal: Journal | None) -> Schedule:
         blocks: dict[str, list[Block]] = {}
         for line in done:
             if line.block:
@@ -238,10 +238,10 @@ class Session:
         def finished(block: Block) -> None:
             if journal:
                 for name in self.harness.failures.keys() - told:
-                    journal.add(Line(failure=self.harness.failures[name]))
+                    journal.add(JournalLine(failure=self.harness.failures[name]))
                     told.add(name)
                 spent = schedule.spent_s()
-                journal.add(Line(block=block, spent_s=spent, weather=self.weather(spent)))
+                journal.add(JournalLine(block=block, spent_s=spent, weather=self.weather(spent)))
 
         schedule = Schedule(
             groups=groups,

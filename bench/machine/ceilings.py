@@ -59,7 +59,7 @@ def library(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure() -> dict[str, Any]:
-    """All ceilings and the build, as ``bench.machine.identity.Ceilings`` has them."""
+    """All ceilings and the build, as ``bench.records.run.Ceilings`` has them."""
     ours = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     theirs = mx.nd.array(ours)
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)

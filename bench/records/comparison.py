@@ -19,7 +19,7 @@ Kind = Literal["machine", "state", "build", "settings"]
 Judgement = Literal["faster", "slower", "same", "different", "undecided"]
 
 
-class Side(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One of the compared runs; the label stands for it in tables."""
 
     label: str
@@ -47,7 +47,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     per_ceiling: dict[str, float] = {}  # what of each ceiling it reaches; empty where none is known
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class BenchmarkChange(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark in another run against the first run."""
 
     label: str  # of the other run
@@ -58,7 +58,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     explained_by: str | None = None  # the ceiling whose ratio between the machines is nearest
 
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark in every run that has it."""
 
     name: str
@@ -67,7 +67,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str | None
     flop_per_image: int | None
     figures: dict[str, Figure]  # by label
-    changes: list[Change]
+    changes: list[BenchmarkChange]
 
 
 class QuestionMean(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class QuestionMean(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: dict[str, Judgement]
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
+class RunPair(msgspec.Struct, frozen=True, kw_only=True):
     """Another run beside the first: whether the machines are alike, and what their ceilings say."""
 
     label: str
@@ -90,15 +90,15 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     time_band: float  # tolerance for times, with what the machine may have drifted in between
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class RunComparison(msgspec.Struct, frozen=True, kw_only=True):
     """Two or more runs side by side; every change is against the first."""
 
-    sides: list[Side]
+    sides: list[ComparedRun]
     ceilings: dict[str, Ceilings]
     differs: list[Field]
     equal: list[str]
-    pairs: list[Pair]
-    benchmarks: list[Benchmark]
+    pairs: list[RunPair]
+    benchmarks: list[ComparedBenchmark]
     means: list[QuestionMean]
     missing: dict[str, list[str]]  # by label: what other runs have
     failed: dict[str, list[str]]  # by label: what could not be measured, or not to the end
@@ -120,7 +120,7 @@ class SharedOperators(msgspec.Struct, frozen=True, kw_only=True):
     """One benchmark profiled two or more times; largest share first."""
 
     benchmark: str
-    sides: list[Side]
+    sides: list[ComparedRun]
     operators: list[SharedOperator]
     tolerance: float  # shares that differ by less are the same
 

@@ -31,7 +31,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}  # of what is installed, by distribution
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a journal: who it is of first, then what was finished."""
 
     identity: Identity | None = None
@@ -73,7 +73,7 @@ class Journal:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            write_atomically(path, msgspec.json.encode(Line(identity=identity)) + b"\n")
+            write_atomically(path, msgspec.json.encode(JournalLine(identity=identity)) + b"\n")
         self.file = path.open("ab")
         if not _locked(self.file):
             self.file.close()
@@ -81,7 +81,7 @@ class Journal:
                 f"{path} belongs to a run that is under way; wait for it, or run in another folder"
             )
 
-    def add(self, line: Line) -> None:
+    def add(self, line: JournalLine) -> None:
         self.file.write(msgspec.json.encode(line) + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())
@@ -95,7 +95,7 @@ def finished_in(path: Path) -> bool:
     return path.read_bytes().count(b"\n") > 1
 
 
-def read_journal(path: Path, identity: Identity) -> list[Line]:
+def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
     """What an interrupted run had finished; a last line cut off in the middle is left out.
 
     Raises UserError when the journal is of another machine, revision or other settings, naming them.
@@ -106,7 +106,7 @@ def read_journal(path: Path, identity: Identity) -> list[Line]:
         raise UserError(f"{path}: nothing to resume ({error.strerror}); run without --resume") from None
     whole = raw[: raw.rfind(b"\n") + 1].splitlines()
     try:
-        lines = [msgspec.json.decode(line, type=Line) for line in whole]
+        lines = [msgspec.json.decode(line, type=JournalLine) for line in whole]
     except msgspec.MsgspecError as error:
         raise UserError(f"{path} is no journal of this suite ({error}); remove it and run again") from None
     if not lines or lines[0].identity is None:

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from bench.records.infinities import endless
-from bench.records.profile import PROFILE_FILE, Profile, read_profile
+from bench.records.profile import Profile
 from bench.records.regression import REGRESSION_SCHEMA, Regression
+from bench.results.profile_file import PROFILE_FILE, read_profile
 from mtl_core.errors import UserError
 
 Kind = Literal["profile", "folder", "regression", "run"]

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from bench.gate.trial import Trial
-from bench.records.regression import Rate
 from bench.records.run import VERDICTS, Estimate
+from bench.records.trust import Rate
 from bench.stats.estimates import CONFIDENCE
 from bench.stats.ratios import Effects
 from bench.stats.sequential import decide

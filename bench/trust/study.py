@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.machine.identity import collect
 from bench.questions.gate import GATE
-from bench.records.regression import Study, Trust
+from bench.records.trust import Study, Trust
 from bench.stats.verdict import ALPHA
 from bench.trust.recorder import IDENTICAL, SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
 from bench.trust.replay import Unit, best_set_ups, components, rate, recommended

@@ -27,7 +27,22 @@ LARGEST_FILE = 64 * 2**20  # bytes
 MOST_PIXELS = 50_000_000  # to be decoded, 200 MB of them; a JPEG is shrunk before they are counted
 LONGEST_SIDE = 2048  # pixels that are looked at; a digit of 20 needs no more
 # Without those that Pillow hands to another program, such as Ghostscript.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX", "SGI", "AVIF")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "MPO",
+    "GIF",
+    "BMP",
+    "DIB",
+    "TIFF",
+    "WEBP",
+    "PPM",
+    "ICO",
+    "TGA",
+    "PCX",
+    "SGI",
+    "AVIF",
+)
 EXPECTED = "expected an image file such as a PNG or JPEG"
 # What Pillow raises for a file it cannot decode; which one depends on the format and the damage.
 _UNREADABLE = (

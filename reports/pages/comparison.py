@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.records.comparison import SCHEMA, Benchmark, Change, Comparison, Pair
+from bench.records.comparison import SCHEMA, BenchmarkChange, ComparedBenchmark, RunComparison, RunPair
 from bench.records.run import Estimate
 from bench.stats.verdict import ALPHA
 from reports.model.page import Page, Record, Row
@@ -28,7 +28,7 @@ METHOD = (
 )
 
 
-def comparison_page(comparison: Comparison) -> Page:
+def comparison_page(comparison: RunComparison) -> Page:
     """Two or more runs side by side; every change is against the first."""
     changes = [
         (benchmark, change, f"{benchmark.variant}, {change.label}")
@@ -39,7 +39,7 @@ def comparison_page(comparison: Comparison) -> Page:
     times = [(b.group, name, change.time, change.time_verdict) for b, change, name in changes]
     more = " ..." if len(comparison.sides) > 2 else ""
     return one_section_page(
-        "Comparison",
+        "RunComparison",
         " against ".join(side.name for side in reversed(comparison.sides[:2])) + more,
         verdict(comparison),
         sentences=sentences(comparison),
@@ -61,12 +61,12 @@ def comparison_page(comparison: Comparison) -> Page:
     )
 
 
-def _band(comparison: Comparison) -> float:
+def _band(comparison: RunComparison) -> float:
     """The tolerance that times are judged by."""
     return max((pair.time_band for pair in comparison.pairs), default=comparison.tolerance)
 
 
-def sentences(comparison: Comparison) -> list[str]:
+def sentences(comparison: RunComparison) -> list[str]:
     """What came out, in words: how alike the machines are, how many verdicts of each kind, what changed."""
     likeness = [_likeness(comparison, pair) for pair in comparison.pairs]
     lines = [*_strangers(comparison), *likeness, _counted(comparison)]
@@ -82,12 +82,12 @@ def sentences(comparison: Comparison) -> list[str]:
     return lines
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: RunComparison) -> str:
     """The comparison in one sentence."""
     return next(iter(_strangers(comparison)), _counted(comparison))
 
 
-def _strangers(comparison: Comparison) -> list[str]:
+def _strangers(comparison: RunComparison) -> list[str]:
     """Said before all else: which runs share nothing with the first, so that nothing of them is compared."""
     shared = {change.label for benchmark in comparison.benchmarks for change in benchmark.changes}
     if not shared:
@@ -97,7 +97,7 @@ def _strangers(comparison: Comparison) -> list[str]:
     return [f"{first} and {label} have no benchmark in common." for label in apart]
 
 
-def _likeness(comparison: Comparison, pair: Pair) -> str:
+def _likeness(comparison: RunComparison, pair: RunPair) -> str:
     first = comparison.sides[0].label
     if pair.alike:
         moved = max((abs(ratio - 1) for ratio in pair.ceilings.values()), default=0.0)
@@ -112,7 +112,7 @@ def _likeness(comparison: Comparison, pair: Pair) -> str:
     )
 
 
-def _counted(comparison: Comparison) -> str:
+def _counted(comparison: RunComparison) -> str:
     words = [c.ratio_verdict for b in comparison.benchmarks for c in b.changes if c.ratio_verdict]
     counts = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
     return (
@@ -123,7 +123,9 @@ def _counted(comparison: Comparison) -> str:
     )
 
 
-def _ratio_changed(benchmark: Benchmark, comparison: Comparison, change: Change) -> str | None:
+def _ratio_changed(
+    benchmark: ComparedBenchmark, comparison: RunComparison, change: BenchmarkChange
+) -> str | None:
     """``hybridize/step/static is 1.07x as fast as imperative in A ... and 1.31x in B ...: different.``"""
     if change.ratio_verdict in (None, "same", "undecided"):
         return None
@@ -136,7 +138,9 @@ def _ratio_changed(benchmark: Benchmark, comparison: Comparison, change: Change)
     )
 
 
-def _explained(benchmark: Benchmark, comparison: Comparison, change: Change) -> str | None:
+def _explained(
+    benchmark: ComparedBenchmark, comparison: RunComparison, change: BenchmarkChange
+) -> str | None:
     """Throughput between unlike machines, beside what their ceilings differ by."""
     if change.explained_by is None:
         return None
@@ -159,7 +163,7 @@ def _speed(time_ratio: Estimate) -> str:
     return f"{value:.{places}f}x{interval}"
 
 
-def footnotes(comparison: Comparison) -> list[str]:
+def footnotes(comparison: RunComparison) -> list[str]:
     """What is equal, what is missing where, and what the runs themselves warned of."""
     equal = ", ".join(comparison.equal) or "nothing that is known of every run"
     lost = [
@@ -169,7 +173,7 @@ def footnotes(comparison: Comparison) -> list[str]:
     return [f"Equal: {equal}.", *lost, *comparison.warnings]
 
 
-def _rows(comparison: Comparison) -> Iterator[Row]:
+def _rows(comparison: RunComparison) -> Iterator[Row]:
     """Every benchmark of every run, and its change against the first run."""
     files = {side.label: side.name for side in comparison.sides}
     for benchmark in comparison.benchmarks:
@@ -177,7 +181,7 @@ def _rows(comparison: Comparison) -> Iterator[Row]:
             yield _row(benchmark, label, files[label])
 
 
-def _row(benchmark: Benchmark, label: str, file: str) -> Row:
+def _row(benchmark: ComparedBenchmark, label: str, file: str) -> Row:
     figure = benchmark.figures[label]
     change = next((c for c in benchmark.changes if c.label == label), None)
     return {

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from bench.records.comparison import Benchmark, Change, Comparison, Field, Figure, QuestionMean, Side
+from bench.records.comparison import (
+    BenchmarkChange,
+    ComparedBenchmark,
+    ComparedRun,
+    Field,
+    Figure,
+    QuestionMean,
+    RunComparison,
+)
 from reports.model.tables import Cell, Column, Table
 
 SIDE_BY_SIDE = 3  # runs; more are stacked
 VARIANT, RUN = Column("variant", align="left"), Column("run", align="left")
 
 
-def tables(comparison: Comparison) -> list[Table]:
+def tables(comparison: RunComparison) -> list[Table]:
     """Runs, what differs, ceilings, each group's ratios, times and use of the ceilings, the means."""
     made = [runs_table(comparison.sides), *_differences(comparison), *_ceilings(comparison)]
     groups = dict.fromkeys(benchmark.group for benchmark in comparison.benchmarks)
@@ -22,7 +30,7 @@ def tables(comparison: Comparison) -> list[Table]:
     return made
 
 
-def runs_table(sides: list[Side]) -> Table:
+def runs_table(sides: list[ComparedRun]) -> Table:
     """What was compared: files, when, on which machine, of which revision."""
     columns = tuple(Column(name, align="left") for name in ("run", "file", "measured", "machine", "source"))
     rows = tuple(
@@ -46,7 +54,7 @@ def _short(source: str | None) -> str:
     return revision[:12] + plus + state
 
 
-def _differences(comparison: Comparison) -> list[Table]:
+def _differences(comparison: RunComparison) -> list[Table]:
     labels = [side.label for side in comparison.sides]
     if not comparison.differs:
         return []
@@ -76,7 +84,7 @@ def _value(field: Field, label: str) -> str:
     return f"{', '.join(own) or 'nothing'} beside {len(common)} in common"
 
 
-def _ceilings(comparison: Comparison) -> list[Table]:
+def _ceilings(comparison: RunComparison) -> list[Table]:
     if not comparison.ceilings:
         return []
     columns = (
@@ -99,7 +107,7 @@ def _ceilings(comparison: Comparison) -> list[Table]:
     return [Table("Ceilings (medians, without an interval)", columns, rows)]
 
 
-def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> list[Table]:
+def _ratios(comparison: RunComparison, group: str, members: list[ComparedBenchmark]) -> list[Table]:
     """Within-machine ratios side by side; none in files of pytest-benchmark alone."""
     first = comparison.sides[0].label
     columns = (
@@ -128,7 +136,7 @@ def _ratios(comparison: Comparison, group: str, members: list[Benchmark]) -> lis
     return [Table(title, columns, tuple(rows))] if rows else []
 
 
-def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Table:
+def _times(comparison: RunComparison, group: str, members: list[ComparedBenchmark]) -> Table:
     first = comparison.sides[0].label
     of_images = any(figure.images_per_s for member in members for figure in member.figures.values())
     columns = (
@@ -150,11 +158,11 @@ def _times(comparison: Comparison, group: str, members: list[Benchmark]) -> Tabl
     return Table(f"{group}: absolute, machine and code together", columns, tuple(rows))
 
 
-def _change(benchmark: Benchmark, label: str) -> Change | None:
+def _change(benchmark: ComparedBenchmark, label: str) -> BenchmarkChange | None:
     return next((change for change in benchmark.changes if change.label == label), None)
 
 
-def _uses(group: str, members: list[Benchmark]) -> list[Table]:
+def _uses(group: str, members: list[ComparedBenchmark]) -> list[Table]:
     """Throughput by the machine's own ceilings: equal figures say that this one explains a difference."""
     columns = (
         VARIANT,
@@ -186,7 +194,7 @@ def _use(figure: Figure) -> tuple[Cell, ...]:
     )
 
 
-def _means(comparison: Comparison) -> Table:
+def _means(comparison: RunComparison) -> Table:
     first = comparison.sides[0].label
     columns = (
         Column("question", align="left"),

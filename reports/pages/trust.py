@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.records.regression import Rate, Study, Trust
 from bench.records.run import Estimate
+from bench.records.trust import Rate, Study, Trust
 from reports.model.page import Answered, Page, Record, Section
 from reports.model.tables import Cell, Column, Table
 from reports.pages.single import fields_of
