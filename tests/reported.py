@@ -10,8 +10,8 @@ import msgspec
 from bench.records.run import Answer, Failure, Library, Run
 from bench.results.run_file import read_run
 from reports.formats import text
-from reports.formats.screen import Screen
 from reports.model.page import Page
+from reports.model.screen import Screen
 
 KEPT = Path(__file__).parent / "old_runs" / "report.json"
 HOSTILE = {

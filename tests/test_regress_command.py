@@ -15,9 +15,11 @@ import pytest
 
 from bench.__main__ import main
 from bench.commands import regress as command
+from bench.commands.formats import format_named
 from bench.gate.revisions import seed_of
 from bench.records.regression import Regression
 from bench.records.run import VERDICTS
+from reports import formats
 from tests.revisions import commit, environment, files_at, git, write_gate, write_speed
 
 LONGER = 1.5  # times as long as in the base everything takes in the head
@@ -111,9 +113,9 @@ def test_a_file_has_no_colour_and_is_there_before_anything_is_printed(
         assert file.exists()
         raise BrokenPipeError
 
-    monkeypatch.setattr(command.typer, "echo", gone)
+    monkeypatch.setattr(formats, "write", gone)
     with pytest.raises(BrokenPipeError):
-        command._tell(outcome, command.Format.json, [file])
+        command._tell(outcome, format_named("json"), [file])
     assert "\x1b" not in file.read_text() and "b against a" in file.read_text()
 
 

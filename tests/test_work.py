@@ -335,7 +335,7 @@ def test_a_check_that_passes_is_a_line_and_one_that_fails_ends_with_what_differs
     counted_is: dict[str, Work],
 ) -> None:
     same = f"Nothing changed: {len(counted_is)} steps do what the golden file says.\n"
-    assert run("--check").output == same
+    assert run("--check").output == f"Work: what a training step does\n\n{same}"
     counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
     said = run("--check").output.splitlines()
     assert len(said) > 12

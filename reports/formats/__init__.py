@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from reports.formats.screen import FILE, Screen
 from reports.model.page import Page, made_harmless
+from reports.model.screen import FILE, Screen
 
 
 @dataclass(frozen=True)

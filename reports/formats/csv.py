@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from math import isfinite
 
 from bench.records.run import Estimate
-from reports.formats.screen import Screen
 from reports.model.courses import Course
 from reports.model.page import Page, Row
+from reports.model.screen import Screen
 from reports.model.tables import Cell, Column, Table
 from reports.model.text import harmless
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reports.formats.screen import Screen
 from reports.model.page import Annotation, Level, Page
+from reports.model.screen import Screen
 
 MOST = 10  # of a level that GitHub shows of one step; it drops further ones without a word
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.formats.screen import Screen
 from reports.model.page import Answered, Page, Section, tables_below
+from reports.model.screen import Screen
 from reports.model.tables import Column, Table, laid_out
 
 FIRST_ROWS = 8  # of what was decided

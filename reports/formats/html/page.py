@@ -21,11 +21,11 @@ import jinja2
 from bench.records.run import VERDICTS
 from reports.formats.html.plot_parts import Figure
 from reports.formats.html.plots import figures
-from reports.formats.json import document
-from reports.formats.screen import Screen
 from reports.model.charts import Chart
+from reports.model.document import document
 from reports.model.download import Download, fits, packed, size_in_words
 from reports.model.page import Page, Section, tables_below
+from reports.model.screen import Screen
 from reports.model.tables import Laid, laid_out
 
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed

@@ -20,12 +20,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.records.run import Estimate
-from reports.formats.screen import Screen
 from reports.formats.terminal.widths import CUTS, folded, pieces_of, shared
 from reports.model.charts import Bars, Chart, Intervals, Line, Lines, Point
 from reports.model.courses import LEAST, Course
 from reports.model.courses import WIDEST as WIDEST_COURSE
 from reports.model.page import Page, Section, each_text
+from reports.model.screen import Screen
 from reports.model.tables import Laid, Table, Written, laid_out
 from reports.model.thinning import in_time
 from reports.model.units import UNITS, bounded, decimals_of, number, scale_for, scaled
