@@ -1,4 +1,4 @@
-"""The one way from a page to text: every page in every format, a new format in a line, text made harmless once."""
+"""The one way from a page to text: every page in every format, a format in a line, text harmless."""
 
 from __future__ import annotations
 

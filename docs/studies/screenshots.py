@@ -23,12 +23,12 @@ from markdown_it import MarkdownIt  # Rich brings it
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from rich.console import Console
+from rich.text import Text
 
 from bench.commands.report import page_of
-from reports.formats import markdown as markdown_page
-from reports.formats.html import page as html
-from reports.formats.terminal import page as terminal
+from reports.formats import text as page_as
 from reports.model.page import Page
+from reports.model.screen import Screen
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, PHONE = (1280, 1500), (360, 780)
@@ -74,10 +74,10 @@ def written(page: Page, folder: Path) -> dict[str, str]:
     console = Console(
         record=True, width=80, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    terminal.show(console, page)
-    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown_page.page(page))
+    console.print(Text.from_ansi(page_as(page, "terminal", Screen(80, colours="truecolor"))))
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(page_as(page, "markdown"))
     texts = {
-        "page": html.page(page),
+        "page": page_as(page, "html"),
         "terminal": FRAME.format(
             console.export_svg(title="python -m bench report run.json --format terminal")
         ),
