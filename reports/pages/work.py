@@ -65,7 +65,7 @@ def _verdict(work: dict[str, Work], changes: list[WorkChange] | None) -> str:
         return f"{len(work)} steps were counted; --check compares them with the golden file."
     if not changes:
         return f"Nothing changed: {len(work)} steps do what the golden file says."
-    return f"{len(changes)} count{'s' * (len(changes) > 1)} changed."
+    return sentence(changes[0]) if len(changes) == 1 else f"{len(changes)} counts changed."
 
 
 def _content(work: dict[str, Work], changes: list[WorkChange]) -> dict[str, Any]:
