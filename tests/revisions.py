@@ -49,7 +49,7 @@ class Played:
 
     def __init__(self, step_ns=1_000_000):
         self.step_ns, self.now = step_ns, 0
-        sys.modules["__main__"].time = SimpleNamespace(perf_counter_ns=lambda: self.now)
+        sys.modules["bench.worker.process"].time = SimpleNamespace(perf_counter_ns=lambda: self.now)
 
     def prepare(self): ...
     def run(self, iterations): self.now += int(self.step_ns * SPEED) * iterations

@@ -12,7 +12,7 @@ import typer
 
 from bench.harness.counting import counted
 from bench.records.run import Case, Work, WorkChange
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bench.counters.work import Golden
@@ -49,7 +49,7 @@ def work(
     """Count what each training step does: operators, engine calls, synchronisations, copies, memory, FLOP.
 
     The counts have no noise and are the same on every machine. With --check the exit code is 0 when
-    nothing differs from the golden file and 1 when anything does, for better or worse: what is wanted is
+    nothing differs from the golden file and 4 when anything does, for better or worse: what is wanted is
     kept with --update.
 
     Examples:
@@ -90,7 +90,7 @@ def work(
             typer.echo(f"Written: {path}")
     if check and changed:
         _annotate(changed)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.COUNTERS_CHANGED)
 
 
 def _annotate(changed: list[WorkChange]) -> None:
