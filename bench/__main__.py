@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from mtl_core.errors import tell_bugs_apart
+
+if __name__ == "__main__":
+    tell_bugs_apart()
+
 from bench.commands.compare import compare
 from bench.commands.history import history
 from bench.commands.machine import machine

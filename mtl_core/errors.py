@@ -1,6 +1,29 @@
-"""The errors a user can mend: one line, naming the thing, what was expected and what to do."""
+"""The errors a user can mend: one line, naming the thing, what was expected, what to do; and exit codes."""
 
 from __future__ import annotations
+
+import os
+import sys
+import traceback
+from enum import IntEnum
+from types import TracebackType
+
+
+class ExitCode(IntEnum):
+    """What every command ends with; docs/ci.md has the table."""
+
+    GOOD = 0
+    SLOWER = 1  # something became slower, and nothing else
+    BAD_INPUT = 2  # or a missing prerequisite, or an output that cannot be written
+    UNDECIDED = 3  # with --strict
+    COUNTERS_CHANGED = 4
+    VARIANTS_FAILED = 5  # or are gone
+    MEASURED_NOTHING = 6
+    BUG = 70  # of ours, with its traceback; BSD's EX_SOFTWARE
+    HUNG_UP = 129  # as a shell names what ended by SIGHUP, SIGINT, SIGPIPE and SIGTERM
+    INTERRUPTED = 130
+    OUTPUT_CLOSED = 141
+    TERMINATED = 143
 
 
 def visible(text: str) -> str:
@@ -10,4 +33,26 @@ def visible(text: str) -> str:
 
 
 class UserError(Exception):
-    """Bad input or a missing prerequisite; the command line prints it in one line and exits with 2."""
+    """Bad input or a missing prerequisite; the command line prints it in one line and exits with its code."""
+
+    code = ExitCode.BAD_INPUT
+
+
+class NothingMeasuredError(UserError):
+    """What was to be measured could not be: exit code 6."""
+
+    code = ExitCode.MEASURED_NOTHING
+
+
+def _told_as_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(ExitCode.INTERRUPTED if issubclass(kind, KeyboardInterrupt) else ExitCode.BUG)
+
+
+def tell_bugs_apart() -> None:
+    """From here on what nobody catches ends the program with 70: Python's own code, 1, means slower here.
+
+    For what goes wrong while modules are imported, before :func:`mtl_core.program.command_line.run`.
+    """
+    sys.excepthook = _told_as_bug

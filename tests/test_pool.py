@@ -12,7 +12,15 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.harness.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.harness.pool import (
+    NotAllStartedError,
+    WorkerFailedError,
+    WorkerPool,
+    WorkerProcess,
+    silence_for,
+)
+from bench.worker.__main__ import CHANNEL as CHANNEL_OF_WORKER
+from bench.worker.answers import CHANNEL
 from bench.worker.process import choose_denormals
 
 ROOT = Path(__file__).parent.parent
@@ -184,3 +192,54 @@ def test_workers_end_when_the_coordinator_is_killed(tmp_path: Path) -> None:
     coordinator.stdout.close()
     psutil.wait_procs([orphan], timeout=20)
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+def test_of_workers_that_do_not_start_only_their_own_variants_fail(tmp_path: Path) -> None:
+    """One of three dies twice as it starts: the pool keeps the others and says how many there are."""
+    calls = iter(["", "{broken}", "", "{broken}"])
+
+    def start(environment: dict[str, str]) -> WorkerProcess:
+        root = tmp_path if next(calls) else ROOT
+        return WorkerProcess(environment, root=root, inherited={"PATH": "", "PYTHONSAFEPATH": ""})
+
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").touch()  # before the installed one: there is no worker in it
+    pool = WorkerPool(start)
+    try:
+        with pytest.raises(NotAllStartedError, match="exit code 1") as failed:
+            pool.workers_for({"PYTHONPATH": "."}, 3)
+        assert len(failed.value.started) == 2
+        assert [worker.ask("tear_down") for worker in failed.value.started] == [{}, {}]
+    finally:
+        pool.end()
+
+
+def test_a_worker_has_a_temporary_folder_that_goes_with_it() -> None:
+    worker = WorkerProcess({"PYTHONPATH": str(ROOT)}, limit_s=30.0)
+    folder = Path(worker.folder)
+    worker.ask("tear_down")
+    (folder / "pymp-left").mkdir()
+    worker.process.kill()
+    worker.end()
+    assert not folder.exists()
+
+
+def test_coordinator_and_worker_have_one_name_for_the_channel() -> None:
+    assert CHANNEL == CHANNEL_OF_WORKER
+
+
+def test_a_silent_round_is_a_hang_after_its_part_of_the_budget(worker: WorkerProcess) -> None:
+    """Building is given all of the limit: it sends a sign of life at each stage."""
+    set_up(worker, spin_s=0.0)
+    worker.silence_s = 0.2
+    worker.ask("change", fault="hang")
+    with pytest.raises(WorkerFailedError, match=r"hung: no answer within 0\.2 s") as failed:
+        worker.ask("round", iterations=1)
+    assert failed.value.hung
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "silence_s"), [(4.0, 10.0), (60.0, 10.0), (300.0, 50.0), (3600.0, 120.0)]
+)
+def test_a_variant_may_be_silent_for_a_sixth_of_the_budget(budget_s: float, silence_s: float) -> None:
+    assert silence_for(budget_s) == pytest.approx(silence_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_a_base_without_the_protocol_is_too_old(two: tuple[Side, Side]) -> None:
 
 
 def test_a_base_without_a_worker_is_too_old(two: tuple[Side, Side]) -> None:
-    (two[0].root / "bench" / "worker" / "process.py").unlink()
+    shutil.rmtree(two[0].root / "bench" / "worker")
     with pytest.raises(UserError, match="base is too old for regress"):
         declared(two[0])
 
@@ -99,7 +100,7 @@ def test_a_module_that_a_checkout_misses_does_not_make_it_old(two: tuple[Side, S
 
 
 def test_a_head_without_a_worker_is_broken_not_old(two: tuple[Side, Side]) -> None:
-    (two[1].root / "bench" / "worker" / "process.py").unlink()
+    shutil.rmtree(two[1].root / "bench" / "worker")
     with pytest.raises(UserError, match=r"head could not be started.*bench\.worker"):
         declared(two[1])
 
@@ -144,3 +145,97 @@ def test_a_gate_that_could_compare_nothing_does_not_pass() -> None:
         "step": ("base", True),
         "forward": ("head", False),
     }
+
+
+NOISE = ["[]", "{}", "null", "no line of JSON", '{\\"pid\\": 1}']
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize(
+    "module", ["bench", "bench/worker", "bench/questions", "mtl_core", "mtl_core/platform"]
+)
+def test_what_a_checkout_prints_as_it_is_imported_does_no_harm(
+    two: tuple[Side, Side], module: str, noise: str
+) -> None:
+    for side in two:
+        file = side.root / module / "__init__.py"
+        file.write_text(f'{file.read_text()}\nprint("{noise}", flush=True)\n')
+        assert set(declared(side).benchmarks) == {"spin"}
+
+
+@pytest.mark.parametrize("gate", ["5", "(1, 2)", "None", "({'name': 3},)"])
+def test_a_gate_that_is_none_is_refused_in_a_line(two: tuple[Side, Side], gate: str) -> None:
+    with (two[1].root / "bench" / "questions" / "gate.py").open("a") as file:
+        file.write(f"\nGATE = {gate}\n")
+    with pytest.raises(UserError, match=r"head .*(no answer|no benchmark)") as refused:
+        declared(two[1])
+    assert "\n" not in str(refused.value)
+
+
+EARLIER_WORKER = """
+import json, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+FILES = {"bench": "bench/__init__.py", "mtl_core": "mtl_core/__init__.py"}
+FILES = {name: os.path.abspath(path) for name, path in FILES.items()}
+SPIN = {"name": "spin", "asks": "a spin", "workload": "tests.played:Played"}
+SAID = {
+    "gate": {"protocol": 1, "benchmarks": [SPIN], "files": FILES},
+    "hello": {"pid": os.getpid(), "mxnet": "played", **FILES},
+    "set_up": {"images": 1, "set_up_ns": 5, "first_call_ns": 7},
+    "round": {"ns": 1_000_000, "facts": {}},
+    "facts": {},
+    "tear_down": {},
+}
+for line in sys.stdin:
+    answers.write(json.dumps(SAID[json.loads(line)["do"]]) + "\\n")
+    answers.flush()
+"""
+
+
+@pytest.mark.parametrize("noise", ["", 'print("[]")\n', 'print("{}")\n'])
+def test_a_base_that_answers_on_standard_output_is_measured_still(two: tuple[Side, Side], noise: str) -> None:
+    """As workers did before they had a channel of their own, under the same protocol."""
+    base = two[0]
+    shutil.rmtree(base.root / "bench" / "worker")
+    (base.root / "bench" / "worker.py").write_text(noise + EARLIER_WORKER.replace("\\\\n", "\\n"))
+    assert declared(base).benchmarks["spin"].workload == "tests.played:Played"
+    pool = SidePool((base, two[1]))
+    try:
+        for name in ("base", "head"):
+            (worker,) = pool.workers_for({SIDE: name}, 1)
+            answer = worker.ask("set_up", workload="tests.played:Played", settings={}, seed=1)
+            assert answer["images"] == 1
+            assert worker.ask("round", iterations=1)["ns"] > 0
+            assert worker.ask("tear_down") == {}
+    finally:
+        pool.end()
+
+
+DIES_ONCE = """
+import os, pathlib
+mark = pathlib.Path(__file__).parents[2] / "died"
+with mark.open("a") as file:
+    file.write("x")
+if len(mark.read_text()) <= {times}:
+    os._exit(9)
+from types import SimpleNamespace
+mx = SimpleNamespace(__version__="played")
+"""
+
+
+def test_a_worker_that_dies_while_it_starts_is_tried_once_more(two: tuple[Side, Side]) -> None:
+    module = two[0].root / "mtl_core" / "platform" / "mxnet.py"
+    for times, comes_up in ((1, True), (2, False)):
+        (two[0].root / "died").unlink(missing_ok=True)
+        module.write_text(DIES_ONCE.format(times=times))
+        pool = SidePool(two)
+        try:
+            if comes_up:
+                pool.workers_for({SIDE: "base"}, 1)
+            else:
+                with pytest.raises(WorkerFailedError, match="exit code 9"):
+                    pool.workers_for({SIDE: "base"}, 1)
+            pool.workers_for({SIDE: "head"}, 1)
+        finally:
+            pool.end()

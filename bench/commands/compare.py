@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands.formats import NAMES, format_named
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bench.records.comparison import ComparedBenchmark, RunComparison
     from bench.records.run import Estimate, Run
     from reports.model.page import Page
 
-SLOWER = 1  # exit code
 MOST_RUNS = 100
 
 
@@ -33,7 +32,7 @@ class Sort(str, Enum):
 
 
 class FailOn(str, Enum):
-    """What makes the exit code 1."""
+    """What makes the exit code 1, or 5 for what is gone."""
 
     slower = "slower"
 
@@ -49,7 +48,7 @@ def compare(
         FailOn | None,
         typer.Option(
             help="Exit code 1 when a benchmark of one machine became slower, by its ratio or its time (5% "
-            "chance of a false alarm over all of them), or is gone."
+            "chance of a false alarm over all of them), 5 when one is gone or failed."
         ),
     ] = None,
 ) -> None:
@@ -102,7 +101,7 @@ def compare(
         if names:
             typer.echo(f"{word}: {', '.join(map(harmless, names))}", err=True)
     if slower or lost:
-        raise typer.Exit(SLOWER)
+        raise typer.Exit(ExitCode.SLOWER if slower else ExitCode.VARIANTS_FAILED)
 
 
 def unjudged(comparison: RunComparison) -> list[str]:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bench.records.regression import Regression
     from reports.formats import Format
-
-SLOWER, UNDECIDED = 1, 3  # exit codes
 
 
 def regress(
@@ -54,8 +52,9 @@ def regress(
 ) -> None:
     """Compare two revisions and say what got slower, with an interval.
 
-    Exit code 0: nothing slower; 1: something slower, vanished or failed;
-    2: bad input or nothing to compare; 3: undecided, with --strict only.
+    Exit code 0: nothing slower; 1: something slower; 2: bad input or nothing
+    to compare; 3: undecided, with --strict only; 5: something vanished or
+    failed; 6: all of it did.
 
     Examples:
 
@@ -117,10 +116,14 @@ def _root(folder: Path) -> Path:
 
 
 def exit_code(outcome: Regression, strict: bool) -> int:
-    """What a gate reads."""
+    """What a gate reads: what is slower before what failed, and that before what is undecided."""
+    if any(comparison.verdict == "slower" for comparison in outcome.comparisons):
+        return ExitCode.SLOWER
+    if all(comparison.effect is None for comparison in outcome.comparisons):
+        return ExitCode.MEASURED_NOTHING
     if not outcome.passes:
-        return SLOWER
-    return UNDECIDED if strict and outcome.undecided else 0
+        return ExitCode.VARIANTS_FAILED
+    return ExitCode.UNDECIDED if strict and outcome.undecided else ExitCode.GOOD
 
 
 def _tell(outcome: Regression, form: Format, files: list[Path]) -> None:

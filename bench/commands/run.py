@@ -20,7 +20,7 @@ from bench.questions.question import Asked, Settings
 from bench.records.run import Run
 from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import check_place
 
 RESULTS = Path(".benchmarks") / "mtl-bench"
@@ -256,8 +256,10 @@ def _measure(
         partial.unlink()
     journal.unlink(missing_ok=True)
     _report(frame.outcome, target if measured else None)
+    if not measured:
+        raise typer.Exit(ExitCode.MEASURED_NOTHING)
     if frame.outcome.failures:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.VARIANTS_FAILED)
 
 
 def _why_nothing(code: int, said: str, journal: Path, again: str) -> BaseException:

@@ -11,7 +11,7 @@ import typer
 from bench.commands.formats import NAMES, format_named
 from bench.harness.counting import counted
 from bench.records.run import Case, Work
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bench.counters.work import Golden
@@ -43,7 +43,7 @@ def work(
     """Count what each training step does: operators, engine calls, synchronisations, copies, memory, FLOP.
 
     The counts have no noise and are the same on every machine. With --check the exit code is 0 when
-    nothing differs from the golden file and 1 when anything does, for better or worse: what is wanted is
+    nothing differs from the golden file and 4 when anything does, for better or worse: what is wanted is
     kept with --update.
 
     Examples:
@@ -86,7 +86,7 @@ def work(
     if check and changed:
         if on_github:  # on standard error, since GitHub reads both
             typer.echo(text(page, "github"), err=True, nl=False)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.COUNTERS_CHANGED)
 
 
 def _kept_by_git(folder: Path) -> frozenset[str]:

@@ -14,7 +14,7 @@ from bench.gate.environments import PROJECT, differing, python_for
 from bench.gate.sides import SIDE, Side, SidePool, declared
 from bench.gate.trial import Trial
 from bench.gate.work import work_changes
-from bench.harness.pool import WorkerFailedError
+from bench.harness.pool import WorkerFailedError, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.questions.gate import Benchmark
 from bench.questions.question import Group, Question
@@ -117,7 +117,8 @@ def measure(name: str, sides: tuple[Side, ...], settings: Settings, alpha: float
     """One benchmark until it is decided at ``alpha`` or its budget is spent."""
     group, mine = group_of(name, sides), sides[-1].benchmarks[name]
     kept: list[Block] = []
-    harness = Harness(seed_of(settings.seed, name), pool=lambda: SidePool(sides), lead_in=LEAD_IN)
+    silence_s = silence_for(settings.budget_s)
+    harness = Harness(seed_of(settings.seed, name), pool=lambda: SidePool(sides, silence_s), lead_in=LEAD_IN)
     trial = Trial(
         measure=lambda: unit(harness, group, mine.set_ups, kept),
         budget_s=settings.budget_s,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.harness.pool import WorkerFailedError, WorkerPool, WorkerProcess
+from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, WorkerPool, WorkerProcess
 from bench.questions.gate import PROTOCOL, Benchmark
 from mtl_core.errors import UserError
 
@@ -50,19 +50,25 @@ def declared(side: Side, start: Callable[[Side, dict[str, str]], WorkerProcess] 
     """
     worker = start(side, {})
     try:
-        told = worker.ask("gate")
+        answer = worker.ask("gate")
     except WorkerFailedError as failure:
         raise UserError(_why(side, failure)) from None
     finally:
         worker.end()
-    check_files(side, told["files"])
-    if told["protocol"] != PROTOCOL:
+    check_files(side, answer["files"])
+    if answer["protocol"] != PROTOCOL:
         raise UserError(
-            f"{side.name} speaks protocol {told['protocol']} and this suite {PROTOCOL}; "
+            f"{side.name} speaks protocol {answer['protocol']} and this suite {PROTOCOL}; "
             f"compare with a revision of the same protocol"
         )
-    found = msgspec.convert(told["benchmarks"], list[Benchmark])
-    return side._replace(benchmarks={benchmark.name: benchmark for benchmark in found})
+    try:
+        benchmarks = msgspec.convert(answer["benchmarks"], list[Benchmark])
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"{side.name} declares what is no benchmark ({error}); GATE in bench/questions/gate.py is a "
+            "tuple of Benchmark"
+        ) from None
+    return side._replace(benchmarks={benchmark.name: benchmark for benchmark in benchmarks})
 
 
 def _why(side: Side, failure: WorkerFailedError) -> str:
@@ -81,9 +87,9 @@ def not_started(failure: WorkerFailedError) -> UserError:
 class SidePool(WorkerPool):
     """One worker a side, all started side by side: an invocation of both revisions."""
 
-    def __init__(self, sides: tuple[Side, ...]) -> None:
+    def __init__(self, sides: tuple[Side, ...], silence_s: float = COMMAND_LIMIT_S) -> None:
         by_name = {side.name: side for side in sides}
-        super().__init__(lambda environment: start(by_name[environment[SIDE]], environment))
+        super().__init__(lambda environment: start(by_name[environment[SIDE]], environment), silence_s)
         self.sides = by_name
         self.broken: dict[str, WorkerFailedError] = {}  # by side: why its worker did not start
 
@@ -95,9 +101,19 @@ class SidePool(WorkerPool):
         return super().workers_for(environment, count)
 
     def _start_all(self) -> None:
-        new = {name: self.start({SIDE: name}) for name in self.sides}
-        for name, worker in new.items():
-            self.workers[((SIDE, name),)] = [worker]  # held at once: ended even if the next line fails
+        """All of them; those that die while they start once more."""
+        self._start_these(list(self.sides))
+        again = [name for name, failure in self.broken.items() if not failure.hung]
+        for name in again:
+            del self.broken[name]
+        self._start_these(again)
+
+    def _start_these(self, names: list[str]) -> None:
+        new: dict[str, WorkerProcess] = {}
+        for name in names:
+            new[name] = self.start({SIDE: name})
+            self.workers[((SIDE, name),)] = [new[name]]  # held at once: ended even if the next line fails
+            new[name].silence_s = self.silence_s
         for act in (self._ask, self._hear):
             for name in [name for name in new if name not in self.broken]:
                 try:

@@ -10,7 +10,7 @@ import msgspec
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.questions.question import Group
 from bench.records.run import Block, Case, Work
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError
 
 
 def plain_environment() -> dict[str, str]:
@@ -32,7 +32,9 @@ def counted(
             answer = worker.ask("count", workload=case.workload, settings=case.settings)
             work[name] = msgspec.convert(answer, Work)
     except WorkerFailedError as failure:
-        raise UserError(f"counting failed: {failure.reason}: {'; '.join(failure.last_lines[-1:])}") from None
+        raise NothingMeasuredError(
+            f"counting failed: {failure.reason}: {'; '.join(failure.last_lines[-1:])}"
+        ) from None
     finally:
         worker.end()
     return mxnet, work

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from mtl_core.platform.segments import FORKED, forget_segments
+from bench.worker.answers import CHANNEL, checked, is_sign_of_life
+from mtl_core.platform.segments import FOLDER, FORKED, forget_segments
 
 COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
+MEASURING = ("round", "facts", "change", "tear_down")  # what a worker may be silent for a part of the budget
+SILENCE_SHARE, LEAST_SILENCE_S = 1 / 6, 10.0  # of the budget: 10 s in a run of a minute
+LONGEST_LINE = 64 << 20  # bytes; no answer is as long
 LAST_LINES = 12  # of a failed worker's standard error, for the report
 
 
@@ -28,6 +33,21 @@ class WorkerFailedError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.last_lines = last_lines
+        self.hung = False  # it was silent for too long: another try would be as silent
+
+
+class NotAllStartedError(WorkerFailedError):
+    """Some workers did not come up, tried twice; carries those that did."""
+
+    def __init__(self, failure: WorkerFailedError, started: list[WorkerProcess]) -> None:
+        super().__init__(failure.reason, failure.last_lines)
+        self.hung = failure.hung
+        self.started = started
+
+
+def silence_for(budget_s: float) -> float:
+    """Seconds that a worker may be silent while it measures, of a budget: a sixth, 10 to 120 s."""
+    return min(max(SILENCE_SHARE * budget_s, LEAST_SILENCE_S), COMMAND_LIMIT_S)
 
 
 class WorkerHandle(Protocol):
@@ -41,7 +61,12 @@ class WorkerHandle(Protocol):
 
 
 class WorkerProcess:
-    """``python -m bench.worker`` in a process group of its own."""
+    """``python -m bench.worker`` in a process group and with a temporary folder of its own.
+
+    Its answers come through a pipe that nothing else knows of. A worker of an earlier revision does not know
+    it either and answers on standard output: what comes there counts until the pipe has spoken, and only
+    where it is an answer to what was asked.
+    """
 
     def __init__(
         self,
@@ -52,7 +77,12 @@ class WorkerProcess:
         python: str = sys.executable,
         limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
-        self.limit_s = limit_s
+        self.limit_s = self.silence_s = limit_s
+        self.asked = ""
+        given = {**inherited, **environment}
+        self.folder = tempfile.mkdtemp(prefix="mtl-", dir=given.get("TMPDIR") or None)
+        hears, speaks = os.pipe()
+        self.channel = os.fdopen(hears, "rb", buffering=0)
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.forked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -60,19 +90,29 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
-            env={**inherited, **environment, FORKED: str(self.forked.fileno())},
-            pass_fds=[self.forked.fileno()],
+            env={
+                **given,
+                "TMPDIR": self.folder,
+                FOLDER: self.folder,
+                FORKED: str(self.forked.fileno()),
+                CHANNEL: str(speaks),
+            },
+            pass_fds=[self.forked.fileno(), speaks],
             cwd=root or Path(__file__).parents[2],
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )
-        self.buffer = b""
+        os.close(speaks)
         assert self.process.stdout is not None
+        self.printed: list[bytes] = []  # on standard output, where it was no answer
+        self.pieces = {self.channel.fileno(): b"", self.process.stdout.fileno(): b""}
         self.selector = selectors.DefaultSelector()
-        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+        for end in self.pieces:
+            self.selector.register(end, selectors.EVENT_READ)
 
     def send(self, do: str, **arguments: Any) -> None:
         """Start a command without waiting for its answer."""
         assert self.process.stdin is not None
+        self.asked = do
         try:
             self.process.stdin.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             self.process.stdin.flush()
@@ -81,12 +121,21 @@ class WorkerProcess:
 
     def receive(self) -> dict[str, Any]:
         """The answer to the command sent last."""
-        deadline = time.monotonic() + self.limit_s
-        while b"\n" not in self.buffer:
-            self.buffer += self._read(deadline - time.monotonic())
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        limit_s = min(self.limit_s, self.silence_s) if self.asked in MEASURING else self.limit_s
+        deadline = time.monotonic() + limit_s
+        while True:
+            end, line = self._line(deadline, limit_s)
+            if end == self.channel.fileno() and is_sign_of_life(line):
+                self._forget_standard_output()
+                deadline = time.monotonic() + limit_s
+                continue
+            try:
+                return checked(self.asked, line)
+            except ValueError as error:
+                if end == self.channel.fileno():
+                    why = " ".join(str(error).split())
+                    raise self._failed(f"answered {self.asked} with what is no answer ({why})") from None
+                self.printed = [*self.printed, line][-LAST_LINES:]
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         self.send(do, **arguments)
@@ -105,17 +154,41 @@ class WorkerProcess:
         self.selector.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
-        self.stderr.close()
-        self.forked.close()
+        for file in (self.channel, self.stderr, self.forked):
+            file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self, timeout_s: float) -> bytes:
-        assert self.process.stdout is not None
-        if timeout_s <= 0 or not self.selector.select(timeout_s):
-            raise self._failed(f"hung: no answer within {self.limit_s:g} s")
-        data = os.read(self.process.stdout.fileno(), 1 << 16)
-        if not data:
+    def _line(self, deadline: float, limit_s: float) -> tuple[int, bytes]:
+        """The next line and where it came from; the channel's go before those of standard output."""
+        while True:
+            for end in self.pieces:
+                line, full, rest = self.pieces[end].partition(b"\n")
+                if full:
+                    self.pieces[end] = rest
+                    return end, line
+            self._read(deadline, limit_s)
+
+    def _read(self, deadline: float, limit_s: float) -> None:
+        left_s = deadline - time.monotonic()
+        ready = self.selector.select(left_s) if left_s > 0 else []
+        if not ready:
+            raise self._failed(f"hung: no answer within {limit_s:g} s", hung=True)
+        for key, _ in ready:
+            data = os.read(key.fd, 1 << 16)
+            if not data:
+                self.selector.unregister(key.fd)
+            self.pieces[key.fd] += data
+            if len(self.pieces[key.fd]) > LONGEST_LINE:
+                raise self._failed("answered without end")
+        if not self.selector.get_map():
             raise self._failed(self._how_it_ended())
-        return data
+
+    def _forget_standard_output(self) -> None:
+        """The channel has spoken: what came on standard output was printed and is no answer."""
+        assert self.process.stdout is not None
+        self.pieces[self.process.stdout.fileno()] = b""
+        if self.process.stdout.fileno() in self.selector.get_map():
+            self.selector.unregister(self.process.stdout.fileno())
 
     def _how_it_ended(self) -> str:
         code = self.process.wait()
@@ -123,11 +196,13 @@ class WorkerProcess:
             return "was killed (SIGKILL): most likely out of memory"
         return f"crashed: signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
-    def _failed(self, reason: str) -> WorkerFailedError:
+    def _failed(self, reason: str, *, hung: bool = False) -> WorkerFailedError:
         self._kill_group()
         self.stderr.seek(0)
         lines = self.stderr.read().decode(errors="replace").splitlines()
-        return WorkerFailedError(reason, lines[-LAST_LINES:])
+        failure = WorkerFailedError(reason, lines[-LAST_LINES:])
+        failure.hung = hung
+        return failure
 
     def _forget_segments(self) -> None:
         """A DataLoader's workers that were killed, or whose receiver was, leave shared memory behind."""
@@ -139,6 +214,10 @@ class WorkerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
+def _say_hello(worker: WorkerProcess) -> None:
+    worker.send("hello")
+
+
 class WorkerPool:
     """Workers by environment, started when needed and kept for the invocation.
 
@@ -146,25 +225,54 @@ class WorkerPool:
     is particular to a process becomes noise between blocks and never a difference between variants.
     """
 
-    def __init__(self, start: Callable[[dict[str, str]], WorkerProcess] = WorkerProcess) -> None:
+    def __init__(
+        self,
+        start: Callable[[dict[str, str]], WorkerProcess] = WorkerProcess,
+        silence_s: float = COMMAND_LIMIT_S,
+    ) -> None:
         self.start = start
+        self.silence_s = silence_s  # of a worker that measures
         self.workers: dict[tuple[tuple[str, str], ...], list[WorkerProcess]] = {}
 
     def workers_for(self, environment: dict[str, str], count: int) -> list[WorkerProcess]:
-        """``count`` workers with this environment; missing ones are started side by side."""
+        """``count`` workers with this environment; missing ones are started side by side.
+
+        One that dies while it starts is tried once more. Raises :class:`NotAllStartedError` where one did so
+        twice, and hangs are not tried again.
+        """
         held = self.workers.setdefault(tuple(sorted(environment.items())), [])
-        new = [self.start(environment) for _ in range(count - len(held))]
+        failure = self._start(held, environment, count)
+        if failure and not failure.hung:
+            failure = self._start(held, environment, count)
+        if failure:
+            raise NotAllStartedError(failure, held[:count])
+        return held[:count]
+
+    def _start(
+        self, held: list[WorkerProcess], environment: dict[str, str], count: int
+    ) -> WorkerFailedError | None:
+        """Have ``held`` hold ``count`` workers; why one of them did not come up, None where all did."""
+        new: list[WorkerProcess] = []
+        last: WorkerFailedError | None = None
         try:
-            for worker in new:
-                worker.send("hello")
-            for worker in new:
-                worker.receive()
-        except WorkerFailedError:
+            for _ in range(count - len(held)):
+                new.append(self.start(environment))  # noqa: PERF401  # one that cannot be made leaves the others
+            for act in (_say_hello, WorkerProcess.receive):
+                for worker in tuple(new):
+                    try:
+                        act(worker)
+                    except WorkerFailedError as failure:
+                        last = failure
+                        new.remove(worker)
+                        worker.end()
+        except BaseException:  # such as Ctrl-C: what was started must not outlive it
             for worker in new:
                 worker.end()
             raise
+        for worker in new:
+            worker.silence_s = self.silence_s
         held += new
-        return held[:count]
+        return last
 
     def discard(self, worker: WorkerHandle) -> None:
         """End a worker that failed; the next block gets a new one."""

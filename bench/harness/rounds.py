@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.harness.pool import WorkerFailedError, WorkerHandle, WorkerPool
+from bench.harness.pool import NotAllStartedError, WorkerFailedError, WorkerHandle, WorkerPool
 from bench.questions.question import Group
 from bench.records.run import STEPS, Block, Case, Failure, Round, SetUp
 
@@ -98,6 +99,11 @@ class SettingUp:
         )
 
 
+def _work_of(case: Case) -> str:
+    """What a case does, whatever it is called: a control does what its baseline does."""
+    return json.dumps([case.workload, case.settings, case.environment], sort_keys=True, default=str)
+
+
 class Harness:
     """Starts workers, warms up, interleaves; one worker runs at a time, the others wait.
 
@@ -121,6 +127,7 @@ class Harness:
         self.lead_in = lead_in
         self.invocation = 0
         self.failures: dict[str, Failure] = {}
+        self.hung: dict[str, str] = {}  # by what a case does: the case that hung doing it
         self.blocks_of: dict[str, int] = {}
 
     def go_on_after(self, blocks: list[Block]) -> None:
@@ -186,6 +193,7 @@ class Harness:
         )
 
     def _set_up(self, group: Group) -> dict[str, SettingUp]:
+        self._give_up_what_hung(group)
         cases = [case for case in group.cases.values() if case.name not in self.failures]
         self.rng.shuffle(cases)
         running: dict[str, SettingUp] = {}
@@ -200,22 +208,32 @@ class Harness:
     def _workers(self, cases: list[Case]) -> list[tuple[Case, WorkerHandle]]:
         """A worker for each case, drawn at random among those with its environment.
 
-        Where the workers of an environment do not start, its cases fail, and no others.
+        Where a worker does not start, tried twice, its case fails and no other; all of an environment where
+        none of its workers does.
         """
         alike: dict[tuple[tuple[str, str], ...], list[Case]] = {}
         for case in cases:
             alike.setdefault(tuple(sorted(case.environment.items())), []).append(case)
-        found: dict[str, WorkerHandle] = {}
+        workers: dict[str, WorkerHandle] = {}
         for members in alike.values():
+            drawn: list[WorkerHandle] = []
             try:
-                drawn: list[WorkerHandle] = list(self.pool.workers_for(members[0].environment, len(members)))
+                drawn += self.pool.workers_for(members[0].environment, len(members))
             except WorkerFailedError as failure:
-                for case in members:
+                drawn += failure.started if isinstance(failure, NotAllStartedError) else []
+                for case in members[len(drawn) :]:
                     self._note(case, failure)
-                continue
             self.rng.shuffle(drawn)
-            found.update(zip((case.name for case in members), drawn, strict=True))
-        return [(case, found[case.name]) for case in cases if case.name in found]
+            workers.update(zip((case.name for case in members), drawn, strict=False))
+        return [(case, workers[case.name]) for case in cases if case.name in workers]
+
+    def _give_up_what_hung(self, group: Group) -> None:
+        """What does the same as a case that hung would hang as long: it is not tried."""
+        for case in group.cases.values():
+            other = self.hung.get(_work_of(case))
+            if other is not None and case.name not in self.failures:
+                reason = f"not tried: {other}, which does the same, hung"
+                self.failures[case.name] = Failure(case=case.name, reason=reason, last_lines=[])
 
     def _guarded(self, running: dict[str, SettingUp], act: Callable[[SettingUp], object]) -> None:
         """Do it for each variant in random order; one that fails leaves the block."""
@@ -229,6 +247,8 @@ class Harness:
     def _fail(self, case: Case, worker: WorkerHandle, failure: WorkerFailedError) -> None:
         self.pool.discard(worker)
         self._note(case, failure)
+        if failure.hung:
+            self.hung.setdefault(_work_of(case), case.name)
 
     def _note(self, case: Case, failure: WorkerFailedError) -> None:
         self.failures[case.name] = Failure(

@@ -15,6 +15,7 @@ import msgspec
 from bench.answers.answer import answer
 from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
+from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
 from bench.machine.identity import (
@@ -123,7 +124,10 @@ class Session:
 
     def __post_init__(self) -> None:
         self.memory = PeakMemory()
-        self.harness = Harness(self.seed, observe=self.memory, lead_in=LEAD_IN)
+        silence_s = silence_for(self.budget_s)
+        self.harness = Harness(
+            self.seed, pool=lambda: WorkerPool(silence_s=silence_s), observe=self.memory, lead_in=LEAD_IN
+        )
 
     def settings(self, groups: list[Group]) -> dict[str, str]:
         """What a resumed run must have in common with the interrupted one."""

@@ -29,7 +29,7 @@ from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase,
 from bench.records.run import Block, Case, Estimate
 from bench.stats.estimates import exponential, geometric, t_interval
 from bench.stats.ratios import log_effects, log_times
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError, UserError
 
 RECORDINGS = 3  # of a set-up each, so that the shares have an interval
 SET_UPS, INVOCATIONS = 4, 2  # of both regimes
@@ -376,7 +376,9 @@ def notes(profile: Profile) -> list[str]:
 def explained(error: WorkerFailedError, case: Case) -> UserError:
     """A worker that failed, in one line."""
     last = f" ({error.last_lines[-1].strip()})" if error.last_lines else ""
-    return UserError(f"{case.name}: its worker {error.reason}{last}; see if it runs: python -m bench run")
+    return NothingMeasuredError(
+        f"{case.name}: its worker {error.reason}{last}; see if it runs: python -m bench run"
+    )
 
 
 def profile(

@@ -1,12 +1,13 @@
 """One process that measures on command: JSON lines in, JSON lines out.
 
-Run as ``python -m bench.worker``. Its environment is given before MXNet loads. Standard output
-belongs to the protocol; whatever else is printed goes to standard error, which the coordinator
-keeps for the report of a failure. End of input ends the process.
+Run as ``python -m bench.worker``. Its environment is given before MXNet loads. Answers go into a channel of
+their own (``__main__.py``); whatever is printed goes to standard error, which the coordinator keeps for the
+report of a failure. ``{"alive": ...}`` is a sign of life and no answer. End of input ends the process.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import faulthandler
 import gc
@@ -14,11 +15,12 @@ import importlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -29,7 +31,7 @@ import mtl_core
 from bench.questions.gate import GATE, PROTOCOL
 from bench.questions.workload import Workload
 from mtl_core.platform import denormals
-from mtl_core.platform.segments import tell_number
+from mtl_core.platform.segments import FOLDER, tell_number
 
 LARGEST_PADDING = 1 << 20
 HANG_S = 150  # a command's most
@@ -60,9 +62,10 @@ def _without_scipy() -> Iterator[None]:
 class Worker:
     """Answers the coordinator's commands with one workload at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, alive: Callable[[str], None] = lambda stage: None) -> None:
         self.workload: Workload | None = None
         self.padding: list[bytearray] = []
+        self.alive = alive  # called as each stage of what may take long is done
 
     def gate(self) -> dict[str, Any]:
         """What this checkout's gate measures, and which files answer; loads no MXNet."""
@@ -100,9 +103,12 @@ class Worker:
         self.padding = _pad(seed)
         module, factory = workload.split(":")
         start = time.perf_counter_ns()
-        self.workload = getattr(importlib.import_module(module), factory)(**settings)
+        build = getattr(importlib.import_module(module), factory)
+        self.alive("imported")
+        self.workload = build(**settings)
         self.workload.synchronise()
         built = time.perf_counter_ns()
+        self.alive("built")
         self.workload.prepare()
         first = self._timed(1) if first_call else None
         return {"images": self.workload.images, "set_up_ns": built - start, "first_call_ns": first}
@@ -223,19 +229,34 @@ def in_forked_child() -> None:
     tell_number()
 
 
+def forget_folder() -> None:
+    """Remove this worker's own folder as it ends, also when the coordinator is gone and cannot."""
+    if FOLDER in os.environ:
+        atexit.register(_remove, os.environ[FOLDER], os.getpid())
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # and no child of it
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def choose_denormals() -> None:
     """Flush them where the variant says so; a worker that cannot ends with the reason, measuring nothing."""
     if os.environ.get("MTL_DENORMALS") == "flush" and not denormals.flush():
         raise SystemExit(denormals.why_not())
 
 
-def main() -> None:
-    """Take the protocol's end of standard output away from everybody else, then serve."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+def main(commands: TextIO, answers: TextIO) -> None:
+    """Serve until the commands end."""
+    forget_folder()
     faulthandler.register(signal.SIGALRM, chain=True)  # then the signal ends the process, whatever it does
     signal.signal(signal.SIGTERM, leave)
     end_when_parent_does(signal.SIGTERM)
     os.register_at_fork(before=before_fork, after_in_child=in_forked_child)
     choose_denormals()
-    serve(sys.stdin, answers, Worker())
+
+    def alive(stage: str) -> None:
+        answers.write(json.dumps({"alive": stage}) + "\n")
+        answers.flush()
+
+    serve(commands, answers, Worker(alive))

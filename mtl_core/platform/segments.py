@@ -10,6 +10,8 @@ from pathlib import Path
 SEGMENTS = Path("/dev/shm")  # where Linux shows shared memory
 FORKED = "MTL_FORKED"  # the file descriptor to which a worker's children tell their numbers, a line each
 
+FOLDER = "MTL_FOLDER"  # a worker's own, for all that is temporary: gone with it
+
 
 def tell_number() -> None:
     """Tell this process's number to whom asked for it, who may have to remove what it leaves behind."""

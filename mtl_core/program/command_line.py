@@ -1,53 +1,77 @@
-"""Runs a Typer application: bad input costs one line and exit code 2, a bug keeps its traceback."""
+"""Runs a Typer application: bad input costs one line and code 2, a bug keeps its traceback and has 70."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import typer
 
-from mtl_core.errors import UserError, visible
-
-BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
+from mtl_core.errors import ExitCode, UserError, visible
 
 
 class Termination:
-    """Hears SIGTERM as Ctrl-C, so that every command cleans up as it does then; :func:`run` tells them apart.
+    """Hears SIGTERM and SIGHUP as Ctrl-C, so that every command cleans up as it does then; :func:`run` tells
+    them apart.
 
     Not as SystemExit, which pytest takes for a test that failed: it would measure on. Only the first is
     heard, lest the next one cut the clean-up short: ``timeout`` sends two.
     """
 
-    def __init__(self) -> None:
-        self.heard = False
+    CODES: ClassVar[dict[int, ExitCode]] = {
+        signal.SIGTERM: ExitCode.TERMINATED,
+        signal.SIGHUP: ExitCode.HUNG_UP,
+    }
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        if not self.heard:
-            self.heard = True
+    def __init__(self) -> None:
+        self.heard: int | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if self.heard is None:
+            self.heard = number
+            if number == signal.SIGHUP:
+                _leave_terminal()
             raise KeyboardInterrupt
 
     def listen(self) -> None:
-        """Begin, where nobody else decides what SIGTERM does."""
-        mine = threading.current_thread() is threading.main_thread()
-        if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self)
+        """Begin, where nobody else decides what these signals do: nohup ignores one."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self.CODES:
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    signal.signal(number, self)
 
     def end(self) -> None:
-        """Leave SIGTERM as it was found, unless it came: then nothing else is heard until the end."""
-        if not self.heard and signal.getsignal(signal.SIGTERM) is self:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        """Leave both as they were found, unless one came: then nothing else is heard until the end."""
+        for number in self.CODES:
+            if self.heard is None and signal.getsignal(number) is self:
+                signal.signal(number, signal.SIG_DFL)
+
+    def code(self, code: object) -> object:
+        """Which of the signals it was that ended a command as Ctrl-C does."""
+        return code if self.heard is None or code != ExitCode.INTERRUPTED else self.CODES[self.heard]
 
 
-def _fail(line: str) -> NoReturn:
+def _leave_terminal() -> None:
+    """Write what is said into nothing: the terminal is gone, and a clean-up must not stop at it."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with suppress(OSError):
+            if os.isatty(stream):
+                os.dup2(nothing, stream)
+
+
+def _fail(line: str, code: ExitCode = ExitCode.BAD_INPUT) -> NoReturn:
     print("error: " + visible(line), file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+    raise SystemExit(code)
 
 
 def _fail_usage(error: Exception) -> NoReturn:
@@ -57,7 +81,7 @@ def _fail_usage(error: Exception) -> NoReturn:
     message: str = error.format_message().rstrip()
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
         print(message, file=sys.stderr)
-        raise SystemExit(BAD_INPUT)
+        raise SystemExit(ExitCode.BAD_INPUT)
     _fail(_in_plain_words(message))
 
 
@@ -67,8 +91,41 @@ def _in_plain_words(message: str) -> str:
     return re.sub(r", unable to parse string as an? \w+$", "", message)
 
 
+def _output_error() -> OSError | None:
+    """Why standard output cannot be written; None where it can. What it still holds is dropped then."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains of the rest at its end
+        return error
+    return None
+
+
+def _came_of_a_closed_pipe(error: BaseException | None) -> bool:
+    """Typer and rich make SystemExit(1) of a reader that is gone."""
+    while error is not None and not isinstance(error, BrokenPipeError):
+        error = error.__context__
+    return error is not None
+
+
+def _fail_without_output(error: OSError) -> NoReturn:
+    """A reader that has seen enough (``| head``) ends it quietly, as SIGPIPE does; a full disk in a line."""
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(ExitCode.OUTPUT_CLOSED)
+    _fail(f"standard output cannot be written ({error.strerror or error}); choose another place for it")
+
+
+def _fail_as_bug(error: Exception) -> NoReturn:
+    """What nobody foresaw keeps its traceback; but for what the machine refused."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        _fail(f"too many open files ({error.strerror}): raise the limit, such as with ulimit -n 1024")
+    traceback.print_exception(error)
+    raise SystemExit(ExitCode.BUG)
+
+
 def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:
-    """Run and exit: 2 with one line for bad input, 130 for Ctrl-C, 143 for SIGTERM, else the command's code.
+    """Run and exit with one of :class:`ExitCode`, or the command's own.
 
     ``hears_termination`` is not for a command that forks DataLoader workers: they inherit what is heard, a
     thread of MXNet's may get the signal, and Python never hears it; or one of them dies of a signal to the
@@ -76,23 +133,40 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
-    command = typer.main.get_command(app)
     termination = Termination()
     if hears_termination:
         termination.listen()
     try:
-        code = command.main(prog_name=prog, standalone_mode=False)
-    except UserError as error:
-        _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):  # by Typer's version; newer ones return 130 themselves
-        code = INTERRUPTED
-    except Exception as error:
-        _fail_usage(error)
+        code = _ended(app, prog)
     finally:
         termination.end()
-    if termination.heard and code == INTERRUPTED:
-        code = TERMINATED
-    raise SystemExit(code if isinstance(code, int) else 0)
+    lost = _output_error()
+    if lost is not None:
+        _fail_without_output(lost)
+    code = termination.code(code)
+    raise SystemExit(int(code) if isinstance(code, int) else 0)
+
+
+def _ended(app: typer.Typer, prog: str) -> object:
+    """The command's exit code; SystemExit for what ends in a line."""
+    try:
+        return typer.main.get_command(app).main(prog_name=prog, standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), error.code)
+    except (KeyboardInterrupt, typer.Abort):  # by Typer's version; newer ones return 130 themselves
+        return ExitCode.INTERRUPTED
+    except SystemExit as ended:
+        if _came_of_a_closed_pipe(ended.__context__):
+            _fail_without_output(BrokenPipeError())
+        raise
+    except Exception as error:
+        lost = _output_error() if isinstance(error, OSError) else None
+        if lost is not None or isinstance(error, BrokenPipeError):
+            _fail_without_output(lost or BrokenPipeError())
+        try:
+            _fail_usage(error)
+        except Exception as bug:
+            _fail_as_bug(bug)
 
 
 @contextmanager

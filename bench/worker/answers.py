@@ -1,0 +1,74 @@
+"""What a worker answers to each command, checked before it is believed: a checkout may say anything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+CHANNEL = "MTL_ANSWERS"  # the file descriptor for answers; __main__.py has it too, which imports nothing
+
+
+class Gate(msgspec.Struct):
+    """To ``gate``: what a checkout declares."""
+
+    protocol: int
+    benchmarks: list[Any]
+    files: dict[str, str]
+
+
+class Hello(msgspec.Struct):
+    """To ``hello``: who answers."""
+
+    pid: int
+    mxnet: str
+    bench: str
+    mtl_core: str
+
+
+class Probed(msgspec.Struct):
+    """To ``probe``: why a device does not compute."""
+
+    trouble: str | None
+
+
+class Built(msgspec.Struct):
+    """To ``set_up``: images an iteration, nanoseconds."""
+
+    images: int
+    set_up_ns: int
+    first_call_ns: int | None
+
+
+class Timed(msgspec.Struct):
+    """To ``round``: nanoseconds, and what was counted in it."""
+
+    ns: int
+    facts: dict[str, float]
+
+
+ANSWERS: dict[str, Any] = {
+    "gate": Gate,
+    "hello": Hello,
+    "probe": Probed,
+    "set_up": Built,
+    "round": Timed,
+    "facts": dict[str, float],
+}  # of the others: any object
+
+
+def checked(do: str, line: bytes) -> dict[str, Any]:
+    """The answer to a command in a line. Raises ValueError for what is none."""
+    try:
+        answer = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    msgspec.convert(answer, ANSWERS.get(do, dict[str, Any]))
+    valid: dict[str, Any] = answer
+    return valid
+
+
+def is_sign_of_life(line: bytes) -> bool:
+    """Whether a line of the channel is ``{"alive": stage}``."""
+    return line.startswith(b'{"alive": ')

@@ -1,0 +1,105 @@
+"""One exit code a kind of outcome; 1 is slower and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtl_core.errors import ExitCode
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = """
+import typer
+from mtl_core.errors import NothingMeasuredError, UserError
+from mtl_core.program.command_line import run
+app = typer.Typer()
+
+@app.command()
+def command(): {body}
+
+run(app, "program")
+"""
+
+
+def ended(body: str, **how: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PROGRAM.format(body=body)]
+    how = {"stdout": subprocess.PIPE, **how}
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, timeout=60, **how
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "lines"),
+    [
+        ("pass", ExitCode.GOOD, 0),
+        ("raise UserError('no such file')", ExitCode.BAD_INPUT, 1),
+        ("raise NothingMeasuredError('no worker starts')", ExitCode.MEASURED_NOTHING, 1),
+        ("raise typer.Exit(4)", ExitCode.COUNTERS_CHANGED, 0),
+        ("raise KeyboardInterrupt", ExitCode.INTERRUPTED, 0),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", ExitCode.TERMINATED, 0),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", ExitCode.HUNG_UP, 0),
+        ("raise OSError(24, 'Too many open files')", ExitCode.BAD_INPUT, 1),
+    ],
+)
+def test_an_outcome_has_its_code(body: str, code: ExitCode, lines: int) -> None:
+    done = ended(body)
+    assert (done.returncode, len(done.stderr.splitlines())) == (code, lines), done.stderr
+
+
+@pytest.mark.parametrize("body", ["1 / 0", "import no_such_module", "raise MemoryError"])
+def test_a_bug_keeps_its_traceback_and_is_not_taken_for_slower(body: str) -> None:
+    done = ended(body)
+    assert done.returncode == ExitCode.BUG
+    assert "Traceback" in done.stderr
+
+
+def test_a_bug_while_modules_are_imported_is_none_of_the_others() -> None:
+    code = "from mtl_core.errors import tell_bugs_apart\ntell_bugs_apart()\nimport no_such_module"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.BUG
+    assert "ModuleNotFoundError" in done.stderr
+
+
+WRITERS = [
+    "print('x' * 100_000)",
+    "typer.echo('x')",
+    "from rich.console import Console; Console().print('x')",
+]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+@pytest.mark.parametrize("body", WRITERS)
+def test_an_output_that_is_full_costs_one_line(body: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = ended(body, stdout=full)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert done.stderr.startswith("error: standard output cannot be written (No space left on device)")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("body", WRITERS)
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(body: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = ended(body, stdout=writes)
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (ExitCode.OUTPUT_CLOSED, "")
+
+
+def test_the_documentation_has_every_code() -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ") and line[2].isdigit()]
+    assert {int(code) for row in rows for code in row.split(",")} == set(ExitCode)
+
+
+def test_pipelines_do_not_go_through_nox() -> None:
+    """It ends with 1 whatever a command ended with."""
+    for path in (ROOT / "docs" / "ci.md", ROOT / ".github" / "workflows" / "bench.yml"):
+        assert "nox -s" not in path.read_text(encoding="utf-8")
