@@ -19,6 +19,7 @@ from mtl_core.errors import UserError, visible
 
 Write = Callable[[BinaryIO], object]
 DEEPEST = 24  # levels of nesting; the deepest of ours has 9
+LARGEST_NUMBER = 1e18  # of seconds, bytes, ratios: what is larger is no measurement
 LARGEST_INT = 2**53  # beyond it a float could not hold it
 MOST_DIGITS = 400  # of a number as it is written; the longest of a double has 17, and an exponent
 LONGEST_NAME = 100  # characters of a file's name in what is written beside it
@@ -70,26 +71,31 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def json_value(raw: bytes, *, endless: bool = False) -> Any:
+def json_value(raw: bytes, *, endless: bool = False, largest: float = math.inf) -> Any:
     """What JSON says, its depth looked at before it is decoded and every number as it is met.
 
-    Integers lie within 2**53 either way and floats are finite; ``endless`` lets NaN and the infinities
-    through, as Python writes them. Raises ForeignError for anything else.
+    Integers lie within 2**53 either way, floats are finite and no larger than ``largest`` either way;
+    ``endless`` lets NaN and the infinities through, as Python writes them. Raises ForeignError for anything else.
     """
     if _too_deep(raw):
         raise ForeignError(f"nested deeper than {DEEPEST} levels")
     constant = float if endless else _no_number
+
+    def bounded(text: str) -> float:
+        number = _float(text)
+        return number if abs(number) <= largest else _no_number(text)
+
     try:
-        return json.loads(raw, parse_constant=constant, parse_float=_float, parse_int=_integer)
+        return json.loads(raw, parse_constant=constant, parse_float=bounded, parse_int=_integer)
     except ValueError as error:  # also of bytes that are no text
         raise ForeignError(f"not JSON or cut off: {visible(str(error))}") from None
     except RecursionError:
         raise ForeignError("nested too deep") from None
 
 
-def json_object(raw: bytes, *, endless: bool = False) -> dict[str, Any]:
+def json_object(raw: bytes, *, endless: bool = False, largest: float = math.inf) -> dict[str, Any]:
     """The same for an object. Raises ForeignError."""
-    value = json_value(raw, endless=endless)
+    value = json_value(raw, endless=endless, largest=largest)
     if not isinstance(value, dict):
         raise ForeignError("it holds no JSON object")
     return value

@@ -145,8 +145,13 @@ def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[s
     results = Selected({g.part: measured(g.cases, g.baseline, blocks[g.name], question.also) for g in chosen})
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
-    if any(group.baseline not in results[group.part] for group in chosen):
-        sentences = ["Not answered: the baseline could not be measured."]
+    without = [group for group in chosen if group.baseline not in results[group.part]]
+    if without:  # the rest is told, since the tables show it
+        lost_parts = ", ".join(group.part for group in without)
+        sentences = [f"Answered in part only; the baseline of {lost_parts} could not be measured."]
+        if len(without) == len(chosen):
+            sentences = ["Not answered: the baseline could not be measured."]
+        sentences += ratios_in_words(results)
     else:
         sentences, fits = _said(question, results, missing)
     warned = warnings_for(question, groups, blocks)

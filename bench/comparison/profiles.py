@@ -13,8 +13,7 @@ from bench.comparison.runs import label
 from bench.records.comparison import ComparedRun, Judgement, SharedOperator, SharedOperators
 from bench.records.infinities import endless
 from bench.records.run import Case, Estimate, Machine
-from bench.results.profile_file import PROFILE_FILE, check_schema
-from bench.results.run_file import content_of, parsed
+from bench.results.profile_file import PROFILE_FILE, check_schema, read_document
 from bench.stats.estimates import Mean, combined
 from bench.stats.verdict import verdicts
 from mtl_core.errors import UserError
@@ -43,7 +42,7 @@ class OperatorShares(msgspec.Struct, frozen=True, kw_only=True):
 def read_shares(path: Path) -> OperatorShares:
     """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
     path = path / PROFILE_FILE if path.is_dir() else path
-    document = parsed(content_of(path), str(path))
+    document = read_document(path)
     check_schema(document, path)
     try:
         found = msgspec.convert(endless(document), OperatorShares)

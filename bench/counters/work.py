@@ -12,6 +12,7 @@ from bench.questions.question import Question
 from bench.records.run import CONTROL, Case, Count, Setting, Work, WorkChange
 from mtl_core.config import HEADS
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 GOLDEN = Path(__file__).parents[1] / "work.golden.json"
@@ -46,6 +47,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SCHEMA = 1
+LARGEST_FILE = 10 * 2**20  # bytes; ours has 10 kB
 
 
 def cases_of(questions: list[Question]) -> dict[str, Case]:
@@ -67,10 +69,9 @@ def _work_of(case: Case) -> tuple[str, dict[str, Setting]]:
 def read_golden(path: Path) -> Golden:
     """The golden file. Raises UserError, naming it and the remedy, when it is missing or damaged."""
     try:
-        golden = msgspec.json.decode(path.read_bytes(), type=Golden)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); {UPDATE}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raw = content(path, LARGEST_FILE, UPDATE)
+        golden = msgspec.convert(json_object(raw, largest=LARGEST_NUMBER), Golden)
+    except (msgspec.ValidationError, ForeignError) as error:
         raise UserError(f"{path} is damaged ({error}); {UPDATE}") from None
     if golden.schema != SCHEMA:
         raise UserError(f"{path} has schema {golden.schema}, this version reads {SCHEMA}; {UPDATE}")

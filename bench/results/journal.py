@@ -10,6 +10,7 @@ import msgspec
 
 from bench.records.run import Block, Failure, Weather
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 try:
@@ -17,6 +18,8 @@ try:
 except ImportError:  # no Unix
     fcntl = None  # type: ignore[assignment]
 
+LARGEST_FILE = 200 * 2**20  # bytes; a journal is a few MB
+RESUMED = "there is nothing to resume: run without --resume"
 MOST_NAMED, LONGEST_VALUE = 5, 60  # of what differs: a refusal is a line
 
 
@@ -92,7 +95,7 @@ class Journal:
 
 def finished_in(path: Path) -> bool:
     """Whether a run had finished anything by the time its journal ended: whole lines after its identity."""
-    return path.read_bytes().count(b"\n") > 1
+    return content(path, LARGEST_FILE, RESUMED).count(b"\n") > 1
 
 
 def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
@@ -100,14 +103,11 @@ def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
 
     Raises UserError when the journal is of another machine, revision or other settings, naming them.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: nothing to resume ({error.strerror}); run without --resume") from None
+    raw = content(path, LARGEST_FILE, RESUMED)
     whole = raw[: raw.rfind(b"\n") + 1].splitlines()
     try:
-        lines = [msgspec.json.decode(line, type=JournalLine) for line in whole]
-    except msgspec.MsgspecError as error:
+        lines = [msgspec.convert(json_object(line, largest=LARGEST_NUMBER), JournalLine) for line in whole]
+    except (msgspec.MsgspecError, ForeignError) as error:
         raise UserError(f"{path} is no journal of this suite ({error}); remove it and run again") from None
     if not lines or lines[0].identity is None:
         raise UserError(f"{path} is no journal of this suite; remove it and run again")

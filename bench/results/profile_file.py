@@ -14,6 +14,7 @@ import msgspec
 from bench.records.infinities import endless, finite
 from bench.records.profile import PROFILE_SCHEMA, Profile
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 PROFILE_FILE = "profile.json"
@@ -32,7 +33,7 @@ def read_profile(path: Path) -> Profile:
     Raises UserError, naming the file and what is wrong with it, for anything that is not one.
     """
     path = path / PROFILE_FILE if path.is_dir() else path
-    document = _document(path)
+    document = read_document(path)
     check_schema(document, path)
     try:
         return msgspec.convert(endless(document), Profile)
@@ -50,16 +51,10 @@ def check_schema(document: dict[str, object], path: Path) -> None:
         )
 
 
-def _document(path: Path) -> dict[str, object]:
+def read_document(path: Path) -> dict[str, object]:
+    """The JSON object of a profile's file, within bounds. Raises UserError naming the file."""
+    raw = content(path, LARGEST_FILE, "give a profile's folder")
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path} is larger than {LARGEST_FILE >> 20} MB: no profile")
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); give a profile's folder") from None
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
-        raise UserError(f"{path} is not JSON or cut off ({reason}); profile again") from None
-    if not isinstance(document, dict):
-        raise UserError(f"{path} is no profile of this suite: it holds no object; give a {PROFILE_FILE}")
-    return document
+        return json_object(raw, largest=LARGEST_NUMBER)
+    except ForeignError as error:
+        raise UserError(f"{path} is no profile of this suite ({error}); profile again") from None

@@ -5,7 +5,7 @@ A result of ``run`` is read by ``bench.results.run_file``, a folder of them by `
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +13,14 @@ import msgspec
 
 from bench.records.infinities import endless
 from bench.records.profile import Profile
-from bench.records.regression import REGRESSION_SCHEMA, Regression
+from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
 from bench.results.profile_file import PROFILE_FILE, read_profile
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 
 Kind = Literal["profile", "folder", "regression", "run"]
 LARGEST_FLAME_GRAPH = 20_000_000  # bytes; what is larger is not read at all
+LEAST, MOST = 1e-12, 1e9  # of a ratio, and of seconds
 LARGEST_REGRESSION = 5_000_000  # bytes; one has some tens of kB
 
 
@@ -29,14 +31,14 @@ def kind_of(path: Path) -> Kind:
     """
     if is_profile(path):
         return "profile"
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # the same
         return "folder"
     return "regression" if _regression_document(path) is not None else "run"
 
 
 def is_profile(path: Path) -> bool:
     """Whether a path means a profile: its file, or a folder that holds one."""
-    return path.name == PROFILE_FILE or (path / PROFILE_FILE).is_file()
+    return path.name == PROFILE_FILE or os.path.isfile(path / PROFILE_FILE)  # noqa: PTH113  # False for any odd name
 
 
 def read_with_flame_graph(path: Path) -> tuple[Profile, str]:
@@ -69,20 +71,31 @@ def read_regression(path: Path) -> Regression:
         if schema != REGRESSION_SCHEMA:
             raise ValueError(f"schema {schema!r}, while this version reads {REGRESSION_SCHEMA}")
         comparisons = [_with_estimate(fields) for fields in document["comparisons"]]
-        return msgspec.convert(endless({**document, "comparisons": comparisons}), Regression)
+        regression = msgspec.convert(endless({**document, "comparisons": comparisons}), Regression)
+        for comparison in regression.comparisons:
+            _check_ratios(comparison)
+        return regression
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not what regress --format json prints ({error}); compare again") from None
 
 
+def _check_ratios(comparison: Comparison) -> None:
+    """Raise ValueError for a ratio or a time that cannot be; the ends of an interval may be endless."""
+    for estimate in (comparison.effect, comparison.sums, comparison.base_s, comparison.head_s):
+        if estimate is not None and not LEAST <= estimate.value <= MOST:
+            raise ValueError(f"{comparison.benchmark[:40]!r} has a ratio or time of {estimate.value:g}")
+    for share in (comparison.tolerance, comparison.spread or 0.0, comparison.detectable or 0.0):
+        if not 0.0 <= share <= MOST:
+            raise ValueError(f"{comparison.benchmark[:40]!r} has a share of {share:g}")
+
+
 def _regression_document(path: Path) -> dict[str, Any] | None:
     """The document in the file; None where the file is something else."""
-    if not path.is_file() or path.stat().st_size > LARGEST_REGRESSION:
-        return None
     try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        document = json_object(content(path, LARGEST_REGRESSION, "give a file"), largest=LARGEST_NUMBER)
+    except (UserError, ForeignError):
         return None
-    if not isinstance(document, dict) or "comparisons" not in document or "benchmarks" in document:
+    if "comparisons" not in document or "benchmarks" in document:
         return None
     return document
 

@@ -9,7 +9,6 @@ that is the plain range over the set-ups. Schemas: 1 had no ``block`` and ``invo
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,10 @@ from bench.records.run import (
 from bench.stats.estimates import geometric
 from bench.stats.measured import measured
 from mtl_core.errors import UserError, visible
+from mtl_core.on_disk import ForeignError, content, json_value
 
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
 LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
-DEEPEST = 24  # levels of nesting; ours has 9
-LARGEST_INT = 2**53  # beyond it a float could not hold it
 LONGEST_TIME_S = 1e7  # of a round, a set-up; four months
 SHORTEST_TIME_S = 1e-12
 UNTOLD = Estimate(value=math.nan, low=0.0, high=math.inf, confidence=0.95, n=0)  # of images
@@ -145,13 +143,7 @@ def read_run(path: Path) -> Run:
 
 def content_of(path: Path) -> bytes:
     """A file's content, if it is a file and no larger than a result can be."""
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device would never end
-            raise UserError(f"{path} is no file; give a result file")
-        check_size(path.stat().st_size, str(path))
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); give a result file") from None
+    return content(path, LARGEST_FILE, "give a result file")
 
 
 def check_size(size: int, place: str) -> None:
@@ -160,9 +152,9 @@ def check_size(size: int, place: str) -> None:
         raise UserError(f"{place} is larger than {LARGEST_FILE >> 20} MB: no result file")
 
 
-def run_from(content: bytes, place: str, name: str) -> Run:
+def run_from(raw: bytes, place: str, name: str) -> Run:
     """The run in a result file's content; the place is for complaints, the name for the run."""
-    document = _document(content, place)
+    document = _document(raw, place)
     stamp = document.get("datetime")
     stamp = stamp if isinstance(stamp, str) else None
     try:
@@ -190,53 +182,22 @@ def _ensure(holds: bool, why: str) -> None:
         raise DamagedError(why)
 
 
-def _document(content: bytes, place: str) -> dict[str, Any]:
-    document = parsed(content, place)
+def _document(raw: bytes, place: str) -> dict[str, Any]:
+    document = parsed(raw, place)
     if not isinstance(document.get("benchmarks"), list):
         raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
     return document
 
 
-def parsed(content: bytes, place: str) -> dict[str, Any]:
+def parsed(raw: bytes, place: str) -> dict[str, Any]:
     """A JSON object of finite numbers, nested no deeper than ours are. Raises UserError for anything else."""
     try:
-        document = json.loads(content, parse_constant=_no_number, parse_float=_float, parse_int=_integer)
-    except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
-        raise UserError(f"{place} is not JSON or cut off ({reason}); measure again") from None
-    if _deeper_than(document, DEEPEST):
-        raise UserError(f"{place} is nested deeper than {DEEPEST} levels: no result file")
+        document = json_value(raw)
+    except ForeignError as error:
+        raise UserError(f"{place} is no result file ({error}); measure again") from None
     if not isinstance(document, dict):
         raise UserError(f"{place} is no result of pytest-benchmark: it lists no benchmarks")
     return document
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_number(text[:20])
-
-
-def _integer(text: str) -> int:
-    return int(text) if len(text) <= 17 and abs(int(text)) <= LARGEST_INT else int(_no_number(text[:20]))
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested deeper than so many levels; without recursion itself."""
-    layer = [value]
-    for _ in range(levels + 1):
-        layer = [
-            part
-            for whole in layer
-            if isinstance(whole, (dict, list))
-            for part in (whole.values() if isinstance(whole, dict) else whole)
-        ]
-        if not layer:
-            return False
-    return True
 
 
 def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:

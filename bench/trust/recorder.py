@@ -28,10 +28,12 @@ from bench.questions.question import Group
 from bench.stats.ratios import Pair, effects_of
 from bench.trust.replay import Unit
 from mtl_core.errors import UserError
+from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 Rounds = tuple[list[float], list[float]]  # of a set-up: head's and base's, seconds an iteration
 SCHEMA = 2  # of a recording
+LARGEST_FILE = 100 * 2**20  # bytes; an hour has some hundred kB
 IDENTICAL = "0"  # the slow-down of code as it is
 SLOW_DOWNS = (IDENTICAL, "0.03", "0.05", "0.1")
 RECENT = 40  # blocks whose step times give the length of the spins
@@ -173,10 +175,7 @@ def busy(cores: int) -> Iterator[None]:
 
 def _lines(path: Path) -> list[bytes]:
     """The whole lines of a recording; one cut off in the middle is left out."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); record first, without --resume") from None
+    raw = content(path, LARGEST_FILE, "record first, without --resume")
     return raw[: raw.rfind(b"\n") + 1].splitlines()
 
 
@@ -184,8 +183,8 @@ def read_head(path: Path) -> Head:
     """What a recording is of. Raises UserError when it is none."""
     lines = _lines(path)
     try:
-        head = msgspec.json.decode(lines[0] if lines else b"", type=Head)
-    except msgspec.MsgspecError as error:
+        head = msgspec.convert(json_object(lines[0] if lines else b""), Head)
+    except (msgspec.MsgspecError, ForeignError) as error:
         raise UserError(f"{path} is no recording of trust ({error}); remove it and record again") from None
     if head.trust != SCHEMA:
         raise UserError(
@@ -205,8 +204,9 @@ def read(path: Path, head: Head | None) -> list[Unit]:
         was = "; ".join(f"{n} was {getattr(told, n)}, is {getattr(head, n)}" for n in differing)
         raise UserError(f"cannot go on with {path}: {was}; record into another --file to start anew")
     try:
-        return [msgspec.json.decode(line, type=Unit) for line in _lines(path)[1:]]
-    except msgspec.MsgspecError as error:
+        lines = _lines(path)[1:]
+        return [msgspec.convert(json_object(line, largest=LARGEST_NUMBER), Unit) for line in lines]
+    except (msgspec.MsgspecError, ForeignError) as error:
         raise UserError(f"{path} is damaged ({error}); remove it and record again") from None
 
 

@@ -254,6 +254,18 @@ def _rules(run: Run) -> Iterator[str]:
         )
 
 
+def _source(revision: str, changed: bool) -> list[str]:
+    """How to get the code that was measured; what is missing where no revision holds it."""
+    if not fullmatch(r"[0-9a-f]{7,64}", revision):
+        return ["# the source was not under git: take the same files"]
+    if changed:
+        return [
+            f"# the source was {revision} with changes that were not committed and are not in this file: "
+            "without them this measures other code"
+        ]
+    return [f"git checkout {revision}"]
+
+
 def _reproduce(run: Run) -> tuple[str, ...]:
     """Commands to paste: nothing from the file stands in them unquoted."""
     if run.schema is None:
@@ -266,7 +278,7 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     source = (run.machine.source if run.machine else None) or ""
     revision = source.partition("+")[0]
     return (
-        *([f"git checkout {revision}"] if fullmatch(r"[0-9a-f]{7,64}", revision) else []),
+        *_source(revision, changed="+" in source),
         " ".join([*filter(None, command), "--json run.json"]),
         "python -m bench report run.json --open",
     )
