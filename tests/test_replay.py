@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.questions.gate import GATE
+from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
 from bench.trust.recorder import Head
 from bench.trust.replay import (
     Unit,
     best_set_ups,
-    clopper_pearson,
     comparisons,
     components,
     rate,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bench.answers.words import interval, verdict_of
 from bench.questions.question import Group, Question, Results
 from bench.records.run import (
@@ -17,7 +19,7 @@ from bench.stats.estimates import (
     geometric,
     sign_flip_p,
 )
-from bench.stats.measured import against_first, measured
+from bench.stats.measured import against_first
 from bench.stats.ratios import log_effects
 
 MOST_DENORMALS = 1e-3  # of the optimizer's state; single ones come and go
@@ -94,7 +96,7 @@ def unsteady_warning(blocks: list[Block]) -> str | None:
     )
 
 
-def warnings_for(question: Question, groups: list[Group], blocks: dict[str, list[Block]]) -> list[str]:
+def warnings_for(question: Question, groups: list[Group], blocks: Mapping[str, list[Block]]) -> list[str]:
     """What to mind about this question's answer; empty when nothing was wrong."""
     of_parts = {group.part: blocks.get(group.name, []) for group in groups}
     found = [few_set_ups_warning(question, {part: len(mine) for part, mine in of_parts.items()})]
@@ -137,12 +139,21 @@ def _said(question: Question, results: Selected, missing: list[str]) -> tuple[li
         return [why, *ratios_in_words(results)], {}
 
 
-def answer(groups: list[Group], blocks: dict[str, list[Block]], failures: dict[str, Failure]) -> Answer:
-    """The sentences and warnings of one question, from the blocks of all its groups."""
+def answer(
+    groups: list[Group],
+    results_of: Mapping[str, dict[str, Measured]],
+    blocks: Mapping[str, list[Block]],
+    failures: Mapping[str, Failure],
+) -> Answer:
+    """The sentences and warnings of one question.
+
+    ``groups`` are all parts of the question; ``results_of`` and ``blocks``, by group, hold those that were
+    measured.
+    """
     question = groups[0].question
-    chosen = [group for group in groups if group.name in blocks]
-    missing = [group.part for group in groups if group.name not in blocks]
-    results = Selected({g.part: measured(g.cases, g.baseline, blocks[g.name], question.also) for g in chosen})
+    chosen = [group for group in groups if group.name in results_of]
+    missing = [group.part for group in groups if group.name not in results_of]
+    results = Selected({group.part: results_of[group.name] for group in chosen})
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
     without = [group for group in chosen if group.baseline not in results[group.part]]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from scipy import stats
 
 from bench.comparison.runs import label
 from bench.records.comparison import ComparedRun, Judgement, SharedOperator, SharedOperators
 from bench.records.infinities import endless
 from bench.records.run import Case, Estimate, Machine
 from bench.results.profile_file import PROFILE_FILE, check_schema, read_document
-from bench.stats.estimates import Mean, combined
+from bench.stats.estimates import Mean
+from bench.stats.shares import difference
 from bench.stats.verdict import verdicts
 from mtl_core.errors import UserError
 
@@ -66,7 +66,7 @@ def compare_shares(profiles: Sequence[OperatorShares], names: Sequence[str]) -> 
     known = {label(n): {o.name: o for o in profile.operators} for n, profile in enumerate(profiles)}
     everywhere = dict.fromkeys(name for operators in known.values() for name in operators)
     changes = {
-        f"{lab} {name}": _difference(operators[name].share, known["A"][name].share)
+        f"{lab} {name}": difference(operators[name].share, known["A"][name].share)
         for lab, operators in known.items()
         for name in everywhere
         if lab != "A" and name in operators and name in known["A"]
@@ -90,18 +90,6 @@ def _check_alike(first: Case, other: Case, first_name: str, other_name: str) -> 
                 f"{field} is {one!r} in {first_name} and {two!r} in {other_name}; "
                 f"compare profiles with equal {field}"
             )
-
-
-def _difference(share: Estimate, first: Estimate) -> Mean:
-    return combined((_mean(share), _mean(first)), (1.0, -1.0))
-
-
-def _mean(told: Estimate) -> Mean:
-    """What Student's t interval was made from."""
-    if told.n < 2 or not math.isfinite(told.high - told.low):
-        return Mean(told.value, math.inf, 1, told.n)
-    reach = float(stats.t.ppf(0.5 + told.confidence / 2, told.n - 1))
-    return Mean(told.value, (told.high - told.low) / 2 / reach, told.n - 1, told.n)
 
 
 def _word(verdict: str) -> Judgement:

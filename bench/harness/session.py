@@ -31,7 +31,7 @@ from bench.machine.identity import (
     weather_together,
 )
 from bench.questions.question import AS_DECLARED, Asked, Group
-from bench.records.run import Answer, Block, Case, Machine, Run, Weather
+from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
 from bench.results.journal import Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from mtl_core.errors import UserError
@@ -162,6 +162,7 @@ class Session:
         weather = msgspec.structs.replace(
             self.weather(schedule.spent_s(), LOOKS), calm_share=calm_share(groups, blocks)
         )
+        results = {g.name: measured(g.cases, g.baseline, blocks[g.name], g.question.also) for g in groups}
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -169,8 +170,8 @@ class Session:
             ceilings=ceilings,
             settings=self.settings(groups),
             blocks=blocks,
-            measured={g.name: measured(g.cases, g.baseline, blocks[g.name], g.question.also) for g in groups},
-            answers=self._answers(asked, blocks),
+            measured=results,
+            answers=self._answers(asked, results, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             weather=weather,
@@ -205,13 +206,15 @@ class Session:
 
         return weather
 
-    def _answers(self, asked: list[Group], blocks: dict[str, list[Block]]) -> list[Answer]:
+    def _answers(
+        self, asked: list[Group], results: dict[str, dict[str, Measured]], blocks: dict[str, list[Block]]
+    ) -> list[Answer]:
         """An answer a question; why there is none where nothing can be measured here."""
         answers = []
         for question in {group.question.name: group.question for group in asked}.values():
             reason = question.skipped()
             if reason is None:  # all parts, the unselected too
-                answers.append(answer(question.groups(self.asked), blocks, self.harness.failures))
+                answers.append(answer(question.groups(self.asked), results, blocks, self.harness.failures))
             else:
                 why = f"Not measured here: {reason}."
                 answers.append(Answer(question=question.name, asks=question.asks, sentences=[why]))

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
 
 from bench.gate.trial import Trial
-from bench.records.run import VERDICTS, Estimate
+from bench.records.run import VERDICTS
 from bench.records.trust import Rate
-from bench.stats.estimates import CONFIDENCE
+from bench.stats.proportions import clopper_pearson
 from bench.stats.ratios import Effects
 from bench.stats.sequential import decide
 from bench.stats.verdict import ALPHA
@@ -47,15 +46,6 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     seconds: float
     units: int
-
-
-def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
-    """A share with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
-    tail = (1.0 - confidence) / 2
-    low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    value = hits / trials if trials else math.nan
-    return Estimate(value=value, low=low, high=high, confidence=confidence, n=trials)
 
 
 def effects(unit: Unit, slow_down: str) -> Effects:
