@@ -115,6 +115,8 @@ class NotSelectedError(Exception):
 class Selected(dict[str, dict[str, Measured]]):
     """The results of the parts that were selected; asked for another, it says so."""
 
+    cores: int | None = None  # of the machine that measured; None: of this one
+
     def __missing__(self, part: str) -> dict[str, Measured]:
         raise NotSelectedError(part)
 
@@ -144,16 +146,18 @@ def answer(
     results_of: Mapping[str, dict[str, Measured]],
     blocks: Mapping[str, list[Block]],
     failures: Mapping[str, Failure],
+    cores: int | None = None,
 ) -> Answer:
     """The sentences and warnings of one question.
 
     ``groups`` are all parts of the question; ``results_of`` and ``blocks``, by group, hold those that were
-    measured.
+    measured. ``cores`` are those of the machine that measured, where it was another.
     """
     question = groups[0].question
     chosen = [group for group in groups if group.name in results_of]
     missing = [group.part for group in groups if group.name not in results_of]
     results = Selected({group.part: results_of[group.name] for group in chosen})
+    results.cores = cores
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
     without = [group for group in chosen if group.baseline not in results[group.part]]

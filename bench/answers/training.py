@@ -9,7 +9,6 @@ from bench.questions.question import Results, Settings
 from bench.records.run import Estimate, Measured
 from bench.stats.estimates import inverse
 from bench.stats.verdict import judge_level
-from mtl_core.data.mnist import lies_here
 from mtl_core.platform.denormals import possible, why_not
 
 WHOLE_EPOCH = 60_000  # images of MNIST
@@ -57,11 +56,11 @@ def _images(known: Measured) -> int:
 
 
 def trained_on(known: Measured) -> str:
-    """``On MNIST``; where that does not lie on this machine how to have it."""
-    if known.case.settings["data"] == "mnist":
-        return "On MNIST"
-    fetch = "" if lies_here() else " (MNIST does not lie here; nox -s train fetches it)"
-    return f"On synthetic digits{fetch}"
+    """``On MNIST``, or how to have it; the same on any machine, as a file may be read on another."""
+    data = known.case.settings.get("data")  # early files do not tell
+    if data != "synthetic":
+        return "On MNIST" if data == "mnist" else "On the images of that run"
+    return "On synthetic digits (nox -s train fetches MNIST)"
 
 
 def too_few_batches(settings: Settings) -> str | None:
@@ -86,4 +85,6 @@ def slowing_down(results: Results) -> list[str]:
             said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
     if any(_images(known) < WHOLE_EPOCH for known in runs.values()):
         said.append("What later epochs do takes a full run: python -m bench run drift trains 8 whole ones.")
-    return said if possible() else [*said, f"Flushed ones were not tried: {why_not()}."]
+    if "flush" in runs:
+        return said
+    return [*said, f"Flushed ones were not tried{'' if possible() else f': {why_not()}'}."]

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.questions.question import Asked, Settings
+from bench.questions.question import Asked, Question, Settings
 from bench.records.run import Run
 from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
@@ -44,6 +44,11 @@ def _modules() -> dict[str, Any]:
     names = [f"bench.benchmarks.{m.name}" for m in pkgutil.iter_modules(benchmarks.__path__)]
     modules = [importlib.import_module(name) for name in names]
     return {module.QUESTION.name: module for module in modules if hasattr(module, "QUESTION")}
+
+
+def declared_questions() -> list[Question]:
+    """Every question that this version asks."""
+    return [module.QUESTION for module in _modules().values()]
 
 
 def _chosen(names: list[str]) -> list[Any]:

@@ -1,0 +1,78 @@
+"""The sentences of a run that was read from a file, made anew from its raw rounds.
+
+A file's own sentences are of the version that wrote it, and its tables are computed by this one: what is said
+beside them has to come from the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bench.answers.answer import Selected, answer, ratios_in_words
+from bench.questions.question import Group, Question
+from bench.records.run import Answer, Measured, Run
+
+NO_ROUNDS = "The file has no rounds of ours, so that nothing can be said of it beside what was typical."
+
+
+def with_answers_anew(run: Run, questions: Iterable[Question]) -> Run:
+    """The same run with the answers that this version gives; what has no rounds keeps its reason.
+
+    A question that this version does not know, or whose variants of then it does not know, is answered by the
+    bare ratios.
+    """
+    if run.schema is None:
+        return msgspec.structs.replace(run, warnings=[*run.warnings, NO_ROUNDS])
+    known = {question.name: question for question in questions}
+    names = dict.fromkeys([*(a.question for a in run.answers), *(g.partition("/")[0] for g in run.measured)])
+    stored = {each.question: each for each in run.answers}
+    answers = [_anew(name, known.get(name), stored.get(name), run) for name in names]
+    return msgspec.structs.replace(run, answers=[each for each in answers if each is not None])
+
+
+def _anew(name: str, question: Question | None, stored: Answer | None, run: Run) -> Answer | None:
+    parts = {group.partition("/")[2]: group for group in run.measured if group.partition("/")[0] == name}
+    if not parts:
+        return stored  # why nothing was measured, which no rounds tell
+    if question is None:
+        return _bare(name, stored, parts, run)
+    groups = _groups(question, parts, run)
+    failures = {failure.case: failure for failure in run.failures}
+    try:
+        made = answer(groups, run.measured, run.blocks, failures, _cores(run))
+    except KeyError:  # a variant that sentences of today name and runs of then did not have
+        return _bare(name, stored, parts, run)
+    return made
+
+
+def _groups(question: Question, parts: Mapping[str, str], run: Run) -> list[Group]:
+    """Every part of the question as it was measured, and those that were not as they are declared."""
+    declared = {group.part: group for group in question.groups()}
+    of_file = {
+        part: Group(
+            question=question,
+            part=part,
+            baseline=_baseline(run.measured[group]),
+            cases={variant: measured.case for variant, measured in run.measured[group].items()},
+        )
+        for part, group in parts.items()
+    }
+    return list({**declared, **of_file}.values())
+
+
+def _baseline(variants: Mapping[str, Measured]) -> str:
+    """What the others were held against, though it may have failed itself."""
+    against = [m.effect.baseline.rpartition("/")[2] for m in variants.values() if m.effect is not None]
+    return next(iter(against), next(iter(variants)))
+
+
+def _bare(name: str, stored: Answer | None, parts: Mapping[str, str], run: Run) -> Answer:
+    results = Selected({part: run.measured[group] for part, group in parts.items()})
+    asks = stored.asks if stored else name
+    return Answer(question=name, asks=asks, sentences=ratios_in_words(results))
+
+
+def _cores(run: Run) -> int | None:
+    return None if run.machine is None else max(1, int(run.machine.cores_granted))
