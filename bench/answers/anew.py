@@ -42,7 +42,7 @@ def _anew(name: str, question: Question | None, stored: Answer | None, run: Run)
     failures = {failure.case: failure for failure in run.failures}
     try:
         made = answer(groups, run.measured, run.blocks, failures, _cores(run))
-    except KeyError:  # a variant that sentences of today name and runs of then did not have
+    except LookupError:  # a variant or a fact that sentences of today name and runs of then did not have
         return _bare(name, stored, parts, run)
     return made
 

@@ -17,7 +17,8 @@ WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a tr
 
 def level_change(known: Measured, whose: str = "its") -> str:
     """From which epoch on training has left ``whose`` first speed, and by how much."""
-    assert known.level is not None and known.effect is not None
+    if known.level is None or known.effect is None:  # as in files from before epochs were timed in pieces
+        raise LookupError("no level of the course of epochs")
     ratio = known.level.ratio
     if ratio.n < 2:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
