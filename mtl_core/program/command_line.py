@@ -102,6 +102,19 @@ def _output_error() -> OSError | None:
     return None
 
 
+def _refused_by_output(error: Exception) -> OSError | None:
+    """The error, where it is that of a device without room and standard output has none.
+
+    What failed once is not kept to be written again, so that only another byte tells.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        try:
+            os.write(1, b"\n")
+        except OSError:
+            return error
+    return None
+
+
 def _came_of_a_closed_pipe(error: BaseException | None) -> bool:
     """Typer and rich make SystemExit(1) of a reader that is gone."""
     while error is not None and not isinstance(error, BrokenPipeError):
@@ -160,7 +173,7 @@ def _ended(app: typer.Typer, prog: str) -> object:
             _fail_without_output(BrokenPipeError())
         raise
     except Exception as error:
-        lost = _output_error() if isinstance(error, OSError) else None
+        lost = _output_error() or _refused_by_output(error)
         if lost is not None or isinstance(error, BrokenPipeError):
             _fail_without_output(lost or BrokenPipeError())
         try:
