@@ -181,3 +181,12 @@ def fit_line(x: Floats, times: Floats) -> tuple[Floats, float]:
     mean_row = np.exp(np.mean(np.log(times), axis=0))
     mean_fit = np.linalg.lstsq(design / mean_row[:, None], np.ones_like(mean_row), rcond=None)[0]
     return coefficients, float(np.max(np.abs(design @ mean_fit / mean_row - 1.0)))
+
+
+def clopper_pearson(hits: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
+    """A share with its exact interval (Clopper & Pearson, Biometrika 26, 1934); without trials 0 to 1."""
+    tail = (1.0 - confidence) / 2
+    low = float(stats.beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
+    high = float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
+    value = hits / trials if trials else math.nan
+    return Estimate(value=value, low=low, high=high, confidence=confidence, n=trials)
