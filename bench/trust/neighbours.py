@@ -23,7 +23,7 @@ MARGIN_S = 60.0  # after the end that was planned: the last unit may reach beyon
 Goes = Callable[[], bool]
 
 
-def busy(goes: Goes, rng: random.Random) -> None:
+def busy(goes: Goes, _: random.Random) -> None:
     """One core busy all the time."""
     while goes():
         _compute(SPAN_S)
@@ -36,7 +36,7 @@ def bursts(goes: Goes, rng: random.Random) -> None:
         _while(goes, rng.expovariate(1.0 / PAUSE_S), time.sleep)
 
 
-def memory(goes: Goes, rng: random.Random) -> None:
+def memory(goes: Goes, _: random.Random) -> None:
     """Memory traffic: a block beyond the caches copied to and fro."""
     one, other = bytearray(BLOCK_BYTES), bytearray(BLOCK_BYTES)
     while goes():

@@ -73,7 +73,7 @@ def read_head(path: Path) -> Head:
         raise UserError(f"{path} is no recording of trust; remove it and record again") from None
     if schema != SCHEMA:
         raise UserError(
-            f"{path} is a recording of schema {schema}; this version reads {SCHEMA}: record into another --file"
+            f"{path} is a recording of schema {schema}; this version reads {SCHEMA}: record into another"
         )
     try:
         return msgspec.json.decode(first, type=Head)
