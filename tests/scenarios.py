@@ -112,8 +112,8 @@ def outcome(scenario: Scenario, runs: int = RUNS) -> Outcome:
 def table(runs: int) -> list[str]:
     """Markdown, a row a scenario."""
     lines = [
-        "| scenario | intervals that hold it | half-width | off by (median) | slower at rest | slower now and "
-        "then | faster |",
+        "| scenario | intervals that hold it | half-width | off by (median) | slower at rest | now and then "
+        "| faster |",
         "|---|---|---|---|---|---|---|",
     ]
     for scenario in SCENARIOS:

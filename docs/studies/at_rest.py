@@ -1,7 +1,7 @@
 """Which estimate of a ratio at rest is nearest to the calm one, in any hour: the table of docs/measuring.md.
 
-``python docs/studies/at_rest.py FOLDER`` reads every ``*.jsonl`` in a folder of recorded rounds, a condition a
-file: a line a set-up, ``L`` the aimed length of a round in milliseconds, ``rec`` milliseconds an iteration by
+``python docs/studies/at_rest.py FOLDER`` reads every ``*.jsonl`` in a folder of recorded rounds, a condition
+a file: a line a set-up, ``L`` the aimed length of a round in milliseconds, ``rec`` milliseconds an iteration by
 variant and round, interleaved. A is one head, A2 the same again, W an operator more, B both heads.
 
 From each recording half of its set-ups are drawn again and again, and every estimator gives a log ratio and a
@@ -56,6 +56,7 @@ def load(folder: Path) -> list[Recording]:
 
 
 def pairs(set_ups: Sequence[dict[str, Floats]], variant: str) -> AtRest:
+    """The variant's rounds against those of one head."""
     return AtRest(tuple(Pair(each[variant], (each[BASE],)) for each in set_ups))
 
 
