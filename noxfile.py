@@ -128,6 +128,13 @@ def tests_each(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def coverage(session: nox.Session) -> None:
+    """How often intervals hold a known truth, on made-up data: some minutes. Argument: how many runs."""
+    install(session)
+    session.run("python", "-m", "tests.scenarios", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
 def gpu_wheels(session: nox.Session) -> None:
     """Check that the GPU build's libraries are in the wheels named: a 2 GB download, no GPU needed."""
     install(session, "gpu", "test")

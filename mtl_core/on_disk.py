@@ -75,7 +75,7 @@ def json_value(raw: bytes, *, endless: bool = False, largest: float = math.inf) 
     """What JSON says, its depth looked at before it is decoded and every number as it is met.
 
     Integers lie within 2**53 either way, floats are finite and no larger than ``largest`` either way;
-    ``endless`` lets NaN and the infinities through, as Python writes them. Raises ForeignError for anything else.
+    ``endless`` lets NaN and the infinities through, as Python writes them. Raises ForeignError for the rest.
     """
     if _too_deep(raw):
         raise ForeignError(f"nested deeper than {DEEPEST} levels")

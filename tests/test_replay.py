@@ -1,47 +1,35 @@
-"""The decision rule over made-up recordings: counts, disjoint pieces, the exact interval, the advice."""
+"""The decision rule over made-up recordings: counts, disjoint pieces, exact intervals, moods, the advice."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from datetime import timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.questions.gate import GATE
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
-from bench.trust.recorder import Head
+from bench.trust.recording import Unit, against_base
 from bench.trust.replay import (
-    Unit,
-    best_set_ups,
+    calls,
+    calm_value,
     comparisons,
-    components,
-    rate,
-    recommended,
+    held,
+    holds,
+    is_right,
+    met,
+    stretches,
 )
-from bench.trust.study import summary
+from bench.trust.study import recommended, summary
+from bench.trust.variants import BY_NAME, USUAL, VARIANTS
+from reports.formats import text
+from reports.pages.trust import trust_page
+from tests.recordings import HEAD, START, units
+from tests.scenarios import BURSTY, RESTLESS
 
-SET_UPS = 4
-SLOW_DOWNS = ("0", "0.01", "0.02", "0.03", "0.05", "0.1")
-
-
-def recording(
-    units: int, set_up: float = 0.015, invocation: float = 0.003, seconds: float = 4.0, seed: int = 0
-) -> list[Unit]:
-    """Units whose noise has two levels, and whose slow-downs are what they say."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for _ in range(units):
-        noise = rng.normal(0.0, invocation) + rng.normal(0.0, set_up, size=SET_UPS)
-        effects = {name: list(math.log1p(float(name)) + noise) for name in SLOW_DOWNS}
-        errors: dict[str, list[float | None]] = {name: [None] * SET_UPS for name in SLOW_DOWNS}
-        times = {"seconds": seconds, "start_s": seconds / 2, "step_s": 0.0013}
-        unit = Unit(effects=effects, errors=errors, totals=effects, **times)
-        made.append(unit)
-    return made
+CALM_HOUR = units(120)
 
 
 def test_the_share_of_no_hits_has_the_known_exact_bound() -> None:
@@ -55,93 +43,143 @@ def test_the_share_of_no_hits_has_the_known_exact_bound() -> None:
 @given(st.integers(1, 300), st.data())
 def test_the_exact_interval_holds_the_share(trials: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, trials))
-    found = clopper_pearson(hits, trials)
-    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+    share = clopper_pearson(hits, trials)
+    assert 0.0 <= share.low <= share.value <= share.high <= 1.0
 
 
 def test_nothing_tried_tells_nothing() -> None:
-    assert math.isnan(clopper_pearson(0, 0).value)
-    assert rate(recording(1), "0", 60.0, 0.02).comparisons == 0
-
-
-def taken(units: Sequence[Unit], slow_down: str, budget_s: float) -> list[int]:
-    return [made.units for made in comparisons(units, slow_down, budget_s, 0.02)]
+    none = clopper_pearson(0, 0)
+    assert math.isnan(none.value)
+    assert (none.low, none.high) == (0.0, 1.0)
+    assert calls([CALM_HOUR[:1]], BY_NAME["identical"], 60.0, 0.02).comparisons == 0
 
 
 def test_the_pieces_are_disjoint_and_within_the_budget() -> None:
-    units = recording(200)
-    pieces = taken(units, "0.02", 60.0)
-    assert sum(pieces) <= len(units)
-    assert all(made.seconds <= 60.0 for made in comparisons(units, "0.02", 60.0, 0.02))
-    assert max(pieces) == 15  # of 4 s each
+    made = list(comparisons(met(CALM_HOUR, "small_operator"), 60.0, 0.02))
+    assert sum(each.units for each in made) <= len(CALM_HOUR)
+    assert all(each.seconds == 4.0 * each.units <= 60.0 for each in made)
+    assert max(each.units for each in made) == 15
 
 
 def test_a_piece_cut_off_by_the_end_is_left_out() -> None:
-    whole = taken(recording(200), "0.02", 60.0)
-    cut = taken(recording(200)[:-1], "0.02", 60.0)
-    assert cut == whole[: len(cut)]
+    whole = [each.units for each in comparisons(met(CALM_HOUR, "identical"), 60.0, 0.02)]
+    cut = CALM_HOUR[: sum(whole) - 1]
+    assert [each.units for each in comparisons(met(cut, "identical"), 60.0, 0.02)] == whole[:-1]
 
 
-def test_identical_code_is_the_same_and_slow_code_is_slower() -> None:
-    units = recording(600)
-    none, five = rate(units, "0", 60.0, 0.02), rate(units, "0.05", 60.0, 0.02)
-    assert none.changed.value == 0.0
-    assert none.verdicts["same"] / none.comparisons > 0.9
-    assert five.slower.value > 0.95
-    assert five.measured == pytest.approx(0.05)
-    assert rate(units, "0.03", 120.0, 0.02).slower.value > 0.9
+def test_a_replayed_comparison_decides_as_regress_would_on_the_same_rounds() -> None:
+    """The same code: a decision on the pairs of its units, with the looks that they had."""
+    first = next(comparisons(met(CALM_HOUR, "operator"), 60.0, 0.02))
+    again = against_base(CALM_HOUR[: first.units], "operator")
+    assert first.decision.mean == again.mean()
+    assert first.decision.verdict == "slower"
+    assert first.decision.cause == "at rest"
 
 
-def test_on_the_edge_it_errs_as_seldom_as_promised() -> None:
-    on_edge = rate(recording(6000), "0.02", 60.0, 0.02)
-    assert on_edge.comparisons > 300
-    assert on_edge.slower.value + on_edge.verdicts["same"] / on_edge.comparisons <= 0.05 + 0.03
+def test_each_kind_of_code_is_called_what_it_is() -> None:
+    expected = {"identical": 0.0, "operator": 1.0, "every_20": 1.0, "one_head": 1.0}
+    for name, share in expected.items():
+        made = calls([CALM_HOUR], BY_NAME[name], 120.0, 0.02)
+        assert made.comparisons >= 4
+        assert made.right.share.value == share, name
+    assert calls([CALM_HOUR], BY_NAME["every_20"], 120.0, 0.02).now_and_then > 0
+    assert calls([CALM_HOUR], BY_NAME["one_head"], 120.0, 0.02).verdicts["faster"] > 0
 
 
-def test_more_noise_asks_for_a_larger_tolerance() -> None:
-    calm, wild = recommended(recording(600, 0.005), 60.0), recommended(recording(600, 0.05), 60.0)
-    assert calm is not None
-    assert wild is not None
-    assert calm < wild
-    assert recommended(recording(600, 0.5), 60.0) is None
+def test_slower_at_rest_is_not_right_for_what_happens_now_and_then() -> None:
+    slower = next(comparisons(met(CALM_HOUR, "operator"), 60.0, 0.02)).decision
+    assert is_right(BY_NAME["operator"], slower)
+    assert not is_right(BY_NAME["every_20"], slower)
+    assert is_right(BY_NAME["identical"], slower)  # counts as an alarm
+    assert not is_right(BY_NAME["identical"], slower._replace(verdict="same"))
 
 
-def test_a_short_recording_recommends_nothing() -> None:
-    assert recommended(recording(40, 0.005), 60.0) is None
+def test_drawn_comparisons_are_as_many_as_asked_for_and_reproducible() -> None:
+    once, again = (calls([CALM_HOUR], BY_NAME["operator"], 60.0, 0.02, draws=20) for _ in range(2))
+    assert once == again
+    assert once.drawn.comparisons == 20
+    assert once.drawn.hits == 1.0
+    assert calls([CALM_HOUR[:8]], BY_NAME["operator"], 60.0, 0.02, draws=20).drawn.comparisons == 0
 
 
-def test_the_levels_of_noise_are_told_apart() -> None:
-    set_up, invocation = components(recording(4000, 0.015, 0.008))
-    assert set_up == pytest.approx(0.015, rel=0.05)
-    assert invocation == pytest.approx(0.008, rel=0.1)
-    assert components(recording(500, 0.015, 0.0))[1] < 0.004
+def test_intervals_hold_the_calm_value_of_the_whole_recording() -> None:
+    calm = calm_value(CALM_HOUR, "one_head")
+    assert calm.value == pytest.approx(-0.11, abs=0.005)
+    counted = held([CALM_HOUR], BY_NAME["one_head"], calm, 60.0, draws=40)
+    assert (counted.units, counted.held.share.n, counted.drawn.comparisons) == (15, 8, 40)
+    assert counted.held.hits >= 7
+    assert counted.half_width is not None and counted.wide is not None
+    assert 0.0 < counted.half_width <= counted.wide < 0.02
+    far = calm_value(CALM_HOUR, "operator")
+    assert held([CALM_HOUR], BY_NAME["one_head"], far, 60.0).held.hits == 0
+    assert holds(calm, calm)
 
 
-def test_effort_goes_to_the_level_that_varies() -> None:
-    """Half of a unit's 4 s is for starting, so that a set-up costs 0.5 s: sqrt(2 / 0.5) times the spreads."""
-    assert best_set_ups(recording(4000, 0.01, 0.01)) == pytest.approx(2.0, rel=0.1)
-    assert best_set_ups(recording(4000, 0.02, 0.01)) == pytest.approx(4.0, rel=0.1)
-    assert best_set_ups(recording(4000, 0.01, 0.0001)) > 20.0
+def recording() -> list[Unit]:
+    """Two hours alone of different mood, and one beside bursts in between."""
+    later = [START + timedelta(hours=hours) for hours in (0, 1, 2)]
+    return [
+        *units(60, start=later[0]),
+        *units(60, BURSTY, condition="bursts", start=later[1], seed=1),
+        *units(60, RESTLESS, start=later[2], seed=2),
+    ]
 
 
-def test_the_whole_gate_is_judged_more_strictly_than_the_step_alone() -> None:
-    """``regress`` without a name shares its 5 % among five, so that less is decided in the same time."""
-    head = Head(machine="m", revision="r", busy_cores=0, rounds=4, set_ups=SET_UPS)
-    alone, together = summary(head, recording(600, 0.03), [60.0], 0.02).studies
-    assert (alone.benchmarks, alone.alpha) == (1, ALPHA)
-    assert (together.benchmarks, together.alpha) == (len(GATE), ALPHA / len(GATE))
-    undecided = [sum(r.verdicts["undecided"] for r in study.rates) for study in (alone, together)]
-    assert undecided[0] < undecided[1]
-    assert alone.recommended is not None and together.recommended is not None
-    assert alone.recommended <= together.recommended
+def test_hours_are_cut_by_condition_and_told_apart_by_their_mood() -> None:
+    cut = stretches(recording())
+    assert [(each.condition, len(each.units)) for each in cut] == [
+        ("alone", 60),
+        ("alone", 60),
+        ("bursts", 60),
+    ]
+    assert cut[0].mood == "calm"
+    assert cut[1].calm_share < cut[0].calm_share
+    long = units(400)  # ten seconds each
+    assert [len(each.units) for each in stretches(long)] == [360, 40]
 
 
-def test_the_summary_has_every_slow_down_at_every_budget() -> None:
-    head = Head(machine="m", revision="r", busy_cores=1, rounds=4, set_ups=SET_UPS)
-    told = summary(head, recording(100), [60.0, 120.0], 0.02)
-    for study in told.studies:
-        assert [(r.budget_s, r.slow_down) for r in study.rates] == [
-            (budget, float(name)) for budget in (60.0, 120.0) for name in SLOW_DOWNS
-        ]
-    assert told.conditions == "1 core kept busy"
-    assert told.recorded_s == pytest.approx(400.0)
+def test_the_summary_has_each_condition_and_its_moods_apart() -> None:
+    trust = summary(HEAD, recording(), [60.0, 120.0], 0.02, draws=0)
+    found = [(cell.condition, cell.hours) for cell in trust.cells]
+    assert found[0] == ("as the hour is", 2)
+    assert {cell.mood for cell in trust.cells[:3]} >= {"all hours", "calm"}
+    assert found[-1] == ("bursts on one core", 1)
+    names = [name for name in HEAD.variants if name != "base"]
+    for cell in trust.cells:
+        assert [(c.budget_s, c.variant) for c in cell.calls] == [(b, n) for b in (60.0, 120.0) for n in names]
+        by_name = {c.variant: c.tolerance for c in cell.calls}
+        assert (by_name["small_operator"], by_name["operator"]) == (0.005, 0.02)
+        assert [h.variant for h in cell.held] == ["identical", "operator", "small_operator", "one_head"]
+    together = trust.cells[0].calls
+    parts = [cell.calls for cell in trust.cells[1:-1]]
+    for number, whole in enumerate(together):
+        assert whole.comparisons == sum(part[number].comparisons for part in parts)
+    assert trust.step_s == pytest.approx(1.3e-3, rel=0.02)
+
+
+def test_a_calm_machine_is_recommended_a_small_tolerance_and_a_short_recording_none() -> None:
+    many = units(600, effects={"identical": 0.0})
+    tolerance = recommended([many], 30.0)
+    assert tolerance is not None
+    assert tolerance <= 0.03
+    strict = recommended([many], 30.0, ALPHA / 5)
+    assert strict is not None
+    assert strict >= tolerance
+    assert recommended([CALM_HOUR[:40]], 60.0) is None
+
+
+def test_the_page_tells_counts_limits_and_moods_in_80_columns() -> None:
+    page = trust_page(summary(HEAD, recording(), [60.0], 0.02, draws=5))
+    shown = text(page, "terminal")
+    assert max(map(len, shown.splitlines())) <= 80
+    plain = " ".join(shown.split())
+    assert "Identical code within 60 s: called slower or faster in 0 of" in plain
+    assert "as few as that still allow" in plain
+    assert "bursts on one core" in plain
+    assert '"half_width"' in text(page, "json")
+    assert "an operator more in every step, 784 x 128" in text(page, "markdown")
+
+
+def test_every_variant_is_declared_once_and_the_usual_ones_begin_with_the_base() -> None:
+    assert len(BY_NAME) == len(VARIANTS)
+    assert USUAL[0] == "base"

@@ -13,11 +13,10 @@ from hypothesis.extra.numpy import arrays
 from bench.stats.estimates import Floats
 from bench.stats.rest import AtRest, Pair, calm_share, calm_weights, tail_mean
 from tests.made_up import Hour, at_rest_pairs
+from tests.scenarios import BURSTY, CALM, RESTLESS
+from tests.scenarios import HOURS as EVERY_HOUR
 
-CALM = Hour("calm", calm=0.9, spell=0.0, sensitivity=0.0)
-RESTLESS = Hour("restless", calm=0.2, spell=0.35, sensitivity=0.5)
-BURSTY = Hour("bursty", calm=0.35, spell=0.3, sensitivity=0.4)
-HOURS = pytest.mark.parametrize("hour", [CALM, RESTLESS, BURSTY], ids=lambda hour: hour.name)
+HOURS = pytest.mark.parametrize("hour", EVERY_HOUR, ids=lambda hour: hour.name)
 RUNS = 300  # of a scenario; nox -s coverage has 2,000
 
 

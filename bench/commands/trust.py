@@ -9,26 +9,38 @@ import typer
 
 from mtl_core.errors import UserError
 
-FILE = Path(".benchmarks") / "mtl-bench" / "trust.jsonl"
+FOLDER = Path(".benchmarks") / "mtl-bench"
+FILE, QUICK_FILE = FOLDER / "trust.jsonl", FOLDER / "trust-quick.jsonl"
+TIME, QUICK_TIME = "60m", "10m"
+MEASURED_NOTHING = 6  # the exit code where no comparison fitted into what was recorded
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "duration": "--time",
+    "file": "--file",
     "resume": "--resume",
-    "slow_down": "--slow-down",
-    "busy": "--busy",
+    "quick": "--quick",
+    "variant": "--variant",
+    "beside": "--beside",
     "seed": "--seed",
 }
 
 
 def trust(
     context: typer.Context,
-    duration: Annotated[str, typer.Option("--time", metavar="TIME", help="Time for recording.")] = "60m",
+    duration: Annotated[
+        str | None,
+        typer.Option("--time", metavar="TIME", help=f"Time for recording: {TIME}, quickly {QUICK_TIME}."),
+    ] = None,
     file: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where the recording is kept, a line an invocation.")
-    ] = FILE,
+        Path | None,
+        typer.Option(metavar="FILE", help=f"Where the recording is kept: {FILE}, quickly {QUICK_FILE}."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the recording in the file.")] = False,
-    replay_only: Annotated[
-        bool, typer.Option("--replay", help="Record nothing; replay what is in the file.")
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first answer in ten minutes, of few kinds of code.")
     ] = False,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Record nothing; replay what is in the file.")
+    ] = None,
     budget: Annotated[
         list[str], typer.Option(metavar="TIME", help="Budget of a comparison; may be repeated.")
     ] = [  # noqa: B006
@@ -38,62 +50,94 @@ def trust(
     tolerance: Annotated[
         str, typer.Option(metavar="SHARE", help="Differences up to this are called same.")
     ] = "2%",
-    slow_down: Annotated[
+    variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="SHARE", help="Slow-down to inject; may be repeated. Without: 3%, 5% and 10%."),
+        typer.Option(metavar="NAME", help="Code to record beside the step as it is; may be repeated."),
     ] = None,
-    busy: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Cores kept busy by other processes meanwhile.")
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What is to be beside it: alone (as the hour is), busy, bursts, memory; several take turns.",
+        ),
     ] = None,
+    draws: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Comparisons to draw, beside the disjoint ones.")
+    ] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="terminal, markdown, json, csv or html.")
+    ] = "terminal",
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
 
-    Identical code and code slowed by known shares is measured for the
-    time given; then the rule that regress decides by is replayed over
-    disjoint pieces of the recording.
+    The training step is recorded beside itself with known work injected,
+    in every step and in some, for the time given; then the rule that
+    regress decides by is replayed over disjoint pieces of the recording.
+    Exit code 6 says that not one comparison fitted into it.
 
     Examples:
 
-      python -m bench trust
+      python -m bench trust --quick
 
-      python -m bench trust --time 20m --busy 1 --file busy.jsonl
+      python -m bench trust --time 60m --resume
 
-      python -m bench trust --resume --time 30m
+      python -m bench trust --resume --beside busy --beside bursts
 
-      python -m bench trust --slow-down 3% --slow-down 5%
+      python -m bench trust --replay FILE --budget 30s --tolerance 3%
 
-      python -m bench trust --replay --budget 30s --tolerance 3%
+      python -m bench trust --replay FILE --draws 2000 --format markdown
     """
-    from bench.commands.progress import trial_shown
+    from bench.commands.formats import format_named
     from bench.gate.tolerances import parse_tolerance
     from bench.harness.session import parse_duration
-    from bench.trust.study import record_here, study
+    from bench.trust.study import check_conditions, chosen, study
+    from bench.trust.variants import QUICK
     from reports.formats import write
     from reports.pages.trust import trust_page
 
-    if replay_only:
+    if replay is not None:
         _check_replay(context)
     budgets = [parse_duration(text) for text in budget]
-    edge = parse_tolerance(tolerance, "--tolerance")
-    if not replay_only:
-        shares = {parse_tolerance(text, "--slow-down") for text in slow_down or ()}
-        seconds = parse_duration(duration, "--time")
-        kept = 0
+    edge, chosen_format = parse_tolerance(tolerance, "--tolerance"), format_named(form)
+    path = replay or file or (QUICK_FILE if quick else FILE)
+    if replay is None:
+        seconds = parse_duration(duration or (QUICK_TIME if quick else TIME), "--time")
+        names = chosen(variant) if variant else (QUICK if quick and not resume else ())
+        _record(path, seconds, check_conditions(beside or ["alone"]), names, seed, resume)
+    replayed = study(path, budgets, edge, draws)
+    if replayed is None:
+        typer.echo(f"measured nothing: {path} holds less than two invocations; record longer", err=True)
+        raise typer.Exit(MEASURED_NOTHING)
+    write(trust_page(replayed), chosen_format)
+    if chosen_format.name == "terminal":
+        typer.echo(f"\nRecording: {path}; go on with it by --resume, or replay it by --replay")
+    if not replayed.comparisons:
+        typer.echo("measured nothing: not one comparison fits into the recording; record longer", err=True)
+        raise typer.Exit(MEASURED_NOTHING)
 
-        def show(units: int, spent_s: float) -> None:
-            nonlocal kept
-            kept = units
-            shown("recording", units, spent_s)
 
-        try:
-            with trial_shown(seconds) as shown:
-                record_here(file, seconds, busy=busy, seed=seed, resume=resume, show=show, slow_downs=shares)
-        except KeyboardInterrupt:
-            typer.echo(_stopped_line(file, kept), err=True)
-            raise
-    write(trust_page(study(file, budgets, edge)), "terminal")
-    typer.echo(f"\nRecording: {file}; go on with it by --resume, or replay it by --replay")
+def _record(
+    path: Path, seconds: float, conditions: tuple[str, ...], names: tuple[str, ...], seed: int, resume: bool
+) -> None:
+    from bench.commands.progress import trial_shown
+    from bench.trust.study import record_here
+
+    kept = 0
+
+    def show(units: int, spent_s: float) -> None:
+        nonlocal kept
+        kept = units
+        shown("recording", units, spent_s)
+
+    try:
+        with trial_shown(seconds) as shown:
+            record_here(
+                path, seconds, conditions=conditions, variants=names, seed=seed, resume=resume, show=show
+            )
+    except KeyboardInterrupt:
+        typer.echo(_stopped_line(path, kept), err=True)
+        raise
 
 
 def _check_replay(context: typer.Context) -> None:

@@ -1,145 +1,244 @@
-"""How far comparisons can be trusted: the decision rule replayed over a recorded stream of invocations.
+"""How far comparisons can be trusted: the decision rule replayed over recorded rounds.
 
-A stream holds, for every invocation, what code slowed by known shares measured against the same code as
-it is. A comparison takes units from it one after the other, as ``regress`` would have met them but for
-the rounds of the other slow-downs between them, and ends where it would have ended; the next one begins
-where it stopped. The pieces are disjoint, so that their counts are binomial as far as the machine's moods
-do not outlast a comparison.
+A comparison takes units one after the other, as ``regress`` would have met them but for the rounds of the
+other variants between them, and ends where it would have ended; the next one begins where it stopped. The
+pieces are disjoint, so that their counts are binomial as far as the machine's moods do not outlast a
+comparison. The code that decides is that of ``regress``: Trial, sequential.decide, AtRest.
 """
 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from bench.gate.trial import Trial
-from bench.records.run import VERDICTS
-from bench.records.trust import Rate
+from bench.records.run import VERDICTS, Estimate
+from bench.records.trust import Calls, Counted, Drawn, Held
+from bench.stats.estimates import CONFIDENCE, exponential
 from bench.stats.proportions import clopper_pearson
-from bench.stats.ratios import Effects
-from bench.stats.sequential import decide
+from bench.stats.ratios import stacked
+from bench.stats.rest import AtRest, calm_share
+from bench.stats.sequential import Decision, decide
 from bench.stats.verdict import ALPHA
+from bench.trust.recording import Unit, against_base, seconds
+from bench.trust.variants import BASE, IDENTICAL, Variant
 
-TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended
-OFTEN_ENOUGH = 0.95  # of the comparisons of identical code have to come to "same"
-LEAST = 20  # comparisons, for a recommendation
-ALARMS = 0.01  # of them at most may be called slower or faster
-
-
-class Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """One invocation: a log ratio a set-up for each slow-down, and what two sides alone would have cost."""
-
-    seconds: float
-    start_s: float  # of them for starting the processes
-    effects: dict[str, list[float]]  # by slow-down as text ("0.03"), since JSON has no other keys
-    errors: dict[str, list[float | None]]  # of each, as bench.stats.ratios.Effects has them; null: unknown
-    totals: dict[str, list[float]]  # likewise, from the sums of the rounds
-    step_s: float
+HOUR_S = 3600.0  # a stretch lasts no longer
+MOODS = (("restless", 0.25), ("usual", 0.5), ("calm", math.inf))  # by the share of calm rounds, below which
+MORE = 1.3  # times the units of a budget are drawn, since some are cheaper than the median
 
 
-class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
+class Stretch(NamedTuple):
+    """Units of one condition within an hour; no comparison reaches from one into the next."""
+
+    condition: str
+    units: tuple[Unit, ...]
+
+    @property
+    def calm_share(self) -> float:
+        """Of the rounds of the base and of the same code."""
+        return calm_share_of(self.units)
+
+    @property
+    def mood(self) -> str:
+        """What the hour was like."""
+        share = self.calm_share
+        return next(mood for mood, below in MOODS if share < below)
+
+
+class Met(NamedTuple):
+    """A unit as a comparison meets it: what it costs, and the rounds of its two sides."""
+
+    pair_s: float
+    effects: AtRest
+
+
+class Made(NamedTuple):
     """One replayed comparison."""
 
-    verdict: str
+    decision: Decision
     seconds: float
     units: int
 
 
-def effects(unit: Unit, slow_down: str) -> Effects:
-    """What a unit says of a slow-down."""
-    told = (unit.effects[slow_down], unit.errors[slow_down], unit.totals[slow_down])
-    values, errors, totals = (np.array(each, dtype=np.float64) for each in told)
-    return Effects(values, errors, totals)
+def calm_share_of(units: Sequence[Unit]) -> float:
+    """The share of calm rounds of the base and, where it was recorded, of the same code."""
+    names = [name for name in (BASE, IDENTICAL) if all(name in unit.us for unit in units)]
+    return calm_share([[seconds(unit, name) for unit in units] for name in names])
+
+
+def stretches(units: Sequence[Unit]) -> list[Stretch]:
+    """The recording in hours, a list for each condition in turn."""
+    cut: list[Stretch] = []
+    for condition in dict.fromkeys(unit.condition for unit in units):
+        of_it = sorted((unit for unit in units if unit.condition == condition), key=lambda unit: unit.at)
+        hour: list[Unit] = []
+        for unit in of_it:
+            if hour and _between_s(hour[0], unit) >= HOUR_S:
+                cut.append(Stretch(condition, tuple(hour)))
+                hour = []
+            hour.append(unit)
+        cut.append(Stretch(condition, tuple(hour)))
+    return cut
+
+
+def _between_s(first: Unit, later: Unit) -> float:
+    return (datetime.fromisoformat(later.at) - datetime.fromisoformat(first.at)).total_seconds()
+
+
+def met(units: Sequence[Unit], variant: str) -> list[Met]:
+    """The units as comparisons of this variant with the base meet them."""
+    return [Met(unit.pair_s, against_base([unit], variant)) for unit in units]
 
 
 class _Stream:
     """Units one after the other, with a clock that shows what they cost."""
 
-    def __init__(self, units: Sequence[Unit], slow_down: str) -> None:
-        self.units, self.slow_down = units, slow_down
+    def __init__(self, units: Sequence[Met]) -> None:
+        self.units = units
         self.taken, self.now = 0, 0.0
 
     def clock(self) -> float:
         return self.now
 
-    def next(self) -> Effects | None:
-        """The next unit's log ratios; None at the end of the stream."""
+    def next(self) -> AtRest | None:
+        """The next unit's rounds; None at the end of the stream."""
         if self.taken == len(self.units):
             return None
         unit = self.units[self.taken]
         self.taken += 1
-        self.now += unit.seconds
-        return effects(unit, self.slow_down)
+        self.now += unit.pair_s
+        return unit.effects
 
 
 def comparisons(
-    units: Sequence[Unit], slow_down: str, budget_s: float, tolerance: float, alpha: float = ALPHA
-) -> Iterator[Verdicts]:
+    units: Sequence[Met], budget_s: float, tolerance: float, alpha: float = ALPHA
+) -> Iterator[Made]:
     """The comparisons that fit into the stream; one cut off by its end is left out."""
-    stream = _Stream(units, slow_down)
+    stream = _Stream(units)
     while True:
         before = stream.taken
         trial = Trial(stream.next, budget_s, alpha, tolerance, clock=stream.clock)
-        found = trial.run()
+        measured = trial.run()
         if trial.failed:
             return
-        yield Verdicts(
-            verdict=decide(found, alpha).verdict, seconds=trial.spent_s, units=stream.taken - before
-        )
+        yield Made(decide(measured, alpha), trial.spent_s, stream.taken - before)
 
 
-def rate(
-    units: Sequence[Unit], slow_down: str, budget_s: float, tolerance: float, alpha: float = ALPHA
-) -> Rate:
-    """How often each verdict came out."""
-    made = list(comparisons(units, slow_down, budget_s, tolerance, alpha))
-    counts = {verdict: sum(m.verdict == verdict for m in made) for verdict in VERDICTS}
-    whole = [np.mean(unit.effects[slow_down]) - np.mean(unit.effects["0"]) for unit in units]
-    return Rate(
-        slow_down=float(slow_down),
+def is_right(variant: Variant, decision: Decision) -> bool:
+    """Whether it is called as it ought to be; of identical code, whether it is called at all."""
+    if variant.expected == "nothing":
+        return decision.verdict in ("slower", "faster")
+    if variant.expected == "other code":
+        return decision.verdict in ("slower", "faster") and decision.cause == "at rest"
+    return decision.verdict == "slower" and decision.cause == variant.expected
+
+
+def counted(hits: int, trials: int) -> Counted:
+    """A count with its exact interval."""
+    return Counted(hits=hits, share=clopper_pearson(hits, trials))
+
+
+def half_width(estimate: Estimate) -> float:
+    """Half of an interval of logarithms, relative."""
+    return (estimate.high - estimate.low) / 2
+
+
+def drawn_orders(units: Sequence[Met], budget_s: float, draws: int) -> Iterator[list[Met]]:
+    """So many times as many units as a budget holds, drawn without putting back; none where too few are."""
+    if not units:
+        return
+    each_s = float(np.median([unit.pair_s for unit in units]))
+    size = math.ceil(MORE * budget_s / each_s) + 1
+    rng = random.Random(0)
+    for _ in range(draws if size <= len(units) else 0):
+        yield rng.sample(units, size)
+
+
+def calls(
+    pieces: Sequence[Sequence[Unit]],
+    variant: Variant,
+    budget_s: float,
+    tolerance: float,
+    draws: int = 0,
+    alpha: float = ALPHA,
+) -> Calls:
+    """How often each verdict came out, over disjoint comparisons and over drawn ones."""
+    streams = [met(piece, variant.name) for piece in pieces]
+    made = [each for stream in streams for each in comparisons(stream, budget_s, tolerance, alpha)]
+    every = [unit for stream in streams for unit in stream]
+    drawn = [
+        is_right(variant, each.decision)
+        for order in drawn_orders(every, budget_s, draws)
+        for each in [next(comparisons(order, budget_s, tolerance, alpha), None)]
+        if each is not None
+    ]
+    decisions = [each.decision for each in made]
+    return Calls(
+        variant=variant.name,
+        says=variant.says,
+        expected=variant.expected,
         tolerance=tolerance,
         budget_s=budget_s,
-        comparisons=len(made),
-        verdicts=counts,
-        slower=clopper_pearson(counts["slower"], len(made)),
-        changed=clopper_pearson(counts["slower"] + counts["faster"], len(made)),
-        seconds=float(np.median([m.seconds for m in made])) if made else math.nan,
-        measured=math.expm1(float(np.mean(whole))),
+        verdicts={verdict: sum(d.verdict == verdict for d in decisions) for verdict in VERDICTS},
+        right=counted(sum(is_right(variant, d) for d in decisions), len(decisions)),
+        now_and_then=sum(d.verdict == "slower" and d.cause == "now and then" for d in decisions),
+        drawn=_shared(drawn),
+        half_width=_median([half_width(d.estimate) for d in decisions]),
+        seconds=_median([each.seconds for each in made]),
     )
 
 
-def recommended(units: Sequence[Unit], budget_s: float, alpha: float = ALPHA) -> float | None:
-    """The smallest tolerance at which identical code is nearly always called same, and hardly ever else."""
-    for tolerance in TOLERANCES:
-        found = rate(units, "0", budget_s, tolerance, alpha)
-        if found.comparisons < LEAST:
-            continue
-        same = found.verdicts["same"] / found.comparisons
-        if same >= OFTEN_ENOUGH and found.changed.value <= ALARMS:
-            return tolerance
-    return None
+def _shared(drawn: Sequence[bool]) -> Drawn:
+    return Drawn(comparisons=len(drawn), hits=float(np.mean(drawn)) if drawn else math.nan)
 
 
-def components(units: Sequence[Unit]) -> tuple[float, float]:
-    """Standard deviations of identical code: from set-up to set-up, and of what an invocation shares.
-
-    One-way analysis of variance; a negative component is zero.
-    """
-    table = np.array([unit.effects["0"] for unit in units])  # (invocations, set-ups)
-    within = float(np.mean(np.var(table, axis=1, ddof=1))) if table.shape[1] > 1 else math.nan
-    between = float(np.var(table.mean(axis=1), ddof=1)) - within / table.shape[1]
-    return math.sqrt(within), math.sqrt(max(0.0, between))
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
 
 
-def best_set_ups(units: Sequence[Unit]) -> float:
-    """How many set-ups an invocation pay best, after Kalibera & Jones: costs against variances.
+def calm_value(units: Sequence[Unit], variant: str) -> Estimate:
+    """The log ratio at rest by all units together, with its 95 % interval."""
+    return against_base(units, variant).mean().interval()
 
-    It minimises the variance of the mean for a given time; endless where invocations do not differ.
-    """
-    set_up, invocation = components(units)
-    invocation_s = float(np.mean([unit.start_s for unit in units]))
-    set_up_s = float(np.mean([(unit.seconds - unit.start_s) / len(unit.effects["0"]) for unit in units]))
-    return math.sqrt(invocation_s / set_up_s) * set_up / invocation if invocation > 0.0 else math.inf
+
+def held(
+    pieces: Sequence[Sequence[Unit]], variant: Variant, calm: Estimate, budget_s: float, draws: int = 0
+) -> Held:
+    """How often the interval of as many units as fit a budget holds the calm value, its own error added."""
+    streams = [met(piece, variant.name) for piece in pieces]
+    every = [unit for stream in streams for unit in stream]
+    size = max(2, int(budget_s / float(np.median([unit.pair_s for unit in every]))))
+    disjoint = [
+        _interval(stream[start : start + size])
+        for stream in streams
+        for start in range(0, len(stream) - size + 1, size)
+    ]
+    rng = random.Random(0)
+    drawn = [_interval(rng.sample(every, size)) for _ in range(draws if size <= len(every) else 0)]
+    widths = [half_width(interval) for interval in disjoint]
+    return Held(
+        variant=variant.name,
+        says=variant.says,
+        units=size,
+        calm=exponential(calm),
+        held=counted(sum(holds(interval, calm) for interval in disjoint), len(disjoint)),
+        drawn=_shared([holds(interval, calm) for interval in drawn]),
+        half_width=_median(widths),
+        wide=float(np.quantile(widths, 0.9)) if widths else None,
+    )
+
+
+def _interval(units: Sequence[Met]) -> Estimate:
+    together = stacked([unit.effects for unit in units])
+    return together.mean().interval(CONFIDENCE)
+
+
+def holds(interval: Estimate, calm: Estimate) -> bool:
+    """Whether an interval holds the calm value within the error that this itself has."""
+    return abs(interval.value - calm.value) <= math.hypot(half_width(interval), half_width(calm))

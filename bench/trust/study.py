@@ -2,102 +2,155 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bench.machine.identity import collect
 from bench.questions.gate import GATE
-from bench.records.trust import Study, Trust
+from bench.records.run import Estimate
+from bench.records.trust import Cell, Recommended, Trust
+from bench.stats.rest import tail_mean
 from bench.stats.verdict import ALPHA
-from bench.trust.recorder import IDENTICAL, SLOW_DOWNS, Head, Recorder, read, read_head, record, slowed
-from bench.trust.replay import Unit, best_set_ups, components, rate, recommended
+from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
+from bench.trust.recorder import Recorder, record
+from bench.trust.recording import Head, Unit, read, read_head, seconds
+from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
+from bench.trust.variants import BASE, BY_NAME, HAVE_CALM_VALUE, IDENTICAL, STEP, USUAL
 from mtl_core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+ALL_HOURS = "all hours"
+TOLERANCES = (0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1)  # that may be recommended
+OFTEN_ENOUGH = 0.95  # of the comparisons of identical code have to come to "same"
+LEAST = 20  # comparisons, for a recommendation
+ALARMS = 0.01  # of them at most may be called slower or faster
+
+
+def chosen(variants: Sequence[str]) -> tuple[str, ...]:
+    """The base and the variants asked for, in the order in which they are declared.
+
+    Raises UserError for a name that is none.
+    """
+    for name in variants:
+        if name not in BY_NAME:
+            raise UserError(f"--variant is {name[:40]!r}; expected one of {', '.join(BY_NAME)}")
+    return tuple(name for name in BY_NAME if name == BASE or name in variants)
+
+
+def check_conditions(conditions: Sequence[str]) -> tuple[str, ...]:
+    """The conditions, each once. Raises UserError for a name that is none."""
+    for name in conditions:
+        if name not in CONDITIONS:
+            raise UserError(f"--beside is {name[:40]!r}; expected one of {', '.join(CONDITIONS)}")
+    return tuple(dict.fromkeys(conditions))
 
 
 def record_here(
     path: Path,
-    seconds: float,
+    record_s: float,
     *,
-    busy: int | None = None,
-    seed: int,
-    resume: bool,
-    show: Callable[[int, float], None],
-    slow_downs: Collection[float] = (),
+    conditions: Sequence[str] = (ALONE,),
+    variants: Sequence[str] = (),
+    seed: int = 0,
+    resume: bool = False,
+    show: Callable[[int, float], None] = lambda units, spent_s: None,
 ) -> None:
-    """Record on this machine, with as many cores kept busy and with these slow-downs.
+    """Record on this machine; without ``variants`` those that the recording has, or the usual ones.
 
-    What is not given is as the recording that is gone on with has it. Raises UserError for a file that is
-    there already, but to ``resume`` it.
+    Raises UserError for a file that is there already, but to ``resume`` it, and for one of another machine.
     """
     if path.exists() and not resume:
         raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
-    machine, benchmark = collect(), slowed()
-    kept = read_head(path) if resume else None
-    if busy is None:
-        busy = kept.busy_cores if kept else 0
-    names = (IDENTICAL, *(f"{share:.6g}" for share in sorted(slow_downs)))
-    if not slow_downs:
-        names = kept.slow_downs if kept else SLOW_DOWNS
-    head = Head(
-        machine=machine.class_key,
-        revision=str(machine.source),
-        busy_cores=busy,
-        rounds=benchmark.rounds,
-        set_ups=benchmark.set_ups,
-        slow_downs=names,
-    )
+    machine = collect()
+    names = chosen(variants) if variants else (read_head(path).variants if resume else USUAL)
+    head = Head(machine=machine.class_key, rounds=STEP.rounds, variants=names)
     before = read(path, head) if resume else []
-    recorder = Recorder(ROOT, seed + len(before), names)  # another order than before, as reproducible
+    # Another order than before, as reproducible.
+    recorder = Recorder(ROOT, seed + len(before), names, str(machine.source))
     try:
-        record(path, head, recorder, seconds, before=before, show=show)
+        record(path, head, recorder, record_s, conditions, before=before, show=show, seed=seed)
     finally:
         recorder.close()
 
 
-def _conditions(busy_cores: int) -> str:
-    return f"{busy_cores} core{'s' * (busy_cores > 1)} kept busy" if busy_cores else "quiet"
+def study(path: Path, budgets: Sequence[float], tolerance: float, draws: int) -> Trust | None:
+    """Replay a recording; None of one that is too short to say anything at all."""
+    head, units = read_head(path), read(path)
+    return summary(head, units, budgets, tolerance, draws) if len(units) > 1 else None
 
 
-def study(path: Path, budgets: Sequence[float], tolerance: float) -> Trust:
-    """Replay a recording. Raises UserError when it is too short to say anything."""
-    head, units = read_head(path), read(path, None)
-    if len(units) < 2:
-        raise UserError(f"{path} holds {len(units)} invocation: too few to say anything; record longer")
-    return summary(head, units, budgets, tolerance)
-
-
-def summary(head: Head, units: Sequence[Unit], budgets: Sequence[float], tolerance: float) -> Trust:
-    """Every slow-down at every budget, the spreads, and recommendations from the first budget.
-
-    Once for the step alone, and once for the step as the first of the whole gate, whose benchmarks share
-    the error rate (Holm, as :func:`bench.gate.revisions.compare` begins).
-    """
-    set_up, invocation = components(units)
-    names = sorted(units[0].effects, key=float)
+def summary(
+    head: Head, units: Sequence[Unit], budgets: Sequence[float], tolerance: float, draws: int
+) -> Trust:
+    """Every condition, all its hours together and those of each mood apart, and what can be recommended."""
+    hours = stretches(units)
+    longest = [unit for unit in units if unit.condition == ALONE] or units
+    names = [name for name in HAVE_CALM_VALUE if name in head.variants]
+    calm = {name: calm_value(longest, name) for name in names}
+    cells = []
+    for condition in dict.fromkeys(hour.condition for hour in hours):
+        of_it = [hour for hour in hours if hour.condition == condition]
+        cells.append(cell(head, ALL_HOURS, of_it, calm, budgets, tolerance, draws))
+        moods = [mood for mood, _ in reversed(MOODS) if any(hour.mood == mood for hour in of_it)]
+        for mood in moods if len(moods) > 1 else []:
+            alike = [hour for hour in of_it if hour.mood == mood]
+            cells.append(cell(head, mood, alike, calm, budgets, tolerance, 0))
+    pooled = np.concatenate([seconds(unit, BASE) for unit in longest])
+    times = sorted(unit.at for unit in units)
     return Trust(
         machine=head.machine,
         units=len(units),
-        recorded_s=math.fsum(unit.seconds for unit in units),
-        step_s=float(np.median([unit.step_s for unit in units])),
-        spread=float(np.std([np.mean(unit.effects["0"]) for unit in units], ddof=1)),
-        set_up_spread=set_up,
-        invocation_spread=invocation,
-        set_ups=head.set_ups,
-        best_set_ups=best if math.isfinite(best := best_set_ups(units)) else None,
-        unit_s=float(np.mean([unit.seconds for unit in units])),
-        conditions=_conditions(head.busy_cores),
-        studies=[
-            Study(
-                benchmarks=count,
-                alpha=ALPHA / count,
-                rates=[rate(units, name, b, tolerance, ALPHA / count) for b in budgets for name in names],
-                recommended=recommended(units, budgets[0], ALPHA / count),
-            )
-            for count in (1, len(GATE))
-        ],
+        recorded=f"{times[0]} to {times[-1]}",
+        step_s=tail_mean(pooled, 0.1),
+        pair_s=float(np.median([unit.pair_s for unit in units])),
+        cells=cells,
+        recommended=_recommendations(hours, budgets[0]) if IDENTICAL in head.variants else [],
     )
+
+
+def cell(
+    head: Head,
+    mood: str,
+    hours: Sequence[Stretch],
+    calm: dict[str, Estimate],
+    budgets: Sequence[float],
+    tolerance: float,
+    draws: int,
+) -> Cell:
+    """The counts over these hours."""
+    pieces = [hour.units for hour in hours]
+    every = [unit for piece in pieces for unit in piece]
+    others = [BY_NAME[name] for name in head.variants if name != BASE]
+    return Cell(
+        condition=WORDS.get(hours[0].condition, hours[0].condition),
+        mood=mood if mood != ALL_HOURS or len(hours) > 1 else hours[0].mood,
+        units=len(every),
+        hours=len(hours),
+        calm_share=calm_share_of(every),
+        held=[held(pieces, v, calm[v.name], budgets[0], draws) for v in others if v.name in calm],
+        calls=[calls(pieces, v, b, v.tolerance or tolerance, draws) for b in budgets for v in others],
+    )
+
+
+def _recommendations(hours: Sequence[Stretch], budget_s: float) -> list[Recommended]:
+    """For the step alone, and as the first of the gate's benchmarks, which share the error rate (Holm)."""
+    alone = [hour.units for hour in hours if hour.condition == ALONE] or [hour.units for hour in hours]
+    return [
+        Recommended(
+            benchmarks=count, budget_s=budget_s, tolerance=recommended(alone, budget_s, ALPHA / count)
+        )
+        for count in (1, len(GATE))
+    ]
+
+
+def recommended(pieces: Sequence[Sequence[Unit]], budget_s: float, alpha: float = ALPHA) -> float | None:
+    """The smallest tolerance at which identical code is nearly always called same, and hardly ever else."""
+    for tolerance in TOLERANCES:
+        made = calls(pieces, BY_NAME[IDENTICAL], budget_s, tolerance, 0, alpha)
+        if made.comparisons < LEAST:
+            continue
+        if made.verdicts["same"] / made.comparisons >= OFTEN_ENOUGH and made.right.share.value <= ALARMS:
+            return tolerance
+    return None

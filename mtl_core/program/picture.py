@@ -136,7 +136,8 @@ def _small(image: Image.Image, path: Path) -> Image.Image:
     image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # of JPEG alone
     if image.width * image.height > MOST_PIXELS:
         raise UserError(
-            f"--image {path} has {size} pixels; expected at most {MOST_PIXELS // 10**6} million: make it smaller"
+            f"--image {path} has {size} pixels; expected at most {MOST_PIXELS // 10**6} million: "
+            "make it smaller"
         )
     factor = -(-max(image.size) // LONGEST_SIDE)
     image.load()

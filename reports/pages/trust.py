@@ -3,139 +3,171 @@
 from __future__ import annotations
 
 from bench.records.run import Estimate
-from bench.records.trust import Rate, Study, Trust
+from bench.records.trust import Calls, Cell, Counted, Drawn, Held, Recommended, Trust
 from reports.model.page import Answered, Page, Record, Section
-from reports.model.tables import Cell, Column, Table
+from reports.model.tables import Column, Table
 from reports.pages.single import fields_of
 
-SCHEMA = 1  # of the record as JSON
+SCHEMA = 2  # of the record as JSON; 1 had the slow-downs of the rule of medians
 METHOD = (
-    "Identical code, and code slowed by shares that were set, is recorded; then the rule that regress "
-    "decides by is replayed over disjoint pieces of the recording, so that comparisons are independent.",
-    "Shares have the intervals of Clopper and Pearson.",
+    "Code as it is and code with work injected is recorded side by side, a process a set-up each; then the "
+    "rule that regress decides by is replayed over disjoint pieces of the recording.",
+    "Counts have the intervals of Clopper and Pearson. The share behind them is over comparisons drawn from "
+    "the recorded set-ups: known better, but not independent, and without what order in time does.",
+    "The calm value is the ratio at rest by all that was recorded with no neighbour of ours beside it; its "
+    "own error is added where an interval is held against it. Hours are told apart by the share of calm "
+    "rounds: restless below 25 %, usual below 50 %, calm above.",
 )
 
 
 def trust_page(trust: Trust) -> Page:
-    """What a machine's comparisons can be trusted with: an answer an error rate, a table a budget."""
-    budgets = list(dict.fromkeys(rate.budget_s for rate in trust.studies[0].rates))
-    pairs = [(study, budget) for study in trust.studies for budget in budgets]
-    tables = tuple(table(study, budget) for study, budget in pairs if _compared(study, budget))
+    """What a machine's comparisons can be trusted with: a section a condition and mood of the hour."""
+    made = [cell for cell in trust.cells if any(calls.comparisons for calls in cell.calls)]
+    budgets = list(dict.fromkeys(calls.budget_s for cell in trust.cells for calls in cell.calls))
     limits = ", ".join(f"{budget:g} s" for budget in budgets)
     too_short = f"Too short for a single comparison of at most {limits}: record longer, by --resume."
-    title = "Called slower, same, faster"
     return Page(
         title=f"comparisons on {trust.machine}",
         kind="Trust",
-        verdict=recommendation(trust.studies[0]),
+        verdict=recommendation(trust.recommended),
         answers=(
-            Answered("How far do invocations of identical code differ?", tuple(measured(trust)), apart=True),
-            *(
-                Answered(begun(study), tuple(conclusions(study)), title, apart=True)
-                for study in trust.studies
-            ),
+            Answered("What was recorded?", tuple(recorded(trust)), apart=True),
+            *(Answered(asked(cell), tuple(alarms(cell)), named(cell), apart=True) for cell in made),
         ),
-        warnings=() if tables else (too_short,),
-        sections=(Section(title, tables=tables),) if tables else (),
+        warnings=() if made else (too_short,),
+        sections=tuple(Section(named(cell), tables=tuple(tables(cell))) for cell in made),
         method=METHOD,
         record=Record("trust", "Every share and what it was counted from", fields_of(trust, schema=SCHEMA)),
     )
 
 
-def table(study: Study, budget_s: float) -> Table:
-    """A row a slow-down at one budget and tolerance."""
-    rates = [rate for rate in study.rates if rate.budget_s == budget_s]
+def named(cell: Cell) -> str:
+    """The condition, and the mood of its hours."""
+    return f"{cell.condition}, {cell.mood}"
+
+
+def asked(cell: Cell) -> str:
+    """The question that a cell answers."""
+    return f"How often is regress step wrong: {named(cell)}?"
+
+
+def recorded(trust: Trust) -> list[str]:
+    """How much there is, in words."""
+    return [
+        f"{trust.units} invocations, {trust.recorded}; a step takes {1e3 * trust.step_s:.2f} ms at rest, and "
+        f"a unit of two processes costs a comparison {trust.pair_s:.1f} s.",
+        *(
+            f"{cell.condition}, {cell.mood}: {cell.units} invocations in {cell.hours} "
+            f"hour{'s' * (cell.hours > 1)}, calm in {cell.calm_share:.0%} of rounds."
+            for cell in trust.cells
+        ),
+    ]
+
+
+def alarms(cell: Cell) -> list[str]:
+    """What identical code was called, by budget, with the upper limit."""
+    return [
+        f"Identical code within {calls.budget_s:g} s: called slower or faster in {calls.right.hits} of "
+        f"{calls.comparisons}; as few as that still allow {calls.right.share.high:.1%}."
+        for calls in cell.calls
+        if calls.expected == "nothing" and calls.comparisons
+    ]
+
+
+def tables(cell: Cell) -> list[Table]:
+    """Intervals against the calm value, then verdicts by budget."""
+    budgets = list(dict.fromkeys(calls.budget_s for calls in cell.calls))
+    by_budget = [[calls for calls in cell.calls if calls.budget_s == budget] for budget in budgets]
+    intervals = [held_table(cell.held)] if any(h.held.share.n for h in cell.held) else []
+    return [*intervals, *(calls_table(c) for c in by_budget if any(each.comparisons for each in c))]
+
+
+def held_table(several: list[Held]) -> Table:
+    """A row a kind of code."""
     columns = (
-        Column("slow-down"),
-        Column("called slower"),
-        Column("same"),
+        Column("against both heads"),
+        Column("calm value", "x"),
+        Column("held by"),
+        Column("of drawn"),
+        Column("half-width", "%"),
+        Column("9 of 10 within", "%"),
+    )
+    rows = tuple(
+        (h.says, h.calm, count(h.held), share(h.drawn), percent(h.half_width), percent(h.wide))
+        for h in several
+    )
+    return Table(f"95 % intervals of {several[0].units} invocations hold the calm value", columns, rows)
+
+
+def calls_table(several: list[Calls]) -> Table:
+    """A row a kind of code, at one budget."""
+    columns = (
+        Column("against both heads"),
+        Column("tolerance", "%"),
+        Column("called as it is"),
+        Column("of drawn"),
+        Column("slower"),
+        Column("now and then"),
         Column("faster"),
+        Column("same"),
         Column("undecided"),
+        Column("half-width", "%"),
         Column("took", "s"),
     )
-    first = rates[0]
-    title = f"{_of(study)}: tolerance {100 * first.tolerance:g} %, at most {budget_s:g} s a comparison"
-    return Table(title, columns, tuple(_row(rate) for rate in rates))
+    title = f"called within {several[0].budget_s:g} s (of the same code: called slower or faster)"
+    return Table(title, columns, tuple(_row(calls) for calls in several))
 
 
-def _row(rate: Rate) -> tuple[Cell, ...]:
+def _row(calls: Calls) -> tuple[str | int | float | None, ...]:
+    verdicts = calls.verdicts
     return (
-        f"{100 * rate.slow_down:g} %" if rate.slow_down else "none",
-        counted(rate.verdicts["slower"], rate.slower),
-        *(rate.verdicts[verdict] for verdict in ("same", "faster", "undecided")),
-        round(rate.seconds) if rate.comparisons else None,
+        calls.says,
+        100 * calls.tolerance,
+        count(calls.right),
+        share(calls.drawn),
+        verdicts["slower"] - calls.now_and_then,
+        calls.now_and_then,
+        verdicts["faster"],
+        verdicts["same"],
+        verdicts["undecided"],
+        percent(calls.half_width),
+        None if calls.seconds is None else round(calls.seconds),
     )
 
 
-def counted(hits: int, share: Estimate) -> str:
+def count(counted: Counted) -> str:
     """``12 of 14 (57.2 to 98.2 %)``: a count with the interval of its share."""
-    if not share.n:
-        return "0 of 0"
-    return f"{hits} of {share.n} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+    return counted_as(counted.hits, counted.share)
 
 
-def _best(trust: Trust) -> str:
-    if trust.best_set_ups is None:
-        return "invocations were not seen to differ, so that more set-ups would cost least"
-    return f"about {max(1.0, trust.best_set_ups):.0f} would use the time best"
+def counted_as(hits: int, of: Estimate) -> str:
+    """A count and the interval of its share, in words."""
+    return f"{hits} of {of.n} ({100 * of.low:.1f} to {100 * of.high:.1f} %)" if of.n else "0 of 0"
 
 
-def measured(trust: Trust) -> list[str]:
-    """The machine's own spread, what an invocation costs, and the slow-downs as they were measured."""
-    slow_downs = ", ".join(
-        f"{100 * rate.slow_down:g} % as {100 * rate.measured:.2f} %"
-        for rate in trust.studies[0].rates
-        if rate.slow_down and rate.budget_s == trust.studies[0].rates[0].budget_s
-    )
-    return [
-        f"{trust.units} invocations of two processes, {trust.conditions}; a step takes "
-        f"{1e3 * trust.step_s:.2f} ms. Identical code differs by {trust.spread:.2%} (standard deviation) "
-        f"from invocation to invocation: {trust.set_up_spread:.2%} from set-up to set-up, and "
-        f"{trust.invocation_spread:.2%} that the set-ups of an invocation share.",
-        f"An invocation of both sides costs {trust.unit_s:.1f} s with {trust.set_ups} set-ups; "
-        f"{_best(trust)}.",
-        f"The slow-downs were measured over the whole recording: {slow_downs}.",
-    ]
+def share(drawn: Drawn) -> str | None:
+    """``98.2 % of 2000``."""
+    return f"{100 * drawn.hits:.1f} % of {drawn.comparisons}" if drawn.comparisons else None
 
 
-def conclusions(study: Study) -> list[str]:
-    """False alarms and a recommendation at one error rate."""
-    alarms = [
-        f"False alarms within {rate.budget_s:g} s: "
-        f"{counted(rate.verdicts['slower'] + rate.verdicts['faster'], rate.changed)}."
-        for rate in study.rates
-        if rate.slow_down == 0 and rate.comparisons
-    ]
-    return [*alarms, recommendation(study)]
+def percent(part: float | None) -> str | None:
+    """``0.84`` for a half-width of 0.84 %."""
+    return None if part is None else f"{100 * part:.2f}"
 
 
-def recommendation(study: Study) -> str:
+def recommendation(several: list[Recommended]) -> str:
     """The tolerance to use on this machine, or why none can be named."""
-    if study.recommended is None:
+    decided = [each for each in several if each.tolerance is not None]
+    if not decided:
         return (
-            "No tolerance can be recommended: identical code is called same too seldom, or the recording "
-            "is too short."
+            "No tolerance can be recommended: identical code is called same too seldom, or the recording is "
+            "too short."
         )
-    return (
-        f"Recommended on this machine: --tolerance {100 * study.recommended:g}% for comparisons of "
-        f"{study.rates[0].budget_s:g} s."
-    )
+    parts = [f"--tolerance {100 * (each.tolerance or 0.0):g}% for {_of(each)}" for each in decided]
+    return f"Recommended on this machine, for comparisons of {decided[0].budget_s:g} s: {', '.join(parts)}."
 
 
-def _of(study: Study) -> str:
-    return "step alone" if study.benchmarks == 1 else f"step, the first of {study.benchmarks}"
-
-
-def begun(study: Study) -> str:
-    """At which error rate the step is judged."""
-    if study.benchmarks == 1:
-        return f"Alone (regress step) the step is judged at {100 * study.alpha:g} %:"
-    return (
-        f"With all {study.benchmarks} benchmarks (regress) the error rate is shared, and the first is "
-        f"judged at {100 * study.alpha:g} %:"
-    )
-
-
-def _compared(study: Study, budget_s: float) -> bool:
-    """Whether the recording held a comparison; a table of none would say nothing."""
-    return any(rate.comparisons for rate in study.rates if rate.budget_s == budget_s)
+def _of(recommended: Recommended) -> str:
+    if recommended.benchmarks == 1:
+        return "regress step"
+    return f"regress, whose {recommended.benchmarks} benchmarks share the error rate"

@@ -1,0 +1,53 @@
+"""What a recording of trust holds beside each other: the step as it is, and with known work injected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench.questions.gate import GATE, Benchmark
+from bench.records.run import Setting
+
+WORKLOAD = "bench.workloads.slowed:SlowedStep"
+BASE, IDENTICAL = "base", "identical"
+STEP: Benchmark = next(benchmark for benchmark in GATE if benchmark.name == "step")
+Expected = Literal["nothing", "at rest", "now and then", "other code"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One process of a unit: what it runs, and how a comparison with the base ought to call it."""
+
+    name: str
+    says: str
+    settings: dict[str, Setting] = field(default_factory=dict)  # beside those of the gate's step
+    expected: Expected = "at rest"
+    tolerance: float | None = None  # at which it is judged; None: the caller's
+
+
+VARIANTS = (
+    Variant(BASE, "both heads, as the gate has it", expected="nothing"),
+    Variant(IDENTICAL, "the same code", expected="nothing"),
+    Variant("operator", "an operator more in every step, 784 x 128", {"operator": "large"}),
+    Variant(
+        "small_operator", "an operator more in every step, 128 x 64", {"operator": "small"}, tolerance=0.005
+    ),
+    Variant("every_7", "one step of 7 done twice", {"every": 7}, "now and then"),
+    Variant("every_20", "one step of 20 done twice", {"every": 20}, "now and then"),
+    Variant("every_50", "one step of 50 done twice", {"every": 50}, "now and then"),
+    Variant("at_random", "one step of 20 at random done twice", {"at_random": 20}, "now and then"),
+    Variant("one_head", "one head", {"heads": ["digits"]}, "other code"),
+    Variant("whole_graph", "the whole step one graph", {"mode": "whole_graph"}, "other code"),
+    Variant("copy", "a copy of the images more in every step", {"operator": "copy"}),
+    Variant("imperative", "the network not hybridized", {"mode": "imperative"}, "other code"),
+)
+BY_NAME = {variant.name: variant for variant in VARIANTS}
+USUAL = tuple(variant.name for variant in VARIANTS if variant.name not in ("copy", "imperative"))
+QUICK = (BASE, IDENTICAL, "operator", "every_20", "one_head")  # fewer, so that ten minutes hold more units
+# Whose calm value an interval has to hold: what differs at rest, and identical code.
+HAVE_CALM_VALUE = (IDENTICAL, "operator", "small_operator", "one_head", "whole_graph", "copy", "imperative")
+
+
+def settings_of(name: str) -> dict[str, Setting]:
+    """All settings of a variant's workload."""
+    return {**STEP.settings, **BY_NAME[name].settings}
