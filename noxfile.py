@@ -7,6 +7,7 @@ in one already is not installed again, so that a later start costs little.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -36,8 +37,15 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The Python that runs nox, or one that was tried where that one was not.
 DEFAULT = None if "{}.{}".format(*sys.version_info) in PYTHONS else "3.12"
 NEEDS_UV = (3, 13)
+OF_PLOTS = ("tests/test_report_in_browser.py", "tests/test_charts.py")
 # A module's tests share whole runs; pytest-benchmark's fixture, which none uses, cannot be shared out.
 ON_EVERY_CORE = ("-n", "auto", "--dist", "loadscope", "--benchmark-disable")
+
+
+def oldest(package: str) -> str:
+    """``plotly==6`` where the project allows ``plotly>=6``."""
+    (least,) = re.findall(rf'"{package}>=([0-9.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return f"{package}=={least}"
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -132,6 +140,15 @@ def coverage(session: nox.Session) -> None:
     """How often intervals hold a known truth, on made-up data: some minutes. Argument: how many runs."""
     install(session)
     session.run("python", "-m", "tests.scenarios", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def plots(session: nox.Session) -> None:
+    """Look at a page's plots in a browser, with the oldest and the newest plotly that are allowed."""
+    install(session, "test")
+    for allowed in (oldest("plotly"), "plotly"):
+        session.install("--upgrade", allowed, env={"UV_COMPILE_BYTECODE": "1"})
+        session.run("python", "-m", "pytest", "--benchmark-disable", *OF_PLOTS, *session.posargs)
 
 
 @nox.session(python=DEFAULT)

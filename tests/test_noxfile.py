@@ -27,6 +27,10 @@ PASSED_ON = {
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
+    "plots": [
+        *("python", "-m", "pytest", "--benchmark-disable"),
+        *("tests/test_report_in_browser.py", "tests/test_charts.py"),
+    ],
     "gpu_wheels": ["python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py"],
     "lint": ["ruff", "check"],
 }
@@ -115,6 +119,14 @@ def test_a_session_passes_its_arguments_on(
 ) -> None:
     noxfile[name](session)
     assert session.ran[0] == [*PASSED_ON[name], "--some", "argument"]
+
+
+def test_plots_are_looked_at_with_the_oldest_and_the_newest_plotly(
+    noxfile: dict[str, Any], session: PlayedSession
+) -> None:
+    noxfile["plots"](session)
+    assert session.installed[1:] == [("--upgrade", "plotly==6"), ("--upgrade", "plotly")]
+    assert session.ran == [[*PASSED_ON["plots"], "--some", "argument"]] * 2
 
 
 def test_lint_checks_style_format_types_and_workflows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from reports.formats.html import plots
 from reports.pages.profile import profile_page
 from reports.pages.run import run_page
 from reports.pages.run_download import download_of
+from tests.pixels import Picture, contrast, picture
 from tests.reported import HOSTILE, KEPT, as_html, fewer, hostile, kept
 from tests.test_other_pages import other_pages
 from tests.test_profiles import PROFILE
@@ -116,9 +119,9 @@ def others(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
 @pytest.mark.parametrize("kind", OTHER_KINDS)
 def test_every_plot_of_the_other_pages_is_drawn_with_its_ticks(others: dict[str, Seen], kind: str) -> None:
     opened = others[kind]
-    plots = opened.drawn()
-    assert plots
-    for plot in plots:
+    drawn = opened.drawn()
+    assert drawn
+    for plot in drawn:
         assert plot.query_selector(".trace, .boxes, .bars") is not None, plot.get_attribute("aria-label")
         ticks = [tick.text_content() for tick in plot.query_selector_all(".xtick text")]
         assert len(ticks) >= 2 and all(ticks), plot.get_attribute("aria-label")
@@ -143,14 +146,156 @@ def in_light(browser: Any, file: Path) -> Iterator[Seen]:
 
 
 def test_every_plot_is_drawn_and_nothing_is_fetched_or_complained_of(seen: Seen) -> None:
-    plots = seen.drawn()
-    assert len(plots) == 17
-    for plot in plots:
+    drawn = seen.drawn()
+    assert len(drawn) == 18
+    for plot in drawn:
         assert plot.query_selector(".trace, .boxes, .bars") is not None, plot.get_attribute("aria-label")
     width = "document.documentElement.scrollWidth <= window.innerWidth"
     assert seen.page.evaluate(width), "the page is wider than the window"
     assert [url for url in seen.asked if not url.startswith(("data:", "blob:"))] == [seen.url]
     assert seen.complaints == []
+
+
+# Paper is white also for a reader whose screen is dark.
+LOOKS: dict[str, tuple[str, str]] = {"light": ("light", "screen"), "dark": ("dark", "screen")}
+LOOKS["print"] = ("dark", "print")
+LEAST_CONTRAST = 3.0  # of what is drawn against what is behind it: WCAG 2, success criterion 1.4.11
+LEAST_PIXELS = 20  # of a series' own colour: a mark or two
+ALIKE = 1.6  # times, that the area of a value in one series' pattern may differ from that in another's
+# The plot's axes, without legend and titles, inside its element.
+AXES = """(plot) => [...plot.querySelectorAll('.nsewdrag')].map((axes) => {
+    const [inner, outer] = [axes.getBoundingClientRect(), plot.getBoundingClientRect()];
+    return [inner.left - outer.left, inner.top - outer.top, inner.right - outer.left, inner.bottom - outer.top];
+})"""
+COLOUR = """(role) => getComputedStyle(document.documentElement)
+    .getPropertyValue(/^[0-9]$/.test(role) ? `--s${role}` : `--${role}`).trim()"""
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def look(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[Seen]:
+    opened = looked_at(browser, file, request.param)
+    yield opened
+    opened.page.context.close()
+
+
+def looked_at(browser: Any, file: Path, name: str) -> Seen:
+    """The page as it looks to a reader, all of it drawn."""
+    scheme, medium = LOOKS[name]
+    opened = Seen(browser.new_context(**{**READERS["light"], "color_scheme": scheme}), file)
+    opened.drawn()
+    opened.page.emulate_media(media=medium, color_scheme=scheme)
+    opened.page.evaluate(TWO_FRAMES)
+    return opened
+
+
+def pictured(opened: Seen, plot: Any) -> tuple[list[dict[str, Any]], list[Picture]]:
+    """The series of a plot, each with its colours filled in, and a picture of each pair of axes."""
+    all_of_them = json.loads(opened.page.text_content("#plots"))
+    series = all_of_them[plot.get_attribute("id")]["data"]
+    for one in series:
+        role = (one.get("marker") or one["line"])["color"]
+        shown = opened.page.evaluate(COLOUR, role.removeprefix("@"))
+        one["rgb"] = tuple(int(shown[place : place + 2], 16) for place in (1, 3, 5))
+    whole = picture(plot.screenshot(animations="disabled"))
+    return series, [whole.part(*map(round, corners)) for corners in plot.evaluate(AXES)]
+
+
+def hardly_seen(opened: Seen, plot: Any) -> list[str]:
+    """The series of a plot of which too little stands out, with what was seen of each."""
+    series, axes = pictured(opened, plot)
+    hidden = []
+    for one in series:
+        shades = {1.0, one.get("marker", {}).get("opacity", 1.0)}
+        seen = max(sum(axis.area(one["rgb"], shade) for axis in axes) for shade in shades)
+        against = min(contrast(one["rgb"], axis.ground()) for axis in axes)
+        if seen < LEAST_PIXELS or against < LEAST_CONTRAST:
+            hidden.append(f"{one['name']}: {seen} pixels, contrast {against:.1f}")
+    return hidden
+
+
+def areas_of_bars(opened: Seen, plot: Any) -> dict[str, float]:
+    """Pixels of each part's own colour for a unit of its values, of parts that are large enough to be counted."""
+    series, (axis,) = pictured(opened, plot)
+    whole = sum(sum(one["x"]) for one in series)
+    return {
+        one["name"]: axis.area(one["rgb"]) / sum(one["x"]) for one in series if sum(one["x"]) > 0.02 * whole
+    }
+
+
+def is_of_bars(plot: Any) -> bool:
+    return plot.query_selector(".bars") is not None
+
+
+def test_every_series_can_be_seen(look: Seen) -> None:
+    """Drawing is no proof: marks in the colour of what is behind them are drawn as well."""
+    hidden = {plot.get_attribute("aria-label"): hardly_seen(look, plot) for plot in look.drawn()}
+    assert {label: series for label, series in hidden.items() if series} == {}
+
+
+def test_bars_cover_areas_in_proportion_to_their_values(look: Seen) -> None:
+    bars = [plot for plot in look.drawn() if is_of_bars(plot)]
+    assert len(bars) == 1
+    areas = areas_of_bars(look, bars[0])
+    assert areas.keys() == {"waiting", "computing", "synchronising"}
+    assert 0 < max(areas.values()) < ALIKE * min(areas.values()), areas
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_bars_in_the_colour_of_the_page_would_be_found(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    fill = {"color": "@1", "pattern": {"shape": "/", "bgcolor": "@paper", "fgcolor": "@paper"}}
+    monkeypatch.setattr(
+        plots, "_filled", lambda n: {"color": f"@{n + 1}"} if n != 1 else {**fill, "color": "@2"}
+    )
+    path = tmp_path / "report.html"
+    path.write_text(as_html(run_page(fewer())), encoding="utf-8")
+    opened = looked_at(browser, path, name)
+    (bars,) = filter(is_of_bars, opened.drawn())
+    (hidden,) = hardly_seen(opened, bars)
+    assert hidden.startswith("computing: 0 pixels")
+    assert areas_of_bars(opened, bars)["computing"] == 0
+    opened.page.context.close()
+
+
+MOST_EMPTY = 0.45  # of a sheet of paper, but for the last
+
+
+def test_on_paper_headings_stay_with_their_plots_and_no_sheet_is_half_empty(
+    browser: Any, tmp_path: Path
+) -> None:
+    """Of a whole run, as it is printed by the browser itself."""
+    pdfium = pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed (extra: test)")
+    file = tmp_path / "report.html"
+    page = run_page(kept())
+    file.write_text(as_html(page), encoding="utf-8")
+    opened = Seen(browser.new_context(**READERS["light"]), file)
+    opened.page.wait_for_selector("html[data-plots=drawn]", state="attached")
+    document = pdfium.PdfDocument(opened.page.pdf(format="A4"))
+    words = [" ".join(sheet.get_textpage().get_text_range().split()) for sheet in document]
+    for section in page.sections:
+        title, caption = section.title, section.charts[0].title
+        assert any(title in one and caption in one[one.index(title) :] for one in words), title
+    empty = [Picture(sheet.render().to_numpy()).empty_below() for sheet in document]
+    assert max(empty[:-1]) < MOST_EMPTY, empty
+    opened.page.context.close()
+
+
+def test_a_table_that_continues_to_the_right_says_so(browser: Any, file: Path) -> None:
+    """On a phone, until its end is in sight; one that is not wider says nothing."""
+    opened = Seen(browser.new_context(**READERS["phone"]), file)
+    said = """() => [...document.querySelectorAll('main > section > .scroll')].map((frame) =>
+        [frame.scrollWidth > frame.clientWidth + 4, frame.querySelector('.beyond').checkVisibility()])"""
+    opened.page.evaluate(TWO_FRAMES)
+    wide = opened.page.evaluate(said)
+    assert {is_wide for is_wide, _ in wide} == {True, False}
+    assert all(is_wide == is_said for is_wide, is_said in wide)
+    frames = "document.querySelectorAll('.scroll').forEach((one) => { one.scrollLeft = one.scrollWidth })"
+    opened.page.evaluate(frames)
+    opened.page.evaluate(TWO_FRAMES)
+    assert not any(is_said for _, is_said in opened.page.evaluate(said))
+    opened.page.context.close()
 
 
 def test_hovering_over_every_plot_shows_a_value(in_light: Seen) -> None:

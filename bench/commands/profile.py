@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.run import RESULTS, _modules
+from bench.commands.formats import format_named, write_file
+from bench.commands.run import RESULTS, _command, _modules
 from bench.questions.question import Group
 from bench.records.run import Case
 from mtl_core.errors import UserError
@@ -106,11 +107,16 @@ def profile(
 
 
 def _report(folder: Path) -> None:
-    """What the folder says, read back from it."""
-    from bench.results.profile_file import read_profile
+    """What the folder says, read back from it; the page of it goes into it too."""
+    from bench.results.recognise import read_with_flame_graph
     from reports.formats import write
     from reports.model.text import harmless
     from reports.pages.profile import profile_page
 
-    write(profile_page(read_profile(folder), ""), "terminal")
+    page = profile_page(*read_with_flame_graph(folder))
+    write(page, "terminal")
+    drawn = folder / "profile.html"
+    write_file(page, format_named("html"), drawn, "-o")
     typer.echo(f"\nProfile: {harmless(folder, LONGEST_PATH)}")
+    typer.echo(f"Page: {harmless(drawn, LONGEST_PATH)}")
+    typer.echo(f"Next: {harmless(_command('report', str(folder), '--open'), LONGEST_PATH)}")

@@ -22,6 +22,7 @@ from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.harness.rounds import Harness
 from bench.machine.identity import collect, counters, warnings_about, weather_between
 from bench.profile import profiler, timeline
+from bench.profile.flames import readable
 from bench.profile.memory import MemoryWatch, family
 from bench.profile.places import Recording, places, read_speedscope, working
 from bench.questions.question import Group, Question, Variant
@@ -154,6 +155,7 @@ class Watch:
     native_s: list[float] = field(default_factory=list)
     files: dict[str, list[str]] = field(default_factory=dict)
     native: bool = False
+    behind_s: float = 0.0  # the most that py-spy fell behind in a recording
     memory: list[MemorySample] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -213,8 +215,14 @@ class Watcher:
         spy = self._spy(program, worker, iterations, found.native_s)
         rate, file = max(1, self.rate_hz // NATIVE_EVERY), self.folder / "flamegraph.svg"
         try:
-            flames = self._late(spy.record(file, "flamegraph", self.seconds, rate, native=True))
+            flames = spy.record(file, "flamegraph", self.seconds, rate, native=True)
+            if flames.behind_s >= BEHIND_S:
+                found.warnings.append(
+                    f"py-spy fell {flames.behind_s:.1f} s behind in {file.name}: its widths are off; "
+                    "lower --rate"
+                )
             profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
+            flames.file.write_text(readable(flames.file.read_text(encoding="utf-8")), encoding="utf-8")
         except (profiler.NoSamplesError, OSError, ValueError) as reason:
             found.warnings.append(f"no flame graph: {_in_a_line(reason)}")
             found.native_s.clear()
@@ -243,13 +251,14 @@ class Watcher:
     ) -> profiler.PySpy:
         return profiler.PySpy(program, worker.process.pid, lambda: self._round(worker, iterations, times))
 
-    def _late(self, sampled: profiler.Sampled) -> profiler.Sampled:
+    def _late(self, sampled: profiler.Sampled) -> None:
+        """Keep how far the recordings fell behind, which makes their shares worthless."""
+        self.found.behind_s = max(self.found.behind_s, sampled.behind_s)
         if sampled.behind_s >= BEHIND_S:
             self.found.warnings.append(
                 f"py-spy fell {sampled.behind_s:.1f} s behind in {sampled.file.name}: its shares are off; "
                 "lower --rate"
             )
-        return sampled
 
     def _all_seen(self, worker: WorkerProcess, recording: Recording) -> None:
         there = {member.pid for member in family(psutil.Process(worker.process.pid))}
@@ -316,6 +325,7 @@ def sampling(found: Watch, rate_hz: int) -> Sampling | None:
         native=found.native,
         slowdown=_over(found.watched_s, found.quiet_s),
         native_slowdown=_over(found.native_s, found.quiet_s),
+        behind_s=found.behind_s,
     )
 
 

@@ -33,6 +33,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     native: bool  # whether the flame graph has C and C++ frames too
     slowdown: float | None  # time of a round under py-spy over one without; a median, no interval
     native_slowdown: float | None = None  # the same while native frames were unwound
+    behind_s: float | None = None  # the most that py-spy fell behind in a recording; None in older files
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 ``python docs/studies/peers.py record FOLDER MINUTES`` records, in slices that take turns, what trust and
 the peers need, as the hour is and with one core kept busy; called again it goes on. ``python
 docs/studies/peers.py judge FOLDER`` prints the tables of docs/trust.md, with ``--write`` also into it. A
-folder of such folders is judged as one: no comparison reaches from one recording into the next, and their counts are
-added. Needs the extra ``studies`` (pyperf).
+folder of such folders is judged as one: no comparison reaches from one recording into the next, and their
+counts are added. Needs the extra ``studies`` (pyperf).
 
 All judge the same injected work: an operator more in every step, a smaller one, and one step of twenty done
 twice. Each peer is given runs in its own shape. A run of pytest-benchmark is one process, one set-up and a

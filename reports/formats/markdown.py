@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.model.page import Answered, Page, Section, tables_below
+from reports.model.page import Answered, Page, Recommendation, Section, tables_below
 from reports.model.screen import Screen
 from reports.model.tables import Column, Table, laid_out
 
@@ -48,6 +48,8 @@ def _lines(page: Page) -> Iterator[str]:
     if page.marker:
         yield f"<!-- {page.marker} -->"
     yield f"## {escaped(page.kind)}: {escaped(page.verdict or page.title)}\n"
+    if page.recommendation is not None:
+        yield from _recommendation(page.recommendation)
     if page.decided is not None:
         yield from _decided(page.decided)
     for answered in page.answers:
@@ -62,6 +64,14 @@ def _lines(page: Page) -> Iterator[str]:
     if page.reproduce:
         yield "Measure it again:\n"
         yield _code(page.reproduce)
+
+
+def _recommendation(advice: Recommendation) -> Iterator[str]:
+    yield f"**{escaped(advice.title)}** {' '.join(map(escaped, advice.sentences))}\n"
+    if advice.commands:
+        yield _code(advice.commands)
+    if advice.chart is not None:
+        yield f"{escaped(advice.chart.title)}: {escaped(advice.chart.said)}\n"
 
 
 def _answer(answered: Answered) -> Iterator[str]:

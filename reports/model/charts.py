@@ -6,6 +6,7 @@ bars. Every chart knows in words what it shows, and has its numbers as a table f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.records.run import Estimate
@@ -49,12 +50,15 @@ class Intervals:
 
     def table(self) -> Table:
         columns = (
-            Column("part", align="left"),
             Column("variant", align="left"),
             Column("time ratio", note="below 1 is faster"),
             Column("verdict", align="left"),
         )
-        return Table(self.title, columns, tuple((r.part, r.name, r.ratio, r.verdict) for r in self.rows))
+        rows = tuple((r.name, r.ratio, r.verdict) for r in self.rows)
+        if not any(row.part for row in self.rows):
+            return Table(self.title, columns, rows)
+        whole = tuple((r.part, *row) for r, row in zip(self.rows, rows, strict=True))
+        return Table(self.title, (Column("part", align="left"), *columns), whole)
 
 
 @dataclass(frozen=True)
@@ -122,17 +126,24 @@ def _whole(x: float) -> float | int:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a row, its parts end to end."""
+    """One bar a row, its parts end to end; ``ends`` are the intervals of whole bars, where there are any.
+
+    ``in_table``: a table of the section draws the same, for formats that draw with characters.
+    """
 
     title: str
     said: str
     y: Axis
     rows: tuple[str, ...]
     parts: dict[str, tuple[float, ...]]
+    ends: tuple[Estimate, ...] = ()
+    in_table: bool = False
 
     def table(self) -> Table:
         columns = (Column("", align="left"), *(Column(name, self.y.unit) for name in self.parts))
-        values = zip(*self.parts.values(), strict=True)
+        values: Iterable[tuple[Estimate | float, ...]] = zip(*self.parts.values(), strict=True)
+        if self.ends and len(self.parts) == 1:
+            values = ((end,) for end in self.ends)
         rows = tuple((row, *cells) for row, cells in zip(self.rows, values, strict=True))
         return Table(self.title, columns, rows)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bench.records.infinities import finite
-from reports.model.page import Page
+from reports.model.page import Page, Recommendation
 from reports.model.tables import Table, laid_out
 
 
@@ -25,6 +25,7 @@ def _in_words(page: Page) -> Mapping[str, Any]:
         "kind": page.kind,
         "title": page.title,
         "verdict": page.verdict,
+        **({"recommendation": _recommendation(page.recommendation)} if page.recommendation else {}),
         "answers": {answered.asks: list(answered.sentences) for answered in page.answers},
         "facts": dict(page.facts),
         "warnings": [*page.warnings, *(w for section in page.sections for w in section.warnings)],
@@ -39,6 +40,10 @@ def _in_words(page: Page) -> Mapping[str, Any]:
         "method": list(page.method),
         "reproduce": list(page.reproduce),
     }
+
+
+def _recommendation(advice: Recommendation) -> dict[str, Any]:
+    return {"title": advice.title, "sentences": list(advice.sentences), "commands": list(advice.commands)}
 
 
 def _table(table: Table) -> dict[str, Any]:

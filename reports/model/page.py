@@ -26,13 +26,25 @@ AS_IT_IS = ("flame_graph", "record", "marker")  # fields of markup, of data and 
 class Answered:
     """A question and its answer in words; ``section`` is the title of the section that shows it.
 
-    ``apart``: the sentences are each of something else, and stand one a line.
+    ``apart``: the sentences are each of something else, and stand one a line. Not ``measured``: the
+    sentences say why there is no answer, which takes a line.
     """
 
     asks: str
     sentences: tuple[str, ...]
     section: str = ""
     apart: bool = False
+    measured: bool = True
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to do, before anything else is said: what it gains, the lines to paste, and how it looks."""
+
+    title: str  # "What to set on this machine"
+    sentences: tuple[str, ...]
+    commands: tuple[str, ...] = ()
+    chart: Chart | None = None  # what one has against what is recommended
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,8 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Page:
-    """All of a report. ``decided`` is the table for a reader with one screen's patience.
+    """All of a report. ``recommendation`` stands first in every format, ``headline`` draws the ratios that
+    matter most where plots are drawn, and ``decided`` is the table for a reader with one screen's patience.
 
     ``decided`` may be a table of a section too: what shows it first leaves it out there. ``download`` is the
     file behind the page, where it is not the record. ``marker`` is a name by which a comment made of the page
@@ -99,6 +112,8 @@ class Page:
     title: str
     kind: str  # "Benchmark run", "Comparison", ...
     verdict: str  # one line
+    recommendation: Recommendation | None = None
+    headline: Chart | None = None
     answers: tuple[Answered, ...] = ()
     decided: Table | None = None
     facts: tuple[tuple[str, str], ...] = ()  # the machine, the build, when
@@ -122,8 +137,12 @@ def made_harmless(page: Page) -> Page:
 
     A command that could not be shown whole is left out: half of it, pasted, would be another command.
     """
+    advice = page.recommendation
+    if advice is not None:
+        advice = replace(advice, commands=tuple(map(_whole_command, advice.commands)))
     commands = tuple(map(_whole_command, page.reproduce))
-    return each_text(replace(page, reproduce=commands), lambda text: harmless(text, LONGEST_TEXT))
+    page = replace(page, recommendation=advice, reproduce=commands)
+    return each_text(page, lambda text: harmless(text, LONGEST_TEXT))
 
 
 def _whole_command(command: str) -> str:

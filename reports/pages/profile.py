@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bench.records.profile import MemorySample, Operator, Profile
 from bench.records.run import Estimate
-from reports.model.charts import Axis, Line, Lines, Mark, Point
+from reports.model.charts import Axis, Bars, Line, Lines, Mark, Point
 from reports.model.page import Page, Record, Section
 from reports.model.tables import Cell, Column, Table
 from reports.model.thinning import in_time
@@ -18,6 +18,8 @@ from reports.pages.single import fields_of
 
 MOST_OPERATORS = 12  # rows of the operator table; what is left is summed up in one
 MOST_MEMORY = 60  # points of a course of memory, the peaks among them
+LEAST_DRAWN = 0.01  # of all: a bar that can be seen
+BEHIND_S = 1.0  # py-spy calls its own result inaccurate from here on
 LONGEST_NAME = 48  # characters of an operator's name in a table
 OPENED_BY = {
     "flame graph": "a browser; a click zooms",
@@ -31,7 +33,7 @@ def profile_section(profile: Profile, flame_graph: str) -> Section:
     return Section(
         f"Profile of {profile.case.name}",
         sentences=tuple(sentences(profile)),
-        charts=_memory_chart(profile),
+        charts=(*_places_chart(profile), *_operators_chart(profile), *_memory_chart(profile)),
         tables=tuple(tables(profile)),
         warnings=tuple(profile.warnings),
         flame_graph=flame_graph,
@@ -44,7 +46,7 @@ def profile_page(profile: Profile, flame_graph: str) -> Page:
     return Page(
         title=profile.case.name,
         kind="Profile",
-        verdict=profile.sentence or "Where the time goes could not be sampled.",
+        verdict=verdict(profile),
         facts=(("Measured", profile.measured_at), ("Processor", profile.machine.cpu)),
         sections=(section,),
         method=_profile_method(profile),
@@ -66,6 +68,30 @@ def _profile_method(profile: Profile) -> tuple[str, ...]:
 def with_profile(page: Page, profile: Profile, flame_graph: str) -> Page:
     """A run's page with a profile as one section more."""
     return with_fields(page, sections=(*page.sections, profile_section(profile, flame_graph)))
+
+
+def _places_chart(profile: Profile) -> tuple[Bars, ...]:
+    """The places as bars; what is less than a hundredth stands in the table alone."""
+    shown = [place for place in profile.places if place.share.value >= LEAST_DRAWN][:MOST_OPERATORS]
+    title = "Where Python works" + (" (shares are off)" if shares_are_off(profile) else "")
+    return _share_bars(title, "share of the working samples", [(p.name, p.share) for p in shown])
+
+
+def _operators_chart(profile: Profile) -> tuple[Bars, ...]:
+    shown = [one for one in profile.operators if one.share.value >= LEAST_DRAWN][:MOST_OPERATORS]
+    bars = [(shown_name(one.name), one.share) for one in shown]
+    return _share_bars("Operators, under MXNet's profiler", "share of the operators' time", bars)
+
+
+def _share_bars(title: str, counted: str, shares: list[tuple[str, Estimate]]) -> tuple[Bars, ...]:
+    if not shares:
+        return ()
+    name, most = shares[0]
+    said = f"Each bar is a {counted}, with its interval. The largest is {name}: {most.value:.0%}."
+    ends = tuple(_percent(share) for _, share in shares)
+    parts = {"share": tuple(end.value for end in ends)}
+    rows = tuple(name for name, _ in shares)
+    return (Bars(title, said, Axis(counted, "%"), rows, parts, ends=ends, in_table=True),)
 
 
 def _memory_chart(profile: Profile) -> tuple[Lines, ...]:
@@ -95,9 +121,30 @@ def shown_name(name: str, longest: int = LONGEST_NAME) -> str:
     return shown
 
 
+def shares_are_off(profile: Profile) -> bool:
+    """Whether py-spy fell so far behind that the shares of places say little.
+
+    Files from before this was kept have it in a warning about a recording.
+    """
+    if profile.sampling is None:
+        return False
+    if profile.sampling.behind_s is None:
+        return any("speedscope" in line and "shares are off" in line for line in profile.warnings)
+    return profile.sampling.behind_s >= BEHIND_S
+
+
+def verdict(profile: Profile) -> str:
+    """Where the time goes; that it is not known, where the shares that would tell are off."""
+    if profile.sentence is None:
+        return "Where the time goes could not be sampled."
+    if not shares_are_off(profile):
+        return profile.sentence
+    return "Where the time goes is not certain: py-spy fell behind, so that the shares below are off."
+
+
 def sentences(profile: Profile) -> list[str]:
     """Where the time goes, the stack that says so, and how all of it is to be read."""
-    lines = [profile.sentence] if profile.sentence else []
+    lines = [verdict(profile)] if profile.sentence else []
     if profile.places:
         first = profile.places[0]
         lines.append(

@@ -10,7 +10,6 @@ from shlex import quote
 
 from bench.records.run import (
     CONTROL,
-    VERDICTS,
     Answer,
     Block,
     Measured,
@@ -24,7 +23,7 @@ from reports.model.tables import Cell, Column, Table, facts_table, same_work, va
 from reports.model.units import counted, times
 from reports.pages import rounds
 from reports.pages.machine import machine_facts
-from reports.pages.run_charts import Variants, charts_of
+from reports.pages.run_charts import Variants, charts_of, headline
 
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {
@@ -45,8 +44,14 @@ def run_page(run: Run, download: Download | None = None) -> Page:
         title="What a multi-task network in MXNet costs",
         kind="Benchmark run",
         verdict=_verdict_line(run),
+        headline=headline({answer.question: _groups(answer.question, run) for answer in answers}),
         answers=tuple(
-            Answered(answer.asks, tuple(answer.sentences), answer.asks)
+            Answered(
+                answer.asks,
+                tuple(answer.sentences),
+                answer.asks,
+                measured=bool(_groups(answer.question, run)),
+            )
             for answer in answers
             if answer.sentences
         ),
@@ -105,10 +110,13 @@ def _ratios(run: Run) -> list[tuple[str, str, Ratio]]:
 
 
 def _verdict_line(run: Run) -> str:
+    """How much is decided. How many are faster says nothing of variants that are meant to differ."""
     counts = Counter(ratio.verdict for _, _, ratio in _ratios(run))
     if not counts:
         return "Nothing was compared in this run."
-    each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+    open_ones = counts["undecided"]
+    decided = f"{counts.total() - open_ones} decided"
+    each = f"{decided}, {open_ones} undecided" if open_ones else decided
     lost = f"; {len(run.failures)} could not be measured" if run.failures else ""
     return f"{counted(sum(counts.values()), 'comparison')}: {each}{lost}."
 

@@ -7,6 +7,8 @@ in parts the split, rounds with a share of denormals their course.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bench.records.run import CONTROL, Estimate, Measured, Run
 from bench.stats.verdict import TOLERANCE
 from reports.model.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
@@ -16,6 +18,8 @@ from reports.model.units import decimals_of, number, ranged, scaled
 Variants = dict[str, Measured]  # by variant
 PARTS = ("waiting_s", "computing_s", "synchronising_s")
 SHARE = "denormal_share"
+WHOLES = ("epoch", "step")  # what users wait for, the longest first
+MOST_HEADLINES = 14  # ratios on the first screen
 
 
 def charts_of(parts: dict[str, Variants], fits: dict[str, Estimate], run: Run) -> list[Chart]:
@@ -130,26 +134,71 @@ def step_alone(run: Run) -> Measured | None:
 
 
 def _split(variants: Variants) -> Bars | None:
-    """Where an epoch's time goes, of each variant that measures its parts."""
-    seconds = {
-        variant: {part: measured.round_facts[part].value for part in PARTS}
+    """Where an epoch's time goes, of each variant that measures its parts: shares of an epoch's time."""
+    shares = {
+        variant: _shares(measured)
         for variant, measured in variants.items()
         if variant != CONTROL and set(PARTS) <= measured.round_facts.keys()
     }
-    if not seconds:
+    if not shares:
         return None
-    shares = [
-        f"{variant}: "
-        + ", ".join(f"{part[:-2]} {facts[part] / (sum(facts[p] for p in PARTS) or 1):.0%}" for part in PARTS)
-        for variant, facts in seconds.items()
+    said = [
+        f"{variant}: " + ", ".join(f"{part} {share:.0%}" for part, share in of_it.items())
+        for variant, of_it in shares.items()
     ]
+    names = [part[: -len("_s")] for part in PARTS]
     return Bars(
         title="Where an epoch's time goes",
-        said="An epoch split into its parts. " + "; ".join(shares) + ".",
+        said="An epoch split into its parts. " + "; ".join(said) + ".",
         y=Axis("time an epoch", "s"),
-        rows=tuple(seconds),
-        parts={part[:-2]: tuple(facts[part] for facts in seconds.values()) for part in PARTS},
+        rows=tuple(shares),
+        parts={
+            name: tuple(of_it[name] * variants[v].iteration_s.value for v, of_it in shares.items())
+            for name in names
+        },
     )
+
+
+def _shares(measured: Measured) -> dict[str, float]:
+    """The parts of an epoch, which are 1 together: the means over its rounds, as the answer tells them.
+
+    A file that was written before rounds had shares has the means of seconds alone.
+    """
+    names = [part[: -len("_s")] for part in PARTS]
+    facts = measured.round_facts
+    told = [facts.get(f"{name}_share", facts[f"{name}_s"]).value for name in names]
+    whole = sum(told) or 1.0
+    return {name: value / whole for name, value in zip(names, told, strict=True)}
+
+
+def headline(questions: Mapping[str, dict[str, Variants]]) -> Intervals | None:
+    """The ratios that matter most, of every question: of a whole epoch, or else of a whole step.
+
+    Left out are the baseline against itself, and what differs by how it is measured alone.
+    """
+    rows: list[Interval] = []
+    for question, parts in questions.items():
+        for part in _weightiest(parts):
+            rows += [
+                Interval("", f"{question}: {variant}", measured.effect.estimate, measured.effect.verdict)
+                for variant, measured in parts[part].items()
+                if measured.effect is not None and variant != CONTROL
+                if measured.case.settings.get("split") is not False
+            ]
+    if len(rows) < 2:
+        return None
+    rows = rows[:MOST_HEADLINES]
+    said = (
+        "Time over the time of each question's baseline, of a whole epoch or step, with intervals: left of 1 "
+        "takes less. In the band counts as the same."
+    )
+    return Intervals("What each choice does to the time", said, tuple(rows), TOLERANCE)
+
+
+def _weightiest(parts: dict[str, Variants]) -> list[str]:
+    """The part of a question that users wait for; every one where none is such."""
+    alike = [part for part, variants in parts.items() if same_work(variants)]
+    return next(([whole] for whole in WHOLES if whole in alike), alike)
 
 
 def _course(part: str, variants: Variants) -> Lines | None:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -24,12 +25,14 @@ from reports.formats.html.plots import figures
 from reports.model.charts import Chart
 from reports.model.document import document
 from reports.model.download import Download, fits, packed, size_in_words
-from reports.model.page import Page, Section, tables_below
+from reports.model.page import Answered, Page, Section, tables_below
 from reports.model.screen import Screen
 from reports.model.tables import Laid, laid_out
 
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed
 ROOM_FOR_WARNINGS = 10_000
+SENTENCES = 2  # of an answer that its card has room for; the others stand in its section
+SHORT = 14  # rows of a table that is not divided between two sheets of paper
 SIGNS = dict(
     zip(
         VERDICTS,
@@ -101,15 +104,28 @@ def _without_flames(section: Section) -> Section:
 
 def _rendered(model: Page) -> str:
     numbered: dict[str, Figure] = {}
+    # Numbered in the order of the page, in which plots are drawn.
+    advised = _advice(model, numbered)
+    headline = _plot(model.headline, numbered) if model.headline else None
     below = [replace(section, tables=tables_below(model, section)) for section in model.sections]
-    sections = [_section(number, section, numbered) for number, section in enumerate(below)]
+    told = {answered.section: _told_below(answered) for answered in reversed(model.answers)}
+    sections = [
+        _section(number, section, told.get(section.title, ()), numbered)
+        for number, section in enumerate(below)
+    ]
+    anchors = {section["title"]: section["anchor"] for section in reversed(sections)}
     library, script = _library(), _web("page.js")
     return (
         _template()
         .render(
             page=model,
             sections=sections,
-            anchors={section["title"]: section["anchor"] for section in reversed(sections)},
+            anchors=anchors,
+            advised=advised,
+            headline=headline,
+            cards=[_card(answered, anchors) for answered in model.answers if answered.measured],
+            unanswered=[answered for answered in model.answers if not answered.measured],
+            short=SHORT,
             decided=laid_out(model.decided) if model.decided else None,
             verdicts=SIGNS,
             policy=_policy(library, script, *_scripts_of(model)),
@@ -123,8 +139,30 @@ def _rendered(model: Page) -> str:
     )
 
 
-def _section(number: int, section: Section, numbered: dict[str, Figure]) -> dict[str, Any]:
-    """What the template needs of a section; its figures go into ``numbered``."""
+def _advice(model: Page, numbered: dict[str, Figure]) -> dict[str, Any] | None:
+    advice = model.recommendation
+    if advice is None:
+        return None
+    plot = _plot(advice.chart, numbered) if advice.chart else None
+    return {"title": advice.title, "sentences": advice.sentences, "commands": advice.commands, "plot": plot}
+
+
+def _card(answered: Answered, anchors: Mapping[str, str]) -> dict[str, Any]:
+    """A question and as much of its answer as a card holds: all of it where no section has the rest."""
+    anchor = anchors.get(answered.section)
+    most = None if anchor is None or answered.apart else SENTENCES
+    return {"asks": answered.asks, "sentences": answered.sentences[:most], "anchor": anchor}
+
+
+def _told_below(answered: Answered) -> tuple[str, ...]:
+    """What an answer's card has no room for."""
+    return answered.sentences[SENTENCES:] if answered.measured and not answered.apart else ()
+
+
+def _section(
+    number: int, section: Section, told: tuple[str, ...], numbered: dict[str, Figure]
+) -> dict[str, Any]:
+    """What the template needs of a section, the rest of its answer first; figures go into ``numbered``."""
 
     def plots(charts: tuple[Chart, ...]) -> list[Plot]:
         return [_plot(chart, numbered) for chart in charts]
@@ -132,7 +170,7 @@ def _section(number: int, section: Section, numbered: dict[str, Figure]) -> dict
     return {
         "anchor": f"section-{number + 1}",
         "title": section.title,
-        "sentences": section.sentences,
+        "sentences": (*told, *section.sentences),
         "warnings": section.warnings,
         "flame_graph": _as_address(section.flame_graph),
         "flame_height": _height(section.flame_graph),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable
 from math import ceil, floor, log10
+from textwrap import wrap
 from typing import Any
 
 from bench.records.run import Estimate
@@ -45,6 +46,12 @@ def label(text: str, longest: int = LONGEST_LABEL) -> str:
     """A text that Plotly shows as it is."""
     shown = html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
     return shown.replace("@", "&#64;")  # never taken for a colour's role
+
+
+def in_lines(text: str, widest: int = 22, most: int = 2) -> str:
+    """The same in a few short lines, so that a long name of a row is neither cut early nor wide."""
+    lines = wrap(text, widest, max_lines=most, placeholder="…", break_on_hyphens=False) or [""]
+    return "<br>".join(label(line, widest + 1) for line in lines)
 
 
 def layout_of(height: int, **more: Any) -> dict[str, Any]:

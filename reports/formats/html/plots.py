@@ -17,6 +17,7 @@ from reports.formats.html.plot_parts import (
     Figure,
     axis_of,
     errors_of,
+    in_lines,
     label,
     layout_of,
     log_ticks,
@@ -44,7 +45,7 @@ VERDICT_SYMBOLS = {
     "undecided": "circle-open",
 }
 MODES = {"both": "lines+markers", "points": "markers", "course": "lines", "line": "lines"}
-ROW = 30  # pixels
+ROW = 24  # pixels
 FEW_ROUNDS = 60  # up to which a thin line joins them
 
 
@@ -133,8 +134,8 @@ def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dic
         "error_x": errors_of([row.ratio for _, row in mine], 1.0, role),
         "marker": {"color": role, "symbol": VERDICT_SYMBOLS.get(verdict or "", "circle"), "size": 11},
         "text": [
-            f"{label(f'{row.part}: {row.name}', 80)}<br>{ranged(row.ratio)} of the baseline's time"
-            f"<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
+            f"{label(': '.join(filter(None, (row.part, row.name))), 80)}"
+            f"<br>{ranged(row.ratio)} of the baseline's time<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
             for _, row in mine
         ],
         "hovertemplate": "%{text}<extra></extra>",
@@ -255,28 +256,25 @@ def bars(chart: Bars) -> Figure:
             "name": label(name),
             "x": [short(value / size) for value in values],
             "y": list(range(len(chart.rows))),
-            "marker": {
-                "color": f"@{n % SERIES + 1}",
-                "line": {"color": "@paper", "width": 1},
-                "pattern": {"shape": PATTERNS[n % SERIES], "fgcolor": "@paper", "size": 7, "solidity": 0.25},
-            },
-            "text": [
-                f"{label(row)}, {label(name)}: {scaled(value, chart.y.unit)}, {value / (total or 1):.0%}"
-                for row, value, total in zip(chart.rows, values, totals, strict=True)
-            ],
+            "marker": _filled(n),
+            "text": _bar_texts(chart, name, totals),
             "textposition": "none",
             "hovertemplate": "%{text}<extra></extra>",
         }
         for n, (name, values) in enumerate(chart.parts.items())
     ]
+    if chart.ends:
+        traces[-1]["error_x"] = errors_of(list(chart.ends), size, "@ink")
+    alone = len(traces) == 1
     layout = layout_of(
-        110 + 46 * len(chart.rows),
+        (60 if alone else 110) + (34 if alone else 46) * len(chart.rows),
         barmode="stack",
         bargap=0.35,
-        xaxis=axis_of(html.escape(title)),
+        showlegend=not alone,
+        xaxis=axis_of(html.escape(title), rangemode="tozero"),
         yaxis=axis_of(
             tickvals=list(range(len(chart.rows))),
-            ticktext=[label(row) for row in chart.rows],
+            ticktext=[in_lines(row) for row in chart.rows],
             autorange="reversed",
             showgrid=False,
             fixedrange=True,
@@ -284,6 +282,37 @@ def bars(chart: Bars) -> Figure:
     )
     layout["legend"]["traceorder"] = "normal"
     return {"data": traces, "layout": layout}
+
+
+def _filled(n: int) -> dict[str, Any]:
+    """How the bars of the n-th part are filled: mostly in its own colour, with marks in the page's.
+
+    Both colours of the pattern are named: which of them plotly.js takes from ``color`` where one is
+    missing has changed between its versions, and the wrong one leaves a bar white on white.
+    """
+    role = f"@{n % SERIES + 1}"
+    pattern = {
+        "shape": PATTERNS[n % SERIES],
+        "bgcolor": role,
+        "fgcolor": "@paper",
+        "size": 8,
+        "solidity": 0.15,
+    }
+    return {"color": role, "line": {"color": "@paper", "width": 1}, "pattern": pattern}
+
+
+def _bar_texts(chart: Bars, name: str, totals: list[float]) -> list[str]:
+    """What hovering over each bar of a part shows: its value, and its interval or its share of the bar."""
+    if chart.ends:
+        unit = html.escape(chart.y.unit)
+        return [
+            f"{label(row, 80)}: {ranged(end)} {unit}" for row, end in zip(chart.rows, chart.ends, strict=True)
+        ]
+    return [
+        f"{label(row, 80)}, {label(name)}: {scaled(value, chart.y.unit)}"
+        + (f", {value / (total or 1):.0%}" if len(chart.parts) > 1 else "")
+        for row, value, total in zip(chart.rows, chart.parts[name], totals, strict=True)
+    ]
 
 
 def _time_axis(chart: Rounds) -> tuple[float, dict[str, Any]]:

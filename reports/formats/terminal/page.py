@@ -24,7 +24,7 @@ from reports.formats.terminal.widths import CUTS, folded, pieces_of, shared
 from reports.model.charts import Bars, Chart, Intervals, Line, Lines, Point
 from reports.model.courses import LEAST, Course
 from reports.model.courses import WIDEST as WIDEST_COURSE
-from reports.model.page import Page, Section, each_text
+from reports.model.page import Page, Recommendation, Section, each_text
 from reports.model.screen import Screen
 from reports.model.tables import Laid, Table, Written, laid_out
 from reports.model.thinning import in_time
@@ -157,7 +157,12 @@ def _laid_out(model: Table, width: int | None, ascii_only: bool) -> Laid:
 
 def _page(model: Page, console: Console) -> Iterator[RenderableType]:
     yield Text(f"{model.kind}: {model.title}", style="bold underline")
+    if model.recommendation is not None:
+        yield from _recommendation(model.recommendation, console)
     for answered in model.answers:
+        if not answered.measured:
+            yield Text(f"\n{answered.asks} {' '.join(answered.sentences)}")
+            continue
         yield Text(f"\n{answered.asks}", style="bold")
         yield from (Text(sentence) for sentence in answered.sentences)
     if model.facts or model.warnings:
@@ -174,6 +179,16 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
         yield from (Text(line) for command in model.reproduce for line in continued(command, console.width))
     if model.verdict:
         yield Text(f"\n{model.verdict}", style="bold")
+
+
+def _recommendation(advice: Recommendation, console: Console) -> Iterator[RenderableType]:
+    """What to do, first of all: sentences, the lines to paste, a bar each of what is compared."""
+    yield Text(f"\n{advice.title}", style="bold")
+    yield from (Text(sentence) for sentence in advice.sentences)
+    yield from (Text(line) for command in advice.commands for line in continued(command, console.width))
+    drawn = plot(advice.chart, console) if advice.chart is not None else None
+    if drawn is not None:
+        yield drawn
 
 
 def continued(command: str, width: int) -> list[str]:
@@ -247,7 +262,7 @@ def plot(chart: Chart, console: Console) -> RenderableType | None:
         rows = list(_intervals(chart, room, plain))
     elif isinstance(chart, Lines) and not chart.in_table:
         rows = list(_lines(chart, room, plain))
-    elif isinstance(chart, Bars):
+    elif isinstance(chart, Bars) and not chart.in_table:
         rows = list(_parts(chart, room, plain))
     else:
         return None

@@ -9,9 +9,9 @@
   const root = document.documentElement;
 
   const unpacked = async (id) => {
-    const told = atob(text(id));
-    const packed = new Uint8Array(told.length);
-    for (let place = 0; place < told.length; place += 1) packed[place] = told.charCodeAt(place);
+    const signs = atob(text(id));
+    const packed = new Uint8Array(signs.length);
+    for (let place = 0; place < signs.length; place += 1) packed[place] = signs.charCodeAt(place);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream);
   };
@@ -29,11 +29,19 @@
     return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, coloured(part)]));
   };
 
+  // Between the margins of A4, in CSS pixels, and lower than on a screen: a plot leaves no half-empty page.
+  const onPaper = (layout) => {
+    layout.width = 660;
+    const shrunk = layout.height * (layout.yaxis.fixedrange ? 0.72 : 0.58); // rows need room for their names
+    layout.height = Math.round(Math.max(shrunk, Math.min(layout.height, 130)));
+    layout.font.size = 11;
+  };
+
   const figure = (id) => {
-    const found = coloured(plots[id]);
-    if (matchMedia("(pointer: coarse)").matches) found.layout.dragmode = false; // a finger scrolls the page
-    if (root.classList.contains("paper")) found.layout.width = 660; // CSS pixels between the margins of A4
-    return found;
+    const drawing = coloured(plots[id]);
+    if (matchMedia("(pointer: coarse)").matches) drawing.layout.dragmode = false; // a finger scrolls the page
+    if (root.classList.contains("paper")) onPaper(drawing.layout);
+    return drawing;
   };
 
   const shown = (element) => element.offsetWidth > 0 && !element.closest("details:not([open])");
@@ -90,6 +98,19 @@
   matchMedia("print").addEventListener("change", (change) => paper(change.matches));
   window.addEventListener("beforeprint", () => paper(true));
   window.addEventListener("afterprint", () => paper(false));
+
+  // A table that is wider than its frame says so, until its end has come into sight.
+  const sayWhatIsBeyond = (frame) => {
+    const beyond = frame.scrollWidth - frame.clientWidth - frame.scrollLeft > 4;
+    frame.classList.toggle("continues", beyond);
+    const words = frame.querySelector(".beyond");
+    if (words && words.hidden === beyond) words.hidden = !beyond;
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach((entry) => sayWhatIsBeyond(entry.target)));
+  for (const frame of document.querySelectorAll(".scroll")) {
+    sizes.observe(frame);
+    frame.addEventListener("scroll", () => sayWhatIsBeyond(frame), { passive: true });
+  }
 
   const button = document.getElementById("download");
   if (button) {
