@@ -124,6 +124,17 @@ def train(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def examples(session: nox.Session) -> None:
+    """Ask the networks declared in docs/examples what their heads cost; train the captioner."""
+    install_with_mxnet(session)
+    with session.chdir("docs/examples"):
+        for name in ("three_heads", "captioner", "resnet"):
+            arguments = ("heads", "--network", f"{name}:task", "--batch-size", "8", "--budget", "30s")
+            session.run("mtl-bench", "run", *arguments, *session.posargs)
+        session.run("python", "captioner.py")
+
+
+@nox.session(python=DEFAULT)
 def tests(session: nox.Session) -> None:
     """Run the tests: pytest. Arguments go on, such as ``-- -k stats``."""
     pytest(session)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import typer
 
 from mtl_core.errors import tell_bugs_apart
@@ -20,7 +23,9 @@ from bench.commands.trust import trust
 from bench.commands.work import work
 from mtl_core.program.command_line import run as run_command_line
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+SCRIPT = "mtl-bench"
+
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -33,8 +38,9 @@ for command in (run, report, regress, compare, history, profile, work, trust, ma
 
 
 def main() -> None:
-    """Entry point of ``python -m bench``."""
-    run_command_line(app, "python -m bench")
+    """Entry point of ``python -m bench``, and of ``mtl-bench``, which does the same from any folder."""
+    installed = Path(sys.argv[0]).name.startswith(SCRIPT)
+    run_command_line(app, SCRIPT if installed else "python -m bench")
 
 
 if __name__ == "__main__":

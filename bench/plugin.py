@@ -20,7 +20,7 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.harness.schedule import Progress
     from bench.harness.session import Session
-    from bench.questions.question import Group
+    from bench.questions.question import Group, Question
     from bench.records.run import Case, Run, SetUp
 
 FIXTURE = "measured_variant"
@@ -33,6 +33,7 @@ OUTCOME: pytest.StashKey[Run] = pytest.StashKey()
 REFUSED: pytest.StashKey[UserError] = pytest.StashKey()  # what the user has to mend
 BROKEN: pytest.StashKey[Exception] = pytest.StashKey()  # a fault of ours
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+QUESTIONS: pytest.StashKey[list[Question]] = pytest.StashKey()  # asked in place of the modules' own
 BEGUN: pytest.StashKey[bool] = pytest.StashKey()  # measuring
 DECLARED: pytest.StashKey[dict[str, tuple[Group, Case]]] = pytest.StashKey()  # by the case's name
 
@@ -83,8 +84,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a variant, with the stable identifier that histories hang on."""
     if FIXTURE not in metafunc.fixturenames:
         return
-    question = metafunc.module.QUESTION
-    groups = question.groups(_session(metafunc.config).asked)
+    questions = metafunc.config.stash.get(QUESTIONS, None) or [metafunc.module.QUESTION]
+    asked = _session(metafunc.config).asked
+    groups = [group for question in questions for group in question.groups(asked)]
     declared = {case.name: (group, case) for group in groups for case in group.cases.values()}
     metafunc.config.stash.setdefault(DECLARED, {}).update(declared)
     # By name alone: pytest-benchmark writes a parameter to the file, and heads its tables with it.

@@ -1,4 +1,4 @@
-"""Pictures looked at pixel by pixel: how much of one is of a colour, and whether that can be told from the rest."""
+"""Pictures pixel by pixel: how much of one is of a colour, and whether that can be told from the rest."""
 
 from __future__ import annotations
 

@@ -165,7 +165,8 @@ ALIKE = 1.6  # times, that the area of a value in one series' pattern may differ
 # The plot's axes, without legend and titles, inside its element.
 AXES = """(plot) => [...plot.querySelectorAll('.nsewdrag')].map((axes) => {
     const [inner, outer] = [axes.getBoundingClientRect(), plot.getBoundingClientRect()];
-    return [inner.left - outer.left, inner.top - outer.top, inner.right - outer.left, inner.bottom - outer.top];
+    const [left, top] = [outer.left, outer.top];
+    return [inner.left - left, inner.top - top, inner.right - left, inner.bottom - top];
 })"""
 COLOUR = """(role) => getComputedStyle(document.documentElement)
     .getPropertyValue(/^[0-9]$/.test(role) ? `--s${role}` : `--${role}`).trim()"""
@@ -215,7 +216,7 @@ def hardly_seen(opened: Seen, plot: Any) -> list[str]:
 
 
 def areas_of_bars(opened: Seen, plot: Any) -> dict[str, float]:
-    """Pixels of each part's own colour for a unit of its values, of parts that are large enough to be counted."""
+    """Pixels of each part's own colour for a unit of its values, of parts large enough to be counted."""
     series, (axis,) = pictured(opened, plot)
     whole = sum(sum(one["x"]) for one in series)
     return {

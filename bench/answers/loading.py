@@ -11,7 +11,8 @@ from bench.stats.estimates import inverse
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
 LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}
-UNSPLIT = {"tutorial": "unsplit", "fast": "fast_unsplit"}  # the control of each
+UNSPLIT = {"tutorial": "unsplit", "fast": "fast_unsplit", "epoch": "unsplit"}  # the control of each
+SUBJECTS = {"tutorial": "The tutorial's epoch", "fast": "The fast way's epoch"}
 SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itself is what is measured
 
 
@@ -76,15 +77,18 @@ def _rate(known: Measured, rivals: Sequence[Measured] = ()) -> str:
     return f"{whose}{ranged(known.images_per_s)} images/s, {first}{beside}"
 
 
-def parts_of_epoch(epoch: dict[str, Measured]) -> list[str]:
-    """An epoch of the tutorial and of the fast way split into its parts, and what limits it."""
+def parts_of_epoch(
+    epoch: dict[str, Measured], subjects: dict[str, str] = SUBJECTS, samples: str = "images"
+) -> list[str]:
+    """An epoch of each subject split into its parts, and what limits it."""
     said = []
-    for name, subject in (("tutorial", "The tutorial's epoch"), ("fast", "The fast way's epoch")):
+    for name, subject in subjects.items():
         if name not in epoch:
             continue
-        shares = {part: epoch[name].round_facts[f"{part}_share"] for part in EPOCH_PARTS}
+        facts = epoch[name].round_facts
+        shares = {part: facts[f"{part}_share"] for part in EPOCH_PARTS if f"{part}_share" in facts}
         told = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
-        said.append(f"{subject} of {epoch[name].images:,} images: {told}; {_limit(shares)}.")
+        said.append(f"{subject} of {epoch[name].images:,} {samples}: {told}; {_limit(shares)}.")
         unsplit = epoch.get(UNSPLIT[name])
         ratio = unsplit and ratio_of(unsplit, epoch[name])
         if ratio:

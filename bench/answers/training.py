@@ -45,6 +45,8 @@ def _unlike(ratio: Estimate) -> bool:
 def passes(known: Measured) -> tuple[str, str]:
     """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
     count, images = len(known.course_s), _images(known)
+    if "steps" in known.case.settings:
+        return "stretch", f"{count} stretches of {known.case.settings['steps']} steps"
     if images >= WHOLE_EPOCH:
         return "epoch", f"{count} epochs"
     whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too few to show what more would"
@@ -86,6 +88,22 @@ def slowing_down(results: Results) -> list[str]:
             said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
     if any(_images(known) < WHOLE_EPOCH for known in runs.values()):
         said.append("What later epochs do takes a full run: python -m bench run drift trains 8 whole ones.")
+    return _or_why_unflushed(runs, said)
+
+
+def _or_why_unflushed(runs: dict[str, Measured], said: list[str]) -> list[str]:
     if "flush" in runs:
         return said
     return [*said, f"Flushed ones were not tried{'' if possible() else f': {why_not()}'}."]
+
+
+def task_slowing_down(results: Results) -> list[str]:
+    """From which stretch on a declared task's training is slower, and what flushing denormals does to it."""
+    runs = results["epoch"]
+    subjects = {"keep": "As it is declared", "flush": "With denormals flushed"}
+    said = [
+        f"{subject}, {level_change(runs[name], WHOSE[name])}"
+        for name, subject in subjects.items()
+        if name in runs
+    ]
+    return _or_why_unflushed(runs, said)

@@ -14,18 +14,21 @@ from typing import Annotated
 import typer
 
 from bench.commands.formats import format_named, write_file
+from bench.commands.network import Network, NetworkOption, asked_of, names_of, network_of
 from bench.commands.run import RESULTS, _command, _modules
 from bench.questions.question import Group
 from bench.records.run import Case
 from mtl_core.errors import UserError
 
 EPOCH = "loader_workers/epoch/tutorial"
+STEP = "hybridize/step/imperative"  # of a declared network: every one has it
 LONGEST_PATH = 4096  # characters; one that is cut could not be pasted
 
 
-def chosen(name: str) -> tuple[Group, Case]:
+def chosen(name: str, network: Network | None = None) -> tuple[Group, Case]:
     """The benchmark of this name and what it is compared with. Raises UserError with near names."""
-    groups = [group for module in _modules().values() for group in module.QUESTION.groups()]
+    modules = _modules().values() if network is None else asked_of(network, _question_in(name))
+    groups = [group for module in modules for group in module.QUESTION.groups()]
     known = {case.name: (group, case) for group in groups for case in group.cases.values()}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
@@ -37,6 +40,11 @@ def chosen(name: str) -> tuple[Group, Case]:
     if reason:
         raise UserError(f"{name} cannot be profiled here: {reason}")
     return group, case
+
+
+def _question_in(name: str) -> list[str]:
+    """The question that a benchmark of a declared network belongs to."""
+    return names_of([name.partition("/")[0]])
 
 
 @contextmanager
@@ -72,8 +80,9 @@ def telling() -> Iterator[Callable[[str], None]]:
 
 def profile(
     benchmark: Annotated[
-        str, typer.Argument(metavar="[BENCHMARK]", help="A benchmark's name; the tutorial's epoch without.")
-    ] = EPOCH,
+        str | None,
+        typer.Argument(metavar="[BENCHMARK]", help="A benchmark's name; the tutorial's epoch without."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The folder for everything; made here.")
     ] = None,
@@ -81,6 +90,7 @@ def profile(
         int, typer.Option(min=3, max=600, help="How long py-spy records, twice: with native frames too.")
     ] = 12,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="py-spy's samples a second.")] = 100,
+    network: NetworkOption = None,
 ) -> None:
     """Say where a benchmark's time goes: flame graph, operators, timeline, memory. Takes about a minute.
 
@@ -95,7 +105,8 @@ def profile(
     from bench.profile import session as profile_session
     from bench.results.profile_file import write_profile
 
-    group, case = chosen(benchmark)
+    theirs = network_of(network, None)
+    group, case = chosen(benchmark or (EPOCH if theirs is None else STEP), theirs)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
     with made(target) as folder, telling() as show:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
+from bench.commands.network import Network, NetworkOption, network_of
 from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from bench.gate.task_side import Compared
     from bench.records.regression import Regression
     from reports.formats import Format
 
@@ -49,6 +51,7 @@ def regress(
         int | None,
         typer.Option(help="Seed of the random order of rounds; without, it follows from both revisions."),
     ] = None,
+    network: NetworkOption = None,
 ) -> None:
     """Compare two revisions and say what got slower, with an interval.
 
@@ -68,7 +71,8 @@ def regress(
     """
     form, files = format_named(wanted), output or []
     check_files(files, "--output")
-    outcome = _compared(names or [], base, head, baseline or [], budget, tolerance, seed)
+    theirs = network_of(network, None)
+    outcome = _compared(names or [], base, head, baseline or [], budget, tolerance, seed, theirs)
     _tell(outcome, form, files)
     raise typer.Exit(exit_code(outcome, strict))
 
@@ -81,6 +85,7 @@ def _compared(
     budget: str,
     tolerance: str | None,
     seed: int | None,
+    theirs: Network | None,
 ) -> Regression:
     """Measure, showing how far it is."""
     from bench.commands.progress import trial_shown
@@ -91,6 +96,8 @@ def _compared(
 
     if bool(baseline) == (base is not None):
         raise UserError("compared with what? give either --base REV, such as --base main, or --baseline FILE")
+    if baseline and theirs is not None:
+        raise UserError("a declared network is compared with --base; stored runs of one are not read here")
     if baseline and head is not None:
         raise UserError("--head goes with --base; a stored run is compared with the working tree")
     budget_s, here = parse_duration(budget), Path.cwd()
@@ -102,7 +109,16 @@ def _compared(
         if baseline:
             return against_stored.against(names, baseline, settings)
         assert base is not None
+        settings.network = None if theirs is None else _both_declare(theirs)
         return comparing.between(names, base, head, here, settings)
+
+
+def _both_declare(network: Network) -> Compared:
+    """The network, imported from where one stands within either checkout."""
+    from bench.gate.task_side import Compared
+
+    here = Path.cwd().resolve()
+    return Compared(network.name, network.batch_size, here.relative_to(_root(here).resolve()))
 
 
 def _root(folder: Path) -> Path:

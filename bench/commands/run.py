@@ -10,12 +10,14 @@ import pkgutil
 import shlex
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bench.commands.network import Asking, NetworkOption, asked_of, names_of, network_of
 from bench.questions.question import Asked, Question, Settings
 from bench.records.run import Run
 from bench.results.journal import finished_in, in_use, write_atomically
@@ -63,6 +65,11 @@ def _chosen(names: list[str]) -> list[Any]:
     return [modules[name] for name in dict.fromkeys(names)] if names else list(modules.values())
 
 
+def _refuse_tutorials(data: Data | None) -> None:
+    if data is not None:
+        raise UserError("--data is for the tutorial's network; a declared one draws its own batches")
+
+
 def _list(modules: list[Any]) -> None:
     for module in modules:
         reason = module.QUESTION.skipped()
@@ -96,6 +103,7 @@ def run(
         int | None,
         typer.Option(min=1, max=1024, help="OMP_NUM_THREADS of every worker; MXNet's own without."),
     ] = None,
+    network: NetworkOption = None,
     list_only: Annotated[bool, typer.Option("--list", help="Name the questions and stop.")] = False,
 ) -> None:
     """Ask the questions and answer them.
@@ -112,17 +120,31 @@ def run(
 
       python -m bench run hybridize second_head --budget 90s --resume
 
+      python -m bench run --network acme.bench:task heads
+
       python -m bench run --list
     """
-    modules = _chosen(names or [])
+    theirs = network_of(network, batch_size)
+    if theirs is not None:
+        _refuse_tutorials(data)
+        chosen = names_of(names or [])
+        if list_only:
+            typer.echo("\n".join(chosen))
+            return
+    modules = _chosen(names or []) if theirs is None else []
     if list_only:
         _list(modules)
         return
     from bench.harness.session import parse_duration
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
-    asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
+    options = {"batch_size": batch_size, "data": data and data.value} if theirs is None else {}
+    asked = _asked(modules, quick, options, threads)
     budget_s = parse_duration((QUICK if quick else DEFAULT) if budget is None else budget)
+    if theirs is not None:
+        check_place(json_file or RESULTS / "x.json", "--json")
+        modules = list(asked_of(theirs, chosen))
+        asked = replace(asked, settings={"network": theirs.name, "batch_size": theirs.batch_size})
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():
@@ -138,7 +160,7 @@ def run(
         *(names or []),
         *(["--quick"] if quick else []),
         *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
-        *_given(data=data and data.value, threads=threads),
+        *_given(data=data and data.value, threads=threads, network=network),
         "--resume",
     )
     _measure(modules, budget_s, asked, seed, target, resume, again)
@@ -221,7 +243,7 @@ def _measure(
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench.commands import progress
     from bench.harness.session import Session
-    from bench.plugin import OUTCOME, REFUSED, SESSION
+    from bench.plugin import OUTCOME, QUESTIONS, REFUSED, SESSION
 
     class Frame:
         """Gives pytest our session, and takes the outcome from it."""
@@ -231,6 +253,7 @@ def _measure(
 
         def pytest_configure(self, config: Any) -> None:
             config.stash[SESSION] = session
+            config.stash[QUESTIONS] = [m.QUESTION for m in modules if isinstance(m, Asking)]
 
         def pytest_unconfigure(self, config: Any) -> None:
             self.outcome = config.stash.get(OUTCOME, None)
@@ -250,7 +273,7 @@ def _measure(
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
-        files = [str(module.__file__) for module in modules]
+        files = list(dict.fromkeys(str(module.__file__) for module in modules))
         code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
         partial.unlink(missing_ok=True)

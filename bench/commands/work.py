@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands.formats import NAMES, format_named
+from bench.commands.network import NetworkOption, golden_of, network_of, steps_of
 from bench.harness.counting import counted
 from bench.records.run import Case, Work
 from mtl_core.errors import ExitCode, UserError
@@ -39,6 +40,7 @@ def work(
     golden: Annotated[
         Path | None, typer.Option(help="The golden file; the one beside the code without.")
     ] = None,
+    network: NetworkOption = None,
 ) -> None:
     """Count what each training step does: operators, engine calls, synchronisations, copies, memory, FLOP.
 
@@ -63,11 +65,12 @@ def work(
 
     if check and update:
         raise UserError("--check compares with the golden file and --update overwrites it: give one")
-    form, path = format_named(wanted), golden or GOLDEN
+    theirs = network_of(network, None)
+    form, path = format_named(wanted), golden or (GOLDEN if theirs is None else golden_of(Path.cwd()))
     if update:
         check_place(path, "--golden")
     golden_file = read_golden(path) if check else _replaced(path) if update else None
-    mxnet, counts = _counted_with_progress()
+    mxnet, counts = _counted_with_progress(declared() if theirs is None else steps_of(theirs))
     changed = None if golden_file is None else changes(golden_file.work, counts)
     if check and golden_file and golden_file.mxnet != mxnet:
         typer.echo(
@@ -109,11 +112,11 @@ def _replaced(path: Path) -> Golden | None:
         return None
 
 
-def _counted_with_progress() -> tuple[str, dict[str, Work]]:
+def _counted_with_progress(cases: dict[str, Case]) -> tuple[str, dict[str, Work]]:
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        return counted(declared())
+        return counted(cases)
     with console.status("starting MXNet") as status:
-        return counted(declared(), lambda name: status.update(f"counting {name}"))
+        return counted(cases, lambda name: status.update(f"counting {name}"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.gate.checkouts import Checkout, check_age, prune, repository, resolve, working_tree, worktree
 from bench.gate.environments import PROJECT, differing, python_for
 from bench.gate.sides import SIDE, Side, SidePool, declared
+from bench.gate.task_side import Compared, task_side
 from bench.gate.trial import Trial
 from bench.gate.work import work_changes
 from bench.harness.pool import WorkerFailedError, silence_for
@@ -41,6 +42,7 @@ class Settings:
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None
     clock: Callable[[], float] = time.monotonic
+    network: Compared | None = None  # somebody's, in place of the suite's own benchmarks
 
 
 @dataclass
@@ -286,7 +288,8 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
     """Compare two revisions of the repository around ``folder``; without ``head`` its working tree."""
     root = repository(folder)
     base_commit = resolve(root, base, "--base")
-    check_age(root, base_commit)
+    if settings.network is None:
+        check_age(root, base_commit)
     head_commit = resolve(root, head, "--head") if head is not None else None
     left = prune(root)
     if left:
@@ -318,6 +321,8 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
 
 def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[Side, Side]:
     """Base and head with an interpreter and their own declarations."""
+    if settings.network is not None:
+        return task_side(BASE, before, settings.network), task_side(HEAD, after, settings.network)
     here = Path(__file__).parents[2]
     like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
     head = Side(HEAD, after.root, python_for(after.root, like, settings.say))

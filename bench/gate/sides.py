@@ -14,6 +14,7 @@ from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, WorkerPool, W
 from bench.questions.gate import PROTOCOL, Benchmark
 from mtl_core.errors import UserError
 
+PROJECT = "BENCH_PROJECT"  # tells a worker where the user's repository lies
 SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it
 # What Python says of a base from before the gate: no worker at all, or one that does not know the command.
 TOO_OLD = re.compile(r"No module named '?bench(\.worker)?(?![\w.])|object has no attribute 'gate'$")
@@ -26,10 +27,13 @@ class Side(NamedTuple):
     root: Path
     python: str
     benchmarks: dict[str, Benchmark] = {}  # noqa: RUF012  # by name, as this side declares them
+    project: Path | None = None  # of a declared network: the user's checkout, measured by this very suite
 
 
 def start(side: Side, environment: dict[str, str]) -> WorkerProcess:
     """A worker that imports ``bench`` and ``mtl_core`` from the side's root, whatever is installed."""
+    if side.project is not None:
+        return WorkerProcess({**environment, PROJECT: str(side.project)}, root=side.root, python=side.python)
     paths = os.pathsep.join([str(side.root), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"PYTHONPATH": paths, "PYTHONSAFEPATH": ""}
     return WorkerProcess({**environment, **own}, root=side.root, python=side.python)

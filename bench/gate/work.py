@@ -9,7 +9,7 @@ from bench.gate.sides import SIDE, Side, SidePool
 from bench.harness.pool import WorkerFailedError
 from bench.records.run import Work, WorkChange
 
-COUNTABLE = "bench.workloads.steps:"  # the workloads whose steps can be counted
+COUNTABLE = ("bench.workloads.steps:", "bench.workloads.task:")  # whose iteration is a step
 
 
 def work_changes(names: list[str], sides: tuple[Side, ...]) -> tuple[list[WorkChange], list[str]]:

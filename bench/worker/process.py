@@ -141,6 +141,14 @@ class Worker:
         assert self.workload is not None
         return self.workload.facts()
 
+    def declare(self, network: str, batch_size: int) -> dict[str, Any]:
+        """Build somebody's declared network and try it; what it turned out to be, or one line of trouble."""
+        from bench.workloads.task_check import TaskCheck
+
+        self.tear_down()
+        self.alive("imported")  # before their code, whose prints are no answers then
+        return TaskCheck(network=network, batch_size=batch_size).answer
+
     def count(self, workload: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Count, untimed, what a step of a workload does."""
         from bench.workloads.counting import count

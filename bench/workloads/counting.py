@@ -18,7 +18,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ from bench.records.run import Count, Work
 from mtl_core.cost import cost
 from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep
+from mtl_core.task_step import TaskStep
 
 STEPS = 10  # counted; what happens every tenth step is seen
 WARM_UP = 2  # steps that trace and allocate
@@ -67,7 +68,7 @@ class Countable(Protocol):
     """A workload made of training steps."""
 
     @property
-    def training_steps(self) -> list[TrainingStep]: ...
+    def training_steps(self) -> Sequence[TrainingStep | TaskStep]: ...
 
     def run(self, iterations: int) -> None: ...
 
@@ -210,7 +211,6 @@ def count(build: Callable[[], Countable], steps: int = STEPS) -> Work:
     with pushes() as pushed, counted_calls() as calls:
         workload.run(steps)
     training = workload.training_steps
-    costs = [cost(step.network.config) for step in training]
     parameters = sum(a.size for step in training for a in step.parameter_arrays())
     return Work(
         operators=operators_a_step(workload, steps),
@@ -224,9 +224,16 @@ def count(build: Callable[[], Countable], steps: int = STEPS) -> Work:
         parameter_bytes=_bytes(a for step in training for a in step.parameter_arrays()),
         gradient_bytes=_bytes(a for step in training for a in step.gradient_arrays()),
         optimizer_bytes=_bytes(a for step in training for a in step.state_arrays()),
-        flop=sum(c.training_flop for c in costs),
+        flop=sum(_flop(step) for step in training),
         waited_at={name: sorted(places) for name, places in sorted(calls.waited_at.items())},
     )
+
+
+def _flop(step: TrainingStep | TaskStep) -> int:
+    """For a sample in training: by formula, or of a declared network by its symbol."""
+    if isinstance(step, TrainingStep):
+        return cost(step.network.config).training_flop
+    return round(step.training_flop())
 
 
 def _bytes(arrays: Iterator[Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle, islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def batches_for(
 
 def facts_of(workload: Countable) -> dict[str, float]:
     """Denormals, and the size of the work of an iteration."""
-    steps = workload.training_steps
+    steps = cast("list[TrainingStep]", workload.training_steps)
     return {
         "denormal_share": max(denormal_share(step) for step in steps),
         "parameters": float(sum(array.size for step in steps for array in step.parameter_arrays())),

@@ -131,11 +131,37 @@ def _inherited_by_workers() -> Iterator[None]:
         sys.excepthook = before
 
 
-class TutorialLoader:
+class GluonLoader:
+    """Gluon's DataLoader over any dataset; its worker processes are forked here and end with :meth:`close`.
+
+    Gluon's sampler draws from NumPy's global generator. ``options`` are the DataLoader's own.
+    """
+
+    def __init__(self, dataset: Any, *, workers: int, **options: Any) -> None:
+        with _inherited_by_workers():
+            self.loader = mx.gluon.data.DataLoader(dataset, num_workers=workers, **options)
+        pool = getattr(self.loader, "_worker_pool", None)
+        started = {process.pid for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")}
+        # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
+        self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def close(self) -> None:
+        """End the worker processes and wait until they are gone."""
+        pool = getattr(self.loader, "_worker_pool", None)
+        if pool is not None:
+            pool.terminate()
+            pool.join()
+            self.loader._worker_pool = None
+        self.forget()
+
+
+class TutorialLoader(GluonLoader):
     """The original's way: a transform a sample, Gluon's DataLoader, 5 worker processes, shuffle, rollover.
 
-    Gluon's sampler draws from NumPy's global generator. Worker processes are forked here and end
-    with :meth:`close`; they hand out arrays in shared memory, which are moved to the device.
+    Workers hand out arrays in shared memory, which are moved to the device.
     """
 
     def __init__(
@@ -152,22 +178,14 @@ class TutorialLoader:
         self.device = device
         images = mx.nd.array(split.images[..., None], dtype="uint8")  # (N, 28, 28, 1)
         dataset = mx.gluon.data.ArrayDataset(images, split.labels.astype(np.int32)).transform(_transform)
-        with _inherited_by_workers():
-            self.loader = mx.gluon.data.DataLoader(
-                dataset,
-                batch_size,
-                shuffle=shuffle,
-                last_batch=last_batch,
-                num_workers=workers,
-                thread_pool=thread_pool,
-            )
-        pool = getattr(self.loader, "_worker_pool", None)
-        started = {process.pid for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")}
-        # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
-        self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
-
-    def __len__(self) -> int:
-        return len(self.loader)
+        super().__init__(
+            dataset,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            last_batch=last_batch,
+            workers=workers,
+            thread_pool=thread_pool,
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         for arrays in self.loader:
@@ -181,12 +199,3 @@ class TutorialLoader:
     @rolled_over.setter
     def rolled_over(self, images: list[int]) -> None:
         self.loader._batch_sampler._prev = list(images)
-
-    def close(self) -> None:
-        """End the worker processes and wait until they are gone."""
-        pool = getattr(self.loader, "_worker_pool", None)
-        if pool is not None:
-            pool.terminate()
-            pool.join()
-            self.loader._worker_pool = None
-        self.forget()

@@ -27,6 +27,7 @@ from reports.pages.run_charts import Variants, charts_of, headline
 
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {
+    "network": "network",
     "batch-size": "batch_size",
     "data": "data",
     "threads": "OMP_NUM_THREADS",

@@ -135,7 +135,8 @@ def _verdict_trace(verdict: str | None, rows: list[tuple[int, Interval]]) -> dic
         "marker": {"color": role, "symbol": VERDICT_SYMBOLS.get(verdict or "", "circle"), "size": 11},
         "text": [
             f"{label(': '.join(filter(None, (row.part, row.name))), 80)}"
-            f"<br>{ranged(row.ratio)} of the baseline's time<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
+            f"<br>{ranged(row.ratio)} of the baseline's time"
+            f"<br>{label(verdict or 'not judged')}, n={row.ratio.n}"
             for _, row in mine
         ],
         "hovertemplate": "%{text}<extra></extra>",

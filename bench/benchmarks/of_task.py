@@ -1,0 +1,209 @@
+"""The questions that can be asked of a network that somebody declared; each is built from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.answers.devices import each_device, why_no_gpu
+from bench.answers.heads import ALL, SEPARATE, cost_of_heads, in_words
+from bench.answers.loading import fastest_loader, parts_of_epoch
+from bench.answers.modes import modes_of_task
+from bench.answers.sizes import growth, growth_fits
+from bench.answers.training import task_slowing_down
+from bench.harness.probe import nothing_computes
+from bench.machine.identity import cores_granted
+from bench.questions.declared import Declared
+from bench.questions.question import Part, Question, Quick, Results, Settings, Variant
+from mtl_core.config import MODES
+from mtl_core.platform.denormals import possible
+from mtl_core.platform.gpu_choice import Choice, choose
+
+STEP, SEPARATE_STEPS = "bench.workloads.task:TaskWorkload", "bench.workloads.task:SeparateTasks"
+LOADING, EPOCH = "bench.workloads.task_loading:TaskLoading", "bench.workloads.task_loading:TaskEpoch"
+TRAINING = "bench.workloads.task_loading:TaskTraining"
+COUNTS, CORES = (0, 1, 2, 4), max(1, int(cores_granted()))  # of DataLoader workers
+MOST_BATCHES = 40  # a pass
+STRETCH, STRETCHES, PIECES = 200, 8, 4  # steps in what stands for an epoch, how many, timed in pieces
+PARTS = {part: Part(settings={"part": part}) for part in ("forward", "forward_backward", "step")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the questions are built from: the task, and what was found out for one of them."""
+
+    task: Declared
+    sizes: Sequence[int] = ()  # batch sizes that memory and time allow
+    left_out: str = ""  # why larger ones are not among them
+
+    @property
+    def fixed(self) -> Settings:
+        """The settings that every workload of the task has."""
+        return {"network": self.task.network, "batch_size": self.task.batch_size}
+
+
+def _said(known: Known, say: Callable[[Results], list[str]]) -> Callable[[Results], list[str]]:
+    """The answer, and what was measured."""
+    return lambda results: [*say(results), in_words(known.task)]
+
+
+def hybridize(known: Known) -> Question:
+    """The modes that the network can be run in, against imperative."""
+    task = known.task
+    modes = [mode for mode in MODES if mode not in task.impossible]
+    return Question(
+        name="hybridize",
+        asks="What does hybridizing buy?",
+        workload=STEP,
+        parts=PARTS,
+        headline="step",
+        variants={mode: Variant(settings={"mode": mode}) for mode in modes},
+        baseline="imperative",
+        fixed=known.fixed,
+        answer=_said(known, lambda results: modes_of_task(results["step"], task)),
+        quick=Quick(parts=("step",)),
+    )
+
+
+def heads(known: Known) -> Question:
+    """All heads against all but one, each alone, and a network for each."""
+    task = known.task
+    chosen = {c: heads for c, heads in task.choices().items() if c not in task.heads_impossible}
+    variants = {ALL: Variant(), **{c: Variant(settings={"heads": heads}) for c, heads in chosen.items()}}
+    if not task.heads_impossible and len(task.heads) > 1:
+        variants[SEPARATE] = Variant(workload=SEPARATE_STEPS, settings={"heads": task.heads})
+    return Question(
+        name="heads",
+        asks="What does each head cost?",
+        workload=STEP,
+        parts=PARTS,
+        headline="step",
+        variants=variants,
+        baseline=ALL,
+        fixed={**known.fixed, "mode": task.best_mode},
+        answer=_said(known, lambda results: cost_of_heads(results["step"], task)),
+        skipped=lambda: _no_heads(task),
+        quick=Quick(parts=("step",)),
+    )
+
+
+def _no_heads(task: Declared) -> str | None:
+    """Why the cost of each head cannot be measured; None where it can."""
+    name = task.network.partition(":")[2]
+    if len(task.heads) == 1:
+        return f"{task.network} has one head, {task.heads[0]}"
+    return None if task.takes_heads else f"{task.network} takes no heads; write it as def {name}(heads=None)"
+
+
+def batch_size(known: Known) -> Question:
+    """Sizes in powers of two, as far as memory and time allow, and the task's own."""
+    more = [known.left_out] if known.left_out else []
+    return Question(
+        name="batch_size",
+        asks="How does throughput grow with the batch size?",
+        workload=STEP,
+        variants={str(size): Variant(settings={"batch_size": size}) for size in known.sizes},
+        baseline=str(known.task.batch_size),
+        fixed={"network": known.task.network, "mode": known.task.best_mode},
+        answer=_said(known, lambda results: [*growth(results["step"]), *more]),
+        fits=lambda results: growth_fits(results["step"]),
+        target=0.2,  # of the widest of so many: what is recommended hangs on their order
+        least_blocks=3,
+    )
+
+
+def device(known: Known, choice: Choice | None = None) -> Question:
+    """CPU against each GPU, with the batch already there and with the copy included."""
+    found = choice or choose()
+    ways = {
+        f"{name}_{way}": (name, way == "copied") for name in found.devices for way in ("resident", "copied")
+    }
+    return Question(
+        name="device",
+        asks="What does a GPU buy?",
+        workload=STEP,
+        parts={f"batch_{known.task.batch_size}": Part()},
+        variants={
+            "cpu": Variant(),
+            **{n: Variant(settings={"device": d, "copy_each_batch": c}) for n, (d, c) in ways.items()},
+        },
+        baseline="cpu",
+        fixed={**known.fixed, "mode": known.task.best_mode},
+        answer=_said(known, each_device),
+        skipped=lambda: why_no_gpu(found) or nothing_computes(found.devices),
+    )
+
+
+def loader_workers(known: Known) -> Question:
+    """The dataset's batches with more and more workers, and where an epoch's time goes."""
+    task = known.task
+    samples = min(task.samples, MOST_BATCHES * task.batch_size)
+    epoch = {"epoch": Variant(), "unsplit": Variant(settings={"split": False})}
+    counts = [count for count in COUNTS if count <= CORES]
+    return Question(
+        name="loader_workers",
+        asks="How many DataLoader workers pay?",
+        workload=LOADING,
+        parts={
+            "loading": Part(),
+            "epoch": Part(
+                workload=EPOCH, variants=epoch, baseline="epoch", settings={"mode": task.best_mode}
+            ),
+        },
+        headline="loading",
+        variants={f"workers_{n}": Variant(settings={"workers": n}) for n in counts},
+        baseline="workers_0",
+        fixed={**known.fixed, "samples": samples},
+        answer=_said(
+            known,
+            lambda results: [
+                *fastest_loader(results["loading"]),
+                *parts_of_epoch(results["epoch"], {"epoch": "An epoch without workers"}, "samples"),
+            ],
+        ),
+        skipped=lambda: None if task.samples else f"{task.network} has no dataset",
+        rounds=2,
+        target=0.25,
+        warm_ups=2,
+        steady_within=0.3,
+        least_blocks=3,
+    )
+
+
+def drift(known: Known) -> Question:
+    """Training that goes on, against its first stretch again and again, and with denormals flushed."""
+    flush = {"flush": Variant(environment={"MTL_DENORMALS": "flush"})} if possible() else {}
+    return Question(
+        name="drift",
+        asks="Does training slow down as it goes on?",
+        workload=TRAINING,
+        parts={"epoch": Part()},
+        variants={
+            "first_epoch": Variant(settings={"again": True}, environment={"MTL_DENORMALS": "keep"}),
+            "keep": Variant(environment={"MTL_DENORMALS": "keep"}),
+            **flush,
+        },
+        baseline="first_epoch",
+        answer=_said(known, task_slowing_down),
+        fixed={**known.fixed, "mode": known.task.best_mode, "steps": STRETCH, "pieces": PIECES},
+        control=False,
+        rounds=STRETCHES * PIECES,
+        target=0.1,
+        warm_ups=0,
+        least_blocks=3,
+    )
+
+
+QUESTIONS: dict[str, Callable[[Known], Question]] = {
+    "hybridize": hybridize,
+    "heads": heads,
+    "batch_size": batch_size,
+    "device": device,
+    "loader_workers": loader_workers,
+    "drift": drift,
+}
+
+
+def test_task(measured_variant):  # type: ignore[no-untyped-def]
+    """One variant of whichever of these questions were built."""
+    measured_variant()

@@ -1,0 +1,116 @@
+"""Whose network is measured: by the option, the current folder's pyproject.toml, or the tutorial's."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.questions.question import Question
+from bench.records.run import CONTROL, Case
+from mtl_core.errors import UserError
+
+TUTORIAL = "tutorial"  # as a network: the suite's own, whatever pyproject.toml says
+TABLE = "[tool.mtl-bench]"
+GOLDEN = "mtl-bench.golden.json"
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="MODULE:FACTORY",
+        help="A network declared in the current folder, such as acme.bench:task; "
+        "'tutorial' for the tutorial's where pyproject.toml names another.",
+    ),
+]
+BATCH_SIZE = 32  # samples, where nothing else is said
+PROJECT = "BENCH_PROJECT"  # tells workers where the user's repository lies
+
+
+@dataclass(frozen=True)
+class Network:
+    """A declared network, and how many samples a batch of it has."""
+
+    name: str  # "acme.bench:task"
+    batch_size: int = BATCH_SIZE
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question as a run takes it: like a benchmark module."""
+
+    QUESTION: Question
+    __file__: str
+
+
+def configured(folder: Path) -> dict[str, Any]:
+    """The table of the suite in a folder's pyproject.toml; empty where there is none. Raises UserError."""
+    from bench.gate import environments
+
+    if not (folder / environments.PROJECT).exists():
+        return {}
+    table = environments.project(folder).get("tool", {}).get("mtl-bench", {})
+    return table if isinstance(table, dict) else {}
+
+
+def network_of(option: str | None, batch_size: int | None, folder: Path | None = None) -> Network | None:
+    """The network that is meant; None for the tutorial's. Raises UserError for what cannot be one."""
+    folder = folder or Path.cwd()
+    table = {} if option is not None else configured(folder)
+    name, where = (
+        (option, "--network") if option is not None else (table.get("network"), f"network in {TABLE}")
+    )
+    if name is None or name == TUTORIAL:
+        return None
+    if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", name):
+        raise UserError(f"{where} is {name!r}; expected module:factory, such as acme.bench:task")
+    size = configured(folder).get("batch-size", BATCH_SIZE) if batch_size is None else batch_size
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise UserError(f"batch-size in {TABLE} is {size!r}; expected a whole number of at least 1")
+    os.environ[PROJECT] = str(folder.resolve())
+    return Network(name, size)
+
+
+def golden_of(folder: Path) -> Path:
+    """Where a network's exact counts are kept, in the user's repository."""
+    place = configured(folder).get("golden", GOLDEN)
+    if not isinstance(place, str):
+        raise UserError(f"golden in {TABLE} is {place!r}; expected the path of a file")
+    return folder / place
+
+
+def steps_of(network: Network) -> dict[str, Case]:
+    """A step in each mode that the network has, as the counters take them."""
+    (asking,) = asked_of(network, ["hybridize"])
+    (group,) = [group for group in asking.QUESTION.groups() if group.part == "step"]
+    return {f"step/{name}": case for name, case in group.cases.items() if name != CONTROL}
+
+
+def names_of(names: list[str]) -> list[str]:
+    """The questions chosen, each once; all without a name. Raises UserError for one that there is not."""
+    from bench.benchmarks.of_task import QUESTIONS
+
+    for name in names:
+        if name not in QUESTIONS:
+            near = difflib.get_close_matches(name, QUESTIONS, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise UserError(
+                f"no question of a network is named {name!r}; {meant}expected one of {', '.join(QUESTIONS)}"
+            )
+    return list(dict.fromkeys(names)) or list(QUESTIONS)
+
+
+def asked_of(network: Network, names: list[str]) -> list[Asking]:
+    """Build and try the network in a worker, and the chosen questions of what it turned out to be."""
+    from bench.benchmarks import of_task
+    from bench.harness.declaring import declared, sizes_of
+
+    typer.echo(f"building and trying {network.name} ...", err=True)
+    task = declared(network.name, network.batch_size)
+    sizes, left_out = sizes_of(task) if "batch_size" in names else ([], "")
+    known = of_task.Known(task=task, sizes=sizes, left_out=left_out)
+    return [Asking(of_task.QUESTIONS[name](known), str(of_task.__file__)) for name in names]

@@ -1,0 +1,151 @@
+"""Somebody's repository, in which ``mtl-bench run`` measures their network in their words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.commands.network import Network, names_of, network_of
+from bench.harness import declaring
+from bench.harness.pool import WorkerFailedError
+from mtl_core.errors import UserError
+from tests.processes import ROOT
+
+NETWORK = """
+import numpy as np
+from mxnet import gluon
+from mtl_core.task import Task
+print("a line of theirs, which is no answer of the protocol's")
+
+class Net(gluon.HybridBlock):
+    def __init__(self, heads):
+        super().__init__()
+        self.heads = heads
+        for head in heads:
+            setattr(self, head, gluon.nn.Dense(2))
+
+    def hybrid_forward(self, F, x):
+        return tuple(getattr(self, head)(x) for head in self.heads)
+
+def batch(size, rng):
+    return rng.random((size, 3)), {"nose": rng.random((size, 2)), "tail": rng.random((size, 2))}
+
+def task(heads=None):
+    heads = tuple(heads or ("nose", "tail"))
+    losses = {"nose": gluon.loss.L2Loss(), "tail": gluon.loss.L1Loss()}
+    return Task(network=Net(heads), losses=losses, batch=batch, optimizer="sgd").of(heads)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A package with a network; packages that have the names of the suite's, as many have."""
+    for name in ("acme", "bench", "reports", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"print('their {name}')\n", encoding="utf-8")
+    (tmp_path / "acme" / "net.py").write_text(NETWORK, encoding="utf-8")
+    config = '[tool.mtl-bench]\nnetwork = "acme.net:task"\nbatch-size = 4\n'
+    (tmp_path / "pyproject.toml").write_text(config, encoding="utf-8")
+    script = tmp_path / "scripts" / "mtl-bench"  # as an installed one stands in a folder of its own
+    script.parent.mkdir()
+    script.write_text("from bench.__main__ import main\nmain()\n", encoding="utf-8")
+    return tmp_path
+
+
+def mtl_bench(repository: Path, *arguments: str, suite: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(repository / "scripts" / "mtl-bench"), *arguments],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(suite), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_a_run_answers_in_the_users_names(repository: Path) -> None:
+    ran = mtl_bench(repository, "run", "heads", "--quick", "--budget", "1s", "--json", "mine.json")
+    assert ran.returncode == 0, ran.stderr
+    assert "nose alone takes" in ran.stdout
+    assert "tail costs" in ran.stdout
+    assert "2 separate networks take" in ran.stdout
+    assert "Measured is acme.net:task: nose and tail; batches of 4; 16 parameters" in ran.stdout
+    told = json.loads((repository / "mine.json").read_text(encoding="utf-8"))
+    assert [b["name"] for b in told["benchmarks"]] == [
+        f"test_task[heads/step/{variant}]"
+        for variant in ("all", "nose alone", "tail alone", "separate", "control")
+    ]
+    assert str(repository) not in (repository / "mine.json").read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_costs_a_line_and_exit_code_2(repository: Path) -> None:
+    with (repository / "acme" / "net.py").open("a", encoding="utf-8") as file:
+        file.write("raise RuntimeError('first\\nthe last')\n")
+    ran = mtl_bench(repository, "run", "hybridize")
+    line = NETWORK.count("\n") + 1
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1] == f"error: acme.net:task: acme/net.py:{line}: RuntimeError: the last"
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_package_with_our_name_that_the_network_needs_is_told(repository: Path) -> None:
+    with (repository / "acme" / "net.py").open("a", encoding="utf-8") as file:
+        file.write("import reports.formats.own\n")
+    ran = mtl_bench(repository, "run", "hybridize")
+    assert ran.returncode == 2
+    assert "the package 'reports' is this suite's own here: rename yours" in ran.stderr
+
+
+def test_the_configuration_names_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_PROJECT", "")  # so that what is set here is taken back
+    assert network_of(None, None, tmp_path) is None
+    (tmp_path / "pyproject.toml").write_text('[tool.mtl-bench]\nnetwork = "a.b:c"\n', encoding="utf-8")
+    assert network_of(None, None, tmp_path) == Network("a.b:c", 32)
+    assert network_of(None, 7, tmp_path) == Network("a.b:c", 7)
+    assert network_of("d:e", None, tmp_path) == Network("d:e", 32)
+    assert network_of("tutorial", None, tmp_path) is None
+    assert os.environ["BENCH_PROJECT"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["acme", "acme:", ":task", "a b:c", "../a:b", "a.b:c:d", ""])
+def test_what_names_no_network_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"--network is .*; expected module:factory, such as acme\.bench:task"
+    ):
+        network_of(name, None, tmp_path)
+
+
+def test_an_unknown_question_is_refused_with_the_likeliest() -> None:
+    with pytest.raises(UserError, match="no question of a network is named 'haeds'; did you mean heads"):
+        names_of(["haeds"])
+
+
+class Ends:
+    """A worker that does not survive what a network does."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason, self.ended = reason, False
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        if do == "hello":
+            return {}
+        raise WorkerFailedError(self.reason, ["", "what it said last"])
+
+    def end(self) -> None:
+        self.ended = True
+
+
+@pytest.mark.parametrize("reason", ["hung: no answer within 120 s", "ended with exit code 3"])
+def test_a_network_that_hangs_or_ends_the_process_costs_a_line(reason: str) -> None:
+    worker = Ends(reason)
+    with pytest.raises(UserError) as raised:
+        declaring.declared("acme.net:task", 4, start=lambda environment: worker)  # type: ignore[arg-type, return-value]
+    said = "acme.net:task could not be tried: the worker " + reason + " (what it said last)"
+    assert (str(raised.value), worker.ended) == (said, True)
