@@ -127,7 +127,7 @@ def test_nothing_is_left_of_a_comparison(repo: Path) -> None:
 def test_a_head_that_fails_is_no_pass(repo: Path) -> None:
     """Both sides are the same commit, so that its broken benchmark is on both."""
     done = regress(repo, "broken", "--base", "HEAD", "--head", "HEAD", "--budget", "5s")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 6, done.stderr
     assert "could not be measured" in done.stdout
     assert "no such thing" in " ".join(done.stdout.split())
     assert "same commit" in done.stderr

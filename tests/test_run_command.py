@@ -158,7 +158,7 @@ def test_a_run_of_which_nothing_could_be_measured_says_so_and_writes_no_file(tmp
     )
     assert "nothing could be measured, so that no results were written" in done.stderr
     assert "ValueError: no such thing" in done.stderr  # what the worker said last
-    assert done.stderr.rstrip().endswith("Exit: 1") and done.returncode == 1  # as Typer takes it
+    assert done.stderr.rstrip().endswith("Exit: 6") and done.returncode == 1  # as Typer takes it
     assert not list(tmp_path.glob("**/*.json")) and not list(tmp_path.glob("**/*.journal"))
 
 

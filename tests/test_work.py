@@ -322,7 +322,7 @@ def test_the_check_fails_for_better_and_worse_and_update_settles_it(
     for pushes in (30, 28):
         counted_is["step/hybridized"] = msgspec.structs.replace(counted_is["step/hybridized"], pushes=pushes)
         done = run("--check", "--golden", str(path))
-        assert done.exit_code == 1
+        assert done.exit_code == 4
         assert "step/hybridized: " in done.output and "engine call" in done.output
         updated = run("--update", "--golden", str(path))
         assert updated.exit_code == 0 and "engine call" in updated.output
@@ -416,7 +416,7 @@ def test_json_has_the_counts_the_changes_and_their_words(counted_is: dict[str, W
     counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
     done = run("--check", "--format", "json")
     document = json.loads(done.stdout)
-    assert done.exit_code == 1
+    assert done.exit_code == 4
     assert set(document["work"]) == set(counted_is)
     assert [c["words"] for c in document["changes"]] == [
         "step/static: 1 more copy a step: host to host (0 -> 1)"
