@@ -1,4 +1,4 @@
-"""Work counted, profiles and two revisions of somebody's repository, and the wheel that brings the suite there."""
+"""Work counted, profiles and two revisions of somebody's repository, and the wheel that brings us there."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_side_imports_from_its_own_checkout(committed: Path, tmp_path: Path) -
     assert side.benchmarks["step"].settings["network"] == "acme.net:task"
     assert side.project == committed
     with pytest.raises(
-        UserError, match="head does not declare the network: acme.net:task: there is no module"
+        UserError, match=r"head does not declare the network: acme\.net:task: there is no module"
     ):
         task_side("head", Checkout(tmp_path / "empty", "0" * 40), compared)
 
