@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,11 @@ PASSED_ON = {
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
+    "coverage": ["python", "-m", "tests.scenarios"],
+    "examples": [
+        *("mtl-bench", "run", "heads", "--network", "three_heads:task"),
+        *("--batch-size", "8", "--budget", "30s"),
+    ],
     "plots": [
         *("python", "-m", "pytest", "--benchmark-disable"),
         *("tests/test_report_in_browser.py", "tests/test_charts.py"),
@@ -63,6 +69,10 @@ class PlayedSession:
 
     def run(self, *command: str) -> None:
         self.ran.append(list(command))
+
+    def chdir(self, folder: str) -> AbstractContextManager[None]:
+        assert (ROOT / folder).is_dir()
+        return nullcontext()
 
     def log(self, line: str) -> None:
         self.said.append(line)

@@ -158,11 +158,12 @@ class Elements(HTMLParser):
 
 def test_no_command_to_paste_runs_what_a_file_says() -> None:
     page = run_page(hostile("x; rm -rf ~ $(id)"))
-    assert page.reproduce == (
+    assert page.reproduce[-2:] == (
         "python -m bench run 'x; rm -rf ~ $(id)' --budget 'x; rm -rf ~ $(id)' --seed 'x; rm -rf ~ $(id)' "
         "--json run.json",
         "python -m bench report run.json --open",
     )
+    assert all(line.startswith("# ") for line in page.reproduce[:-2])
 
 
 def test_a_page_is_below_its_limit_and_names_no_place_to_fetch_from() -> None:

@@ -87,6 +87,8 @@ def parts_of_epoch(
             continue
         facts = epoch[name].round_facts
         shares = {part: facts[f"{part}_share"] for part in EPOCH_PARTS if f"{part}_share" in facts}
+        if not shares:  # an epoch that was not split, or a file from before shares were kept
+            continue
         told = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
         said.append(f"{subject} of {epoch[name].images:,} {samples}: {told}; {_limit(shares)}.")
         unsplit = epoch.get(UNSPLIT[name])
