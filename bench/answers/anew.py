@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bench.answers.answer import Selected, answer, ratios_in_words
+from bench.answers.settings import advice_of
 from bench.questions.question import Group, Question
 from bench.records.run import Answer, Measured, Run
 
@@ -29,7 +30,8 @@ def with_answers_anew(run: Run, questions: Iterable[Question]) -> Run:
     names = dict.fromkeys([*(a.question for a in run.answers), *(g.partition("/")[0] for g in run.measured)])
     stored = {each.question: each for each in run.answers}
     answers = [_anew(name, known.get(name), stored.get(name), run) for name in names]
-    return msgspec.structs.replace(run, answers=[each for each in answers if each is not None])
+    made = [each for each in answers if each is not None]
+    return msgspec.structs.replace(run, answers=made, advice=advice_of(run.measured))
 
 
 def _anew(name: str, question: Question | None, stored: Answer | None, run: Run) -> Answer | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bench.answers.answer import answer
+from bench.answers.settings import advice_of
 from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
 from bench.harness.pool import WorkerPool, silence_for
@@ -174,6 +175,7 @@ class Session:
             answers=self._answers(asked, results, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
+            advice=advice_of(results),
             weather=weather,
             warnings=[
                 *warnings_about_run(groups, blocks, schedule.spent_s(), self.budget_s),

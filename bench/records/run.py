@@ -300,6 +300,24 @@ class WorkChange(msgspec.Struct, frozen=True, kw_only=True):
         return (after - before) / before if before else float("inf")
 
 
+class SettingWorth(msgspec.Struct, frozen=True, kw_only=True):
+    """What one change alone makes of an epoch's time."""
+
+    name: str  # of the variant
+    ratio: Estimate  # over the time with the usual settings; below 1 is faster
+    verdict: Verdict
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What to set on a machine, or why nothing can be recommended."""
+
+    variant: str | None  # None: nothing was decided, or the usual settings are best
+    command: str | None  # to paste
+    ratio: Estimate | None  # an epoch's time over that with the usual settings
+    sentences: list[str]
+    worth: list[SettingWorth] = []
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """All that a run found out, fresh or read from a file.
 
@@ -319,3 +337,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     spent_s: float = 0.0
     measured: dict[str, dict[str, Measured]] = {}  # by group, then variant
     blocks: dict[str, list[Block]] = {}  # by group: the raw samples
+    advice: Advice | None = None  # what to set; None where that was not asked

@@ -13,7 +13,7 @@ import psutil
 
 from bench.records.run import EPOCH, STEPS
 from bench.workloads.steps import device_named, training_split
-from mtl_core.config import NetworkConfig, StepConfig
+from mtl_core.config import Mode, NetworkConfig, StepConfig
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
 from mtl_core.platform.mxnet import mx
@@ -92,7 +92,8 @@ class EpochWorkload:
     """An epoch of training, its time split into waiting for data, computing, and reading metrics.
 
     ``split`` synchronises after each step so that the parts can be told apart; the unsplit control
-    does not, and shows what the splitting itself costs.
+    does not, and shows what the splitting itself costs. ``same_images``: as many of a larger batch too, so
+    that epochs of unlike batches do the same work.
     """
 
     def __init__(
@@ -104,12 +105,14 @@ class EpochWorkload:
         images: int = 2560,
         batch_size: int = 128,
         data: str = "synthetic",
+        mode: Mode | None = None,
+        same_images: bool = False,
     ) -> None:
-        self.images = images_for(images, batch_size)
+        self.images = images if same_images else images_for(images, batch_size)
         self.split = split
         self.loader = make_loader(way, training_split(self.images, data), batch_size, workers)
-        mode: Literal["hybridized", "whole_graph"] = "hybridized" if way == "tutorial" else "whole_graph"
-        self.step = TrainingStep(NetworkConfig(), StepConfig(mode=mode), device_named("cpu"))
+        usual: Mode = "hybridized" if way == "tutorial" else "whole_graph"
+        self.step = TrainingStep(NetworkConfig(), StepConfig(mode=mode or usual), device_named("cpu"))
         self.metrics_each_batch = way == "tutorial"
         self.start = self.step.snapshot()
         self.epochs = 0

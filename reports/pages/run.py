@@ -17,8 +17,9 @@ from bench.records.run import (
     Run,
 )
 from bench.stats.verdict import ALPHA, TOLERANCE
+from reports.model.charts import Interval, Intervals
 from reports.model.download import Download
-from reports.model.page import Answered, Fold, Page, Section
+from reports.model.page import Answered, Fold, Page, Recommendation, Section
 from reports.model.tables import Cell, Column, Table, facts_table, same_work, variants_table
 from reports.model.units import counted, times
 from reports.pages import rounds
@@ -45,6 +46,7 @@ def run_page(run: Run, download: Download | None = None) -> Page:
         title="What a multi-task network in MXNet costs",
         kind="Benchmark run",
         verdict=_verdict_line(run),
+        recommendation=_recommendation(run),
         headline=headline({answer.question: _groups(answer.question, run) for answer in answers}),
         answers=tuple(
             Answered(
@@ -63,6 +65,26 @@ def run_page(run: Run, download: Download | None = None) -> Page:
         method=_method(run),
         reproduce=_reproduce(run),
         download=download,
+    )
+
+
+def _recommendation(run: Run) -> Recommendation | None:
+    """What to set, with what each change is worth; why there is none where nothing was decided."""
+    advice = run.advice
+    if advice is None:
+        return None
+    rows = tuple(Interval("an epoch", one.name, one.ratio, one.verdict) for one in advice.worth)
+    chart = Intervals(
+        "An epoch's time over that with the tutorial's settings",
+        f"{len(rows)} ratios of time with intervals; left of 1 is faster.",
+        rows,
+        TOLERANCE,
+    )
+    return Recommendation(
+        title="What to set on this machine",
+        sentences=tuple(advice.sentences),
+        commands=(advice.command,) if advice.command else (),
+        chart=chart if rows else None,
     )
 
 

@@ -1,0 +1,107 @@
+"""Which settings to train with on this machine: the combination is measured, not multiplied together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.answers.words import interval
+from bench.questions.question import Results
+from bench.records.run import Advice, Case, Measured, SettingWorth
+from bench.stats.verdict import TOLERANCE
+
+GROUP = "settings/epoch"
+USUAL = "tutorial"
+# From the cheapest to set to the dearest: memory, processes and what has to be changed.
+CHEAPEST_FIRST = (USUAL, "whole_graph", "fewer_workers", "fast_loader", "together", "together_512")
+WORDS = {
+    "whole_graph": "the losses in the graph",
+    "fewer_workers": "as many loader workers as cores",
+    "fast_loader": "the fast loader",
+    "together": "all of it together",
+    "together_512": "all of it with batches of 512",
+}
+LARGER_BATCH = (
+    "Larger batches make fewer steps an epoch, and a network may need more epochs to learn as much: look at "
+    "the accuracies before you keep them."
+)
+
+
+def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
+    """What to set by what was measured; None where the question was not asked."""
+    return recommended(measured[GROUP]) if GROUP in measured else None
+
+
+def recommended(epoch: Mapping[str, Measured]) -> Advice:
+    """The cheapest of the settings that are fastest, if any is decided to be faster than the usual ones."""
+    tried = {name: epoch[name] for name in CHEAPEST_FIRST if name in epoch and epoch[name].effect is not None}
+    worth = [
+        SettingWorth(name=name, ratio=m.effect.estimate, verdict=m.effect.verdict)
+        for name, m in tried.items()
+        if m.effect is not None
+    ]
+    faster = [one for one in worth if one.verdict == "faster" and one.ratio.n > 1]
+    if not faster:
+        return Advice(variant=None, command=None, ratio=None, sentences=[_why_none(worth)], worth=worth)
+    chosen = _cheapest_of_fastest(faster, epoch)
+    return Advice(
+        variant=chosen.name,
+        command=command_of(epoch[chosen.name].case),
+        ratio=chosen.ratio,
+        sentences=_sentences(chosen, worth),
+        worth=worth,
+    )
+
+
+def _why_none(worth: list[SettingWorth]) -> str:
+    if not worth or max(one.ratio.n for one in worth) < 2:
+        return "No recommendation: one set-up tells nothing; a larger --budget does."
+    if all(one.verdict in ("same", "slower") for one in worth):
+        return "The tutorial's settings are as fast as any that were tried: nothing to change."
+    best = min(worth, key=lambda one: one.ratio.value)
+    return (
+        f"No recommendation: nothing is decided. The best looking is {WORDS.get(best.name, best.name)}, "
+        f"{interval(best.ratio)} the time of the tutorial's settings."
+    )
+
+
+def _cheapest_of_fastest(faster: list[SettingWorth], epoch: Mapping[str, Measured]) -> SettingWorth:
+    """The cheapest that is as fast as the fastest, as far as can be told."""
+    best = min(faster, key=lambda one: one.ratio.value)
+    alike = [one for one in faster if one is best or _as_fast(one, best, epoch)]
+    return min(alike, key=lambda one: CHEAPEST_FIRST.index(one.name))
+
+
+def _as_fast(one: SettingWorth, best: SettingWorth, epoch: Mapping[str, Measured]) -> bool:
+    """Whether a cheaper setting is as fast: by their own ratio where it was asked for, else by intervals."""
+    beside = epoch[best.name].beside.get(one.name)
+    if beside is not None:
+        return beside.verdict != "faster"
+    return one.ratio.value <= best.ratio.value * (1.0 + TOLERANCE) or one.ratio.low <= best.ratio.value
+
+
+def command_of(case: Case) -> str:
+    """The line that trains with these settings, of ``python -m mtl_core train``'s own options."""
+    settings = case.settings
+    options = ["--loader", str(settings["way"])]
+    if settings["way"] == "tutorial":
+        options += ["--workers", str(settings["workers"])]
+    options += ["--mode", str(settings["mode"]), "--batch-size", str(settings["batch_size"])]
+    options += ["--denormals", case.environment.get("MTL_DENORMALS", "keep")]
+    return " ".join(("python -m mtl_core train", *options))
+
+
+def _sentences(chosen: SettingWorth, worth: list[SettingWorth]) -> list[str]:
+    lines = [f"An epoch then takes {interval(chosen.ratio)} the time it takes with the tutorial's settings."]
+    alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
+    if alone:
+        parts = "; ".join(f"{WORDS[one.name]} {interval(one.ratio)}, {one.verdict}" for one in alone)
+        lines.append(f"Each change alone: {parts}.")
+    if chosen.name == "together_512":
+        lines.append(LARGER_BATCH)
+    return lines
+
+
+def in_sentences(results: Results) -> list[str]:
+    """The answer to the question: the same as the recommendation, its line to paste included."""
+    advice = recommended(results["epoch"])
+    return [*advice.sentences, *([f"To set it: {advice.command}"] if advice.command else [])]
