@@ -149,3 +149,10 @@ def test_a_network_that_hangs_or_ends_the_process_costs_a_line(reason: str) -> N
         declaring.declared("acme.net:task", 4, start=lambda environment: worker)  # type: ignore[arg-type, return-value]
     said = "acme.net:task could not be tried: the worker " + reason + " (what it said last)"
     assert (str(raised.value), worker.ended) == (said, True)
+
+
+def test_a_shell_completes_the_commands(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"_MTL_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": "mtl-bench re", "COMP_CWORD": "1"}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert mtl_bench(repository).stdout.split() == ["report", "regress"]
