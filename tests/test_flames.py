@@ -31,7 +31,7 @@ FRAMES = [
     frame("process 12:&quot;python worker&quot;", 30, 50, 2),
     frame("load (a.py:1)", 30, 40, 3),
     frame("pack (a.py:9)", 70, 10, 3),
-    frame("mx::Engine::Wait&lt;a::b&gt; (lib.so)", 80, 20, 2),
+    frame("mx::Engine::WaitForVar&lt;a::b&gt; (lib.so)", 80, 20, 2),
 ]
 PICTURE = f"{HEAD}{''.join(FRAMES)}</svg></svg>"
 
@@ -39,7 +39,8 @@ PICTURE = f"{HEAD}{''.join(FRAMES)}</svg></svg>"
 def shown(svg: str) -> dict[str, tuple[int, int, int]]:
     """Each frame's place: first sample, samples, row."""
     found = re.findall(
-        r'<title>(.*?) \([0-9,]+ samples, [0-9.]+%\)</title><rect [^>]*y="([0-9]+)"[^>]*fg:x="([0-9]+)" fg:w="([0-9]+)"',
+        r"<title>(.*?) \([0-9,]+ samples, [0-9.]+%\)</title>"
+        r'<rect [^>]*y="([0-9]+)"[^>]*fg:x="([0-9]+)" fg:w="([0-9]+)"',
         svg,
     )
     return {name: (int(x), int(w), (int(y) - 68) // 16) for name, y, x, w in found}
@@ -52,7 +53,7 @@ def test_equal_workers_are_one_tower_and_no_sample_is_lost() -> None:
         "2 processes: python worker": (0, 80, 2),
         "load (a.py:1)": (0, 70, 3),
         "pack (a.py:9)": (70, 10, 3),
-        "Wait&lt;a::b&gt; [mx::Engine] (lib.so)": (80, 20, 2),
+        "WaitForVar&lt;a::b&gt; [mx::Engine] (lib.so)": (80, 20, 2),
     }
 
 
@@ -61,7 +62,7 @@ def test_labels_are_cut_behind_the_functions_name() -> None:
     assert "truncate_text_right = true;" in told and "truncate_text_right = false;" not in told
     labels = re.findall(r"<text [^>]*>([^<]*)</text>", told)
     assert "pack (a.py:9)" in labels
-    assert "Wait&lt;a::b&gt; [mx::Engine] (l.." in labels
+    assert "WaitForVar&lt;a::b&gt; [mx::Engine] .." in labels
 
 
 @pytest.mark.parametrize(

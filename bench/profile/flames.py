@@ -2,7 +2,7 @@
 
 py-spy draws every process as a tower of its own, so that four DataLoader workers that do the same are four
 thin towers; and the picture's script cuts labels off at the left, where the function's name is, or at the
-right, where C++ has it. Both are mended in the finished picture, since py-spy writes either it or stacks without a picture.
+right, where C++ has it. Both are mended in the finished picture: py-spy writes that or stacks without any.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def _towers(frames: list[Drawn]) -> list[Tower]:
     for frame in sorted(frames, key=lambda one: (one.x, one.y)):
         while callers and not _holds(callers[-1][0], frame):
             callers.pop()
-        if not callers and frame.y > first_row:
+        above = callers[-1][0].y if callers else first_row - frame.height - 1
+        if frame.y - above > frame.height + 1:
             raise ValueError(f"{frame.name} has no caller")
         process = PROCESS.fullmatch(frame.name)
         name = process[1].strip('" ') if process else own_name_first(frame.name)
