@@ -104,12 +104,12 @@ def test_an_endless_interval_survives_the_file(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "not JSON"),
-        (b"[]", "holds no object"),
+        (b"[]", "holds no JSON object"),
         (b"{}", "schema 'None'"),
         (b'{"schema": 99}', "schema '99'"),
         (b'{"schema": true}', "schema 'True'"),
         (b'{"schema": 1}', "damaged or no profile"),
-        (b"[" * 100_000, "nested too deep"),
+        (b"[" * 100_000, "nested deeper"),
         (b"\xff\xfe\x00", "not JSON"),
     ],
 )
