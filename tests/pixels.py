@@ -1,8 +1,9 @@
-"""Pictures pixel by pixel: how much of one is of a colour, and whether that can be told from the rest."""
+"""Pictures looked at pixel by pixel: how much is of a colour, and whether that can be told from the rest."""
 
 from __future__ import annotations
 
 import io
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -20,15 +21,16 @@ class Picture:
     def part(self, left: int, top: int, right: int, bottom: int) -> Picture:
         return Picture(self.pixels[max(0, top) : bottom, max(0, left) : right])
 
+    @cached_property
     def ground(self) -> RGB:
         """What most pixels have."""
-        colours, counts = np.unique(self.pixels.reshape(-1, 3), axis=0, return_counts=True)
-        red, green, blue = colours[counts.argmax()]
-        return int(red), int(green), int(blue)
+        numbers, counts = np.unique(self.pixels.astype(int) @ (1 << 16, 1 << 8, 1), return_counts=True)
+        most = int(numbers[counts.argmax()])
+        return most >> 16, most >> 8 & 255, most & 255
 
     def area(self, colour: RGB, opacity: float = 1.0) -> int:
         """How many pixels are of the colour, as it comes out of so much of it before the ground."""
-        ground = np.array(self.ground(), dtype=float)
+        ground = np.array(self.ground, dtype=float)
         shade = ground + opacity * (np.array(colour, dtype=float) - ground)
         return int((np.linalg.norm(self.pixels - shade, axis=-1) < WITHIN).sum())
 

@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from typer.testing import CliRunner
 
+from bench.__main__ import app
 from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.records.run import Case, Estimate
 from bench.results.profile_file import PROFILE_FILE, read_profile, write_profile
 from mtl_core.errors import UserError
+from reports.formats.html.plots import figures
+from reports.model.charts import Bars
 from reports.model.tables import laid_out
 from reports.pages.profile import (
     files_table,
@@ -100,12 +104,12 @@ def test_an_endless_interval_survives_the_file(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "not JSON"),
-        (b"[]", "holds no object"),
+        (b"[]", "holds no JSON object"),
         (b"{}", "schema 'None'"),
         (b'{"schema": 99}', "schema '99'"),
         (b'{"schema": true}', "schema 'True'"),
         (b'{"schema": 1}', "damaged or no profile"),
-        (b"[" * 100_000, "nested too deep"),
+        (b"[" * 100_000, "nested deeper"),
         (b"\xff\xfe\x00", "not JSON"),
     ],
 )
@@ -186,3 +190,61 @@ def test_a_terminal_of_80_columns_holds_it_and_shows_hostile_names_as_they_are()
     assert "[red]<script>[/red]" in said
     assert max(map(len, said.splitlines())) <= 80
     assert "! something is missing" in said
+
+
+LATE = replace(PROFILE, sampling=replace(PROFILE.sampling, behind_s=2.5))
+
+
+def test_shares_are_bars_with_their_intervals() -> None:
+    places, operators, _ = profile_page(PROFILE, "").sections[0].charts
+    assert isinstance(places, Bars) and isinstance(operators, Bars)
+    assert (places.rows, operators.rows) == (("the transform",), ("FullyConnected", "add_n x2, relu", "mean"))
+    assert places.parts == {"share": (pytest.approx(62.0),)}
+    drawn = figures(places)[0][1]["data"][0]
+    assert drawn["error_x"]["array"] == [pytest.approx(1.0)]
+    assert drawn["text"] == ["the transform: 62.0 (61.0 to 63.0) %"]
+    assert laid_out(places.table()).rows == (("the transform", "62.0 (61.0 to 63.0)"),)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        LATE,
+        replace(
+            PROFILE,
+            warnings=[
+                "py-spy fell 2.5 s behind in recording-1.speedscope.json: its shares are off; lower --rate"
+            ],
+        ),
+    ],
+    ids=["now", "an older file"],
+)
+def test_shares_that_are_off_make_no_headline(profile: Profile) -> None:
+    page = profile_page(profile, "")
+    assert "not certain" in page.verdict and "62%" not in page.verdict
+    assert PROFILE.sentence not in page.sections[0].sentences
+    assert page.sections[0].charts[0].title == "Where Python works (shares are off)"
+
+
+def test_a_flame_graph_that_is_off_leaves_the_headline_alone() -> None:
+    line = "py-spy fell 2.5 s behind in flamegraph.svg: its widths are off; lower --rate"
+    inside = replace(PROFILE, warnings=[line], sampling=replace(PROFILE.sampling, behind_s=0.2))
+    assert profile_page(inside, "").verdict == PROFILE.sentence
+
+
+def test_the_command_writes_the_page_and_says_what_comes_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def profiled(_case: Case, folder: Path, **_options: object) -> Profile:
+        (folder / "flamegraph.svg").write_text("<svg><text>flames</text></svg>", encoding="utf-8")
+        return PROFILE
+
+    monkeypatch.setattr("bench.profile.session.profile", profiled)
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
+    target = tmp_path / "profiled"
+    told = CliRunner().invoke(app, ["profile", "-o", str(target)])
+    assert told.exit_code == 0, told.output
+    assert "data:image/svg+xml" in (target / "profile.html").read_text(encoding="utf-8")
+    *_, folder, page, following = told.stdout.splitlines()
+    assert (folder, page) == (f"Profile: {target}", f"Page: {target / 'profile.html'}")
+    assert following == f"Next: python -m bench report {target} --open"

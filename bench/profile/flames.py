@@ -1,8 +1,8 @@
 """py-spy's flame graph made readable: equal workers are one tower, a function's own name comes first.
 
 py-spy draws every process as a tower of its own, so that four DataLoader workers that do the same are four
-thin towers; and the picture's script cuts labels off at the right, where C++ has the function's name. Both
-are mended in the finished picture, since py-spy writes either it or stacks without a picture.
+thin towers; and the picture's script cuts labels off at the left, where the function's name is, or at the
+right, where C++ has it. Both are mended in the finished picture: py-spy writes that or stacks without any.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ FRAME = re.compile(
     r'<rect x="[^"]*" y="(?P<y>[0-9]+)" width="[^"]*" height="(?P<height>[0-9]+)" fill="(?P<fill>[^"]*)" '
     r'fg:x="(?P<x>[0-9]+)" fg:w="(?P<w>[0-9]+)"/><text [^>]*>[^<]*</text></g>'
 )
+# Of the picture's own script: at which end a label is cut that its frame has no room for.
+CUT_AT_LEFT, CUT_AT_RIGHT = "truncate_text_right = false;", "truncate_text_right = true;"
 PROCESS = re.compile(r"process [0-9]+:(.*)", re.DOTALL)
 WIDTH, SIGN = 1180, 7.2  # pixels of all frames, and of a label's character
 LEAST_LABEL = 3  # characters
@@ -60,6 +62,7 @@ def readable(svg: str) -> str:
 
     As it came where it is not drawn the way py-spy draws it: a picture of any kind is better than none.
     """
+    svg = svg.replace(CUT_AT_LEFT, CUT_AT_RIGHT)
     found = FRAMES.search(svg)
     if found is None:
         return svg
@@ -87,7 +90,8 @@ def _towers(frames: list[Drawn]) -> list[Tower]:
     for frame in sorted(frames, key=lambda one: (one.x, one.y)):
         while callers and not _holds(callers[-1][0], frame):
             callers.pop()
-        if not callers and frame.y > first_row:
+        above = callers[-1][0].y if callers else first_row - frame.height - 1
+        if frame.y - above > frame.height + 1:
             raise ValueError(f"{frame.name} has no caller")
         process = PROCESS.fullmatch(frame.name)
         name = process[1].strip('" ') if process else own_name_first(frame.name)

@@ -288,8 +288,8 @@ def bars(chart: Bars) -> Figure:
 def _filled(n: int) -> dict[str, Any]:
     """How the bars of the n-th part are filled: mostly in its own colour, with marks in the page's.
 
-    Both colours of the pattern are named: which of them plotly.js takes from ``color`` where one is
-    missing has changed between its versions, and the wrong one leaves a bar white on white.
+    Both colours of the pattern are named: with the marks' colour alone plotly.js leaves what is between them
+    clear, and a bar is drawn in the page's colour on the page.
     """
     role = f"@{n % SERIES + 1}"
     pattern = {

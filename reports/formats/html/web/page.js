@@ -32,7 +32,7 @@
   // Between the margins of A4, in CSS pixels, and lower than on a screen: a plot leaves no half-empty page.
   const onPaper = (layout) => {
     layout.width = 660;
-    const shrunk = layout.height * (layout.yaxis.fixedrange ? 0.72 : 0.58); // rows need room for their names
+    const shrunk = layout.height * (layout.yaxis.fixedrange || layout.yaxis2 ? 0.72 : 0.58); // room for names and titles
     layout.height = Math.round(Math.max(shrunk, Math.min(layout.height, 130)));
     layout.font.size = 11;
   };
