@@ -62,8 +62,9 @@ def trust(
         ),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Comparisons to draw, beside the disjoint ones.")
-    ] = 100,
+        int,
+        typer.Option(min=0, metavar="N", help="Comparisons to draw beside the disjoint ones, 30 ms each."),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help="terminal, markdown, json, csv or html.")
