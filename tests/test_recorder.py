@@ -283,7 +283,7 @@ def test_a_worker_that_fails_meanwhile_costs_one_line(
         raise WorkerFailedError("crashed: signal SIGSEGV", ["at last"])
 
     monkeypatch.setattr(Played, "ask", fail)
-    with pytest.raises(UserError, match="while recording step/trust/.*: crashed: signal SIGSEGV: at last"):
+    with pytest.raises(UserError, match=r"while recording step/trust/.*: crashed: signal SIGSEGV: at last"):
         recorder.unit(ALONE)
 
 
@@ -366,7 +366,7 @@ def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
     made = recorder.unit(ALONE)
     waiting = [made] * measured
 
-    def unit(condition: str) -> Unit:
+    def unit(_condition: str) -> Unit:
         if waiting:
             return waiting.pop()
         raise stops

@@ -130,9 +130,9 @@ def recording() -> list[Unit]:
 def test_hours_are_cut_by_condition_and_told_apart_by_their_mood() -> None:
     cut = stretches(recording())
     assert [(each.condition, len(each.units)) for each in cut] == [
-        ("alone", 60),
-        ("alone", 60),
-        ("bursts", 60),
+        ("alone", 30),
+        ("alone", 30),
+        ("bursts", 30),
     ]
     assert cut[0].mood == "calm"
     assert cut[1].calm_share < cut[0].calm_share
