@@ -26,7 +26,7 @@ from bench.trust.replay import (
 from bench.trust.study import recommended, summary
 from bench.trust.variants import BY_NAME, USUAL, VARIANTS
 from reports.formats import text
-from reports.formats.screen import Screen
+from reports.model.screen import Screen
 from reports.pages.trust import trust_page
 from tests.recordings import HEAD, START, units
 from tests.scenarios import BURSTY, RESTLESS
