@@ -24,6 +24,7 @@ BURSTY = Hour("bursty", calm=0.35, spell=0.3, sensitivity=0.4)
 NEVER_CALM = Hour("never calm", calm=0.0, spell=0.5, sensitivity=0.8)
 HOURS = (CALM, RESTLESS, BURSTY)
 RUNS = 2000
+FREE_ROUNDS_LEAST = 0.89  # where half of the calm rounds hold occasional work, rest is known less well
 TOLERANCE = 0.02  # at which a verdict is made, in one look at 5 %
 
 
@@ -72,7 +73,15 @@ def _scenarios() -> tuple[Scenario, ...]:
         ]
         for step, (words, settings) in enumerate(OCCASIONAL.items()):
             made.append(
-                Scenario(f"{hour.name}: {words}", hour, 0.0, seed + 10 + step, settings, occasional=True)
+                Scenario(
+                    f"{hour.name}: {words}",
+                    hour,
+                    0.0,
+                    seed + 10 + step,
+                    settings,
+                    least=FREE_ROUNDS_LEAST,
+                    occasional=True,
+                )
             )
     never = {"truth": math.log(1.12), "seed": 401}
     return (*made, Scenario("never calm: 12 % slower", NEVER_CALM, **never))

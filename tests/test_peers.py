@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import runpy
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.harness.pool import WorkerFailedError
+from bench.trust.recording import begin
 from mtl_core.errors import UserError
+from tests.recordings import HEAD, units
 from tests.revisions import ROOT
 
-RECORDINGS = ROOT / "docs" / "studies" / "recordings"
 SCRIPT = ROOT / "docs" / "studies" / "peers.py"
 
 
@@ -45,21 +47,41 @@ def test_a_page_without_the_place_is_left_alone(peers: dict[str, Any], tmp_path:
     assert page.read_text() == f"{peers['BEGIN']} and no end"
 
 
+def process(peers: dict[str, Any], level: float, condition: str = "alone", *, long: bool = False) -> Any:
+    names = ["identical"] if long else list(peers["CHANGES"])
+    slower = {"operator": 1.2, "small_operator": 1.02, "every_20": 1.05}
+    rounds = {name: [level * slower.get(name, 1.0) * (1 + i / 1e4) for i in range(50)] for name in names}
+    return peers["Process"](condition=condition, long=long, start_s=2.0, rounds=rounds)
+
+
+def write(peers: dict[str, Any], folder: Path) -> None:
+    """A recording of trust, and of the peers under both conditions."""
+    folder.mkdir()
+    begin(folder / peers["TRUST"], HEAD, [*units(12), *units(12, condition="busy")])
+    several = [process(peers, 1.0 + i / 1e3, c) for c in peers["CONDITIONS"] for i in range(6)]
+    several += [process(peers, 1.0, c, long=True) for c in peers["CONDITIONS"] for _ in range(2)]
+    lines = b"".join(msgspec.json.encode(each) + b"\n" for each in several)
+    (folder / peers["PEERS"]).write_bytes(lines)
+
+
 def test_several_recordings_are_judged_as_one_but_for_where_they_end(
-    peers: dict[str, Any], tmp_path: Path
+    peers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = peers["shared_out"]([[1, 2, 3], [4], [5, 6]], 2)
-    drawn = list(map(frozenset, found))
-    assert len(drawn) == peers["DRAWS"]  # of the middle one none can be drawn
-    assert set(drawn) == {frozenset(pair) for pair in ((1, 2), (1, 3), (2, 3), (5, 6))}
-    assert drawn.count(frozenset((5, 6))) == round(peers["DRAWS"] * 2 / 5)
-    pairs = list(peers["disjoint"]([[{"0": [1.0]}] * 3, [{"0": [2.0]}] * 2], 1))
-    assert [(len(base), len(head)) for base, head in pairs] == [(1, 1)] * 2
+    monkeypatch.setitem(peers["judge"].__globals__, "DRAWS", 4)
     for number in ("1", "2"):
-        shutil.copytree(RECORDINGS / "1", tmp_path / number)
-    trust, processes = peers["recordings"](tmp_path, "quiet")
-    (alone,), (of_it,) = peers["recordings"](RECORDINGS / "1", "quiet")
-    assert (trust, processes) == ([alone] * 2, [of_it] * 2)
+        write(peers, tmp_path / number)
+    lines = peers["judge"](tmp_path, "busy")
+    assert lines[0] == "**One core kept busy**"
+    of_mean = next(line for line in lines if line.startswith("| pytest-benchmark, mean"))
+    cells = [cell.strip() for cell in of_mean.strip("|").split("|")]
+    assert cells[1].startswith("0 of 6")  # three disjoint pairs of six processes a recording
+    assert cells[2].startswith("6 of 6")  # a fifth slower
+    assert "of 30" in cells[2]  # 15 pairs in each, none across
+    assert next(line for line in lines if line.startswith("| the same, 54 s")).count("not recorded") == 3
+    assert "24 invocations in 2 hours. 12 processes of the peers" in lines[-1]
+    assert any(line.startswith("| regress step, at most 60 s") for line in lines)
+    alone = peers["judge"](tmp_path / "1", "alone")
+    assert "12 invocations in 1 hours. 6 processes" in alone[-1]
 
 
 def test_a_worker_that_fails_costs_one_line(peers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,19 +95,24 @@ def test_a_worker_that_fails_costs_one_line(peers: dict[str, Any], monkeypatch: 
 
     monkeypatch.setitem(peers["one_process"].__globals__, "WorkerProcess", Failing)
     with pytest.raises(UserError, match="a worker failed: crashed: signal SIGSEGV: at last"):
-        peers["one_process"](0, None)
+        peers["one_process"](0, "alone")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ((), "expected record FOLDER MINUTES, or judge FOLDER [--write]"),
-        (("judge", "nowhere"), "nowhere/trust_quiet.jsonl"),
+        (("judge", "nowhere"), "nowhere/trust.jsonl"),
     ],
 )
 def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, str(SCRIPT), *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.count("\n") == 1

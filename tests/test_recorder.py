@@ -1,9 +1,9 @@
-"""The recording behind trust: with played workers and their clock, and one real unit."""
+"""The recording behind trust: with played workers, its file, its neighbours, and one real unit."""
 
 from __future__ import annotations
 
-import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,148 +17,239 @@ import pytest
 from bench.__main__ import main
 from bench.gate.sides import SIDE
 from bench.harness.pool import WorkerFailedError
-from bench.trust import recorder as recording
-from bench.trust.recorder import SLOW_DOWNS, Head, Recorder, busy, read, record
-from bench.trust.replay import Unit
-from bench.trust.study import record_here
+from bench.trust import neighbours
+from bench.trust import recorder as recorder_module
+from bench.trust.neighbours import ALONE, KINDS, beside
+from bench.trust.recorder import SLICE_S, PairsPool, Recorder, record, slices
+from bench.trust.recording import Head, Unit, append, begin, packed, read
+from bench.trust.study import chosen, record_here
+from bench.trust.variants import BASE, QUICK, STEP, USUAL, settings_of
 from mtl_core.errors import UserError
+from tests.recordings import HEAD as MADE_UP_HEAD
+from tests.recordings import units
 from tests.revisions import ROOT, environment
 
-HEAD = Head(machine="m", revision="r", busy_cores=0, rounds=4, set_ups=4)
-STEP_NS = 1_000_000
+NAMES = ("base", "identical", "operator")
+HEAD = Head(machine="m", rounds=STEP.rounds, variants=NAMES)
+STEP_NS = 2_000_000
+SLOWER = 1.045  # times as long takes the played operator
 
 
 class Played:
-    """A worker whose step takes a millisecond and whatever it is told to spin."""
+    """A worker whose step takes two milliseconds, or more with the operator."""
 
     def __init__(self) -> None:
-        self.spin_s = 0.0
+        self.step_ns = STEP_NS
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        if do == "change":
-            self.spin_s = arguments["spin_s"]
         if do == "set_up":
-            self.spin_s = 0.0
+            more = arguments["settings"].get("operator")
+            self.step_ns = round(STEP_NS * SLOWER) if more else STEP_NS
             return {"images": 128, "set_up_ns": 1, "first_call_ns": 1}
-        each = STEP_NS + round(self.spin_s * 1e9)
-        return {"ns": each * arguments["iterations"], "facts": {}} if do == "round" else {}
+        return {"ns": self.step_ns * arguments["iterations"], "facts": {}} if do == "round" else {}
 
     def end(self) -> None:
         pass
 
 
-class PlayedPool:
-    def __init__(self) -> None:
-        self.workers = {"base": Played(), "head": Played()}
+class PlayedPool(PairsPool):
+    def __init__(self, sides: Any) -> None:
+        super().__init__(sides)
+        self.played = {side.name: Played() for side in sides}
 
-    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
-        return [self.workers[environment[SIDE]]]
+    def start_everything(self) -> None:
+        self.pair_start_s = 1.5
 
-    def end(self) -> None:
-        pass
+    def workers_for(self, environment: dict[str, str], count: int) -> Any:
+        return [self.played[environment[SIDE]]]
 
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    monkeypatch.setattr(recording, "SidePool", lambda sides: PlayedPool())
-    return Recorder(Path(), seed=0)
+    monkeypatch.setattr(recorder_module, "PairsPool", PlayedPool)
+    return Recorder(Path(), 0, NAMES, "r")
 
 
-def test_a_unit_has_every_slow_down_as_it_was_injected(recorder: Recorder) -> None:
-    unit = recorder.unit()
-    for name in SLOW_DOWNS:
-        assert len(unit.effects[name]) == recorder.benchmark.set_ups
-        for effect in unit.effects[name]:
-            assert effect == pytest.approx(math.log1p(float(name)), abs=1e-6)
-    assert unit.step_s == pytest.approx(STEP_NS / 1e9)
+class Clock:
+    """A second more at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def recorded(path: Path, recorder: Recorder, before: list[Unit], seconds: float = 5.0) -> list[Unit]:
+    record(
+        path, HEAD, recorder, seconds, [ALONE], before=before, show=lambda units, spent_s: None, clock=Clock()
+    )
+    return read(path, HEAD)
+
+
+def test_a_unit_has_the_raw_rounds_of_every_variant(recorder: Recorder) -> None:
+    unit = recorder.unit("busy")
+    assert list(unit.us) == list(NAMES)
+    assert unit.us["base"] == unit.us["identical"] == [2000.0] * STEP.rounds
+    assert unit.us["operator"] == [2090.0] * STEP.rounds
+    assert (unit.condition, unit.revision) == ("busy", "r")
+    assert unit.iterations >= 10
+    assert unit.pair_s >= 1.5
+    assert unit.at.endswith("+00:00")
+
+
+def test_rounds_keep_five_digits() -> None:
+    assert packed([1.23456789e-3, 0.5]) == [1234.6, 500000.0]
 
 
 def test_a_recording_is_kept_unit_by_unit_and_goes_on(tmp_path: Path, recorder: Recorder) -> None:
     path = tmp_path / "trust.jsonl"
-    seen: list[int] = []
-    record(path, HEAD, recorder, 0.05, before=[], show=lambda units, spent_s: seen.append(units))
-    first = read(path, HEAD)
-    assert len(first) == len(seen) >= 1
-    record(path, HEAD, recorder, 0.05, before=first, show=lambda units, spent_s: None)
-    again = read(path, HEAD)
+    first = recorded(path, recorder, [])
+    assert len(first) >= 1
+    again = recorded(path, recorder, first)
     assert again[: len(first)] == first
     assert len(again) > len(first)
 
 
+def test_several_conditions_take_turns_until_the_time_is_over() -> None:
+    assert list(slices(["alone"], 3600.0)) == [("alone", 3600.0)]
+    turns = list(slices(["busy", "bursts"], 700.0))
+    assert turns == [("busy", SLICE_S), ("bursts", SLICE_S), ("busy", 100.0)]
+    assert list(slices(["busy", "bursts"], 20.0)) == [("busy", 10.0), ("bursts", 10.0)]
+
+
 def test_a_line_cut_off_is_left_out(tmp_path: Path, recorder: Recorder) -> None:
     path = tmp_path / "trust.jsonl"
-    made = record(path, HEAD, recorder, 0.05, before=[], show=lambda units, spent_s: None)
+    made = recorded(path, recorder, [])
     path.write_bytes(path.read_bytes()[:-5])
     assert read(path, HEAD) == made[:-1]
 
 
-def test_another_machine_or_revision_does_not_go_on(tmp_path: Path, recorder: Recorder) -> None:
+def test_another_machine_does_not_go_on_and_another_revision_does(tmp_path: Path) -> None:
     path = tmp_path / "trust.jsonl"
-    record(path, HEAD, recorder, 0.01, before=[], show=lambda units, spent_s: None)
-    other = Head(machine="n", revision="r", busy_cores=1, rounds=4, set_ups=4)
-    with pytest.raises(UserError, match="machine was m, is n; busy_cores was 0, is 1"):
+    begin(path, MADE_UP_HEAD, units(2))
+    other = msgspec.structs.replace(MADE_UP_HEAD, machine="n", rounds=4)
+    with pytest.raises(UserError, match="machine was m, is n; rounds was 40, is 4"):
         read(path, other)
+    append(path, msgspec.structs.replace(units(1)[0], revision="another"))
+    assert len(read(path, MADE_UP_HEAD)) == 3
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"trust":1}\n'])
+@pytest.mark.parametrize("text", ["", "{}\n", "no json\n", "[1]\n", '{"trust":3}\n'])
 def test_what_is_no_recording_costs_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "trust.jsonl"
     path.write_text(text)
     with pytest.raises(UserError, match="is no recording of trust"):
-        read(path, None)
+        read(path)
 
 
-def test_a_recording_of_another_version_is_not_replayed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [1, 2, 4])
+def test_a_recording_of_another_version_is_not_replayed(tmp_path: Path, schema: int) -> None:
     path = tmp_path / "trust.jsonl"
-    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(HEAD, trust=1)) + b"\n")
-    with pytest.raises(UserError, match="recording of schema 1; this version reads 2"):
-        read(path, None)
+    path.write_bytes(msgspec.json.encode({"trust": schema, "busy_cores": 0}) + b"\n")
+    with pytest.raises(UserError, match=f"recording of schema {schema}; this version reads 3"):
+        read(path)
 
 
-def test_the_busy_processes_end() -> None:
-    with busy(1):
-        spinning = [c for c in psutil.Process().children() if "os.getppid" in " ".join(c.cmdline())]
-        assert len(spinning) == 1
-    assert not spinning[0].is_running()
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pair_s": 0.0},
+        {"us": {}},
+        {"us": {name: [0.0] * 40 for name in MADE_UP_HEAD.variants}},
+        {"us": {name: [1.0] * 39 for name in MADE_UP_HEAD.variants}},
+    ],
+)
+def test_a_damaged_unit_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "trust.jsonl"
+    good = units(1)[0]
+    begin(path, MADE_UP_HEAD, [good, msgspec.structs.replace(good, **change)])
+    with pytest.raises(UserError, match="is damaged: unit 2"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_neighbour_works_and_ends_with_what_it_is_beside(kind: str) -> None:
+    with beside(kind, 60.0, seed=0):
+        there = [c for c in psutil.Process().children() if "bench.trust.neighbours" in c.cmdline()]
+        assert len(there) == 1
+    assert not there[0].is_running()
+
+
+def test_alone_nothing_is_started() -> None:
+    before = len(psutil.Process().children())
+    with beside(ALONE, 60.0, seed=0):
+        assert len(psutil.Process().children()) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_neighbour_ends_by_itself_when_its_time_is_over(kind: str) -> None:
+    command = [sys.executable, "-m", "bench.trust.neighbours", kind, "0", "0.1", str(os.getpid())]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
+def test_bursts_alternate_between_work_and_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[str] = []
+    monkeypatch.setattr(neighbours, "_while", lambda goes, seconds, act: spans.append(act.__name__))
+    neighbours.bursts(lambda: len(spans) < 4, random.Random(0))
+    assert spans == ["_compute", "sleep", "_compute", "sleep"]
+
+
+def test_a_killed_recording_leaves_no_core_busy() -> None:
+    script = "import signal\nfrom bench.trust.neighbours import beside\nwith beside('busy', 600.0, 0):\n"
+    script += "    print(1, flush=True)\n    signal.pause()"
+    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    there = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.wait()
+    killed.stdout.close()
+    assert len(there) == 1
+    assert psutil.wait_procs(there, timeout=60)[1] == []
 
 
 def trust(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", "trust", "--file", "trust.jsonl", *arguments]
-    told = {**environment(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench", "trust", *arguments]
+    variables = {**environment(folder), "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        command, cwd=folder, env=told, capture_output=True, text=True, check=False, timeout=240
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=400
     )
 
 
-def test_a_real_unit_is_recorded_and_too_little_to_say_anything(tmp_path: Path) -> None:
-    done = trust(tmp_path, "--time", "0.1s")
-    assert done.returncode == 2, done.stderr
-    assert "too few to say anything" in done.stderr
-    (unit,) = read(tmp_path / "trust.jsonl", None)
-    assert 0 < unit.step_s < 1
-    ten = [ten - none for ten, none in zip(unit.effects["0.1"], unit.effects["0"], strict=True)]
-    assert sum(ten) > 0  # two set-ups: the spin of a tenth shows in any noise short of that
+def test_a_real_unit_is_recorded_and_measures_nothing(tmp_path: Path) -> None:
+    """One unit is no comparison: exit code 6, never a pass."""
+    variants = ("--variant", "operator")
+    done = trust(tmp_path, "--file", "trust.jsonl", "--time", "0.1s", "--beside", "memory", *variants)
+    assert done.returncode == 6, done.stderr
+    assert "measured nothing" in done.stderr
+    (unit,) = read(tmp_path / "trust.jsonl")
+    assert list(unit.us) == ["base", "operator"]
+    assert unit.condition == "memory"
+    assert all(0 < each < 1e6 for rounds in unit.us.values() for each in rounds)
 
 
-def test_a_recording_is_replayed_in_80_columns(tmp_path: Path) -> None:
-    units = [
-        Unit(
-            seconds=4.0,
-            start_s=2.0,
-            effects={name: [float(name)] * 4 for name in SLOW_DOWNS},
-            errors={name: [0.01] * 4 for name in SLOW_DOWNS},
-            totals={name: [float(name)] * 4 for name in SLOW_DOWNS},
-            step_s=0.0013 + i / 1e6,
-        )
-        for i in range(40)
-    ]
-    lines = [msgspec.json.encode(HEAD), *map(msgspec.json.encode, units)]
-    (tmp_path / "trust.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    done = trust(tmp_path, "--replay")
+def test_a_recording_is_replayed_and_one_too_short_is_exit_code_6(tmp_path: Path) -> None:
+    begin(tmp_path / "long.jsonl", MADE_UP_HEAD, units(30))
+    begin(tmp_path / "short.jsonl", MADE_UP_HEAD, units(3))
+    done = trust(tmp_path, "--replay", "long.jsonl", "--budget", "60s", "--format", "json")
     assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "first of 5" in done.stdout and "all 5 benchmarks" in " ".join(done.stdout.split())
-    assert "False alarms within 60 s: 0 of" in " ".join(done.stdout.split())
+    assert '"comparisons"' not in done.stderr
+    assert msgspec.json.decode(done.stdout)["units"] == 30
+    short = trust(tmp_path, "--replay", "short.jsonl")
+    assert short.returncode == 6, short.stderr
+    said = " ".join(short.stdout.split())
+    assert "Too short for a single comparison of at most 60 s, 120 s: record longer, by --resume." in said
+    assert "0 of 0" not in said
+
+
+def test_what_a_variant_injects_is_settings_of_its_workload() -> None:
+    assert settings_of(BASE) == STEP.settings
+    assert settings_of("operator") == {**STEP.settings, "operator": "large"}
+    assert settings_of("whole_graph")["mode"] == "whole_graph"
+    assert chosen(["operator", "identical"]) == ("base", "identical", "operator")
+    assert set(QUICK) < set(USUAL)
 
 
 def test_a_recording_is_not_written_over(
@@ -174,36 +265,43 @@ def test_a_recording_is_not_written_over(
     assert path.read_text() == "an hour of it"
 
 
-def test_a_worker_that_fails_at_any_time_costs_one_line(
+def test_a_worker_that_does_not_start_costs_one_line(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise WorkerFailedError("crashed: signal SIGSEGV", ["at last"])
 
-    with (
-        monkeypatch.context() as patch,
-        pytest.raises(UserError, match="no worker could be started: crashed"),
-    ):
-        patch.setattr(PlayedPool, "workers_for", fail)
-        recorder.unit()
-    with pytest.raises(UserError, match="while recording: crashed: signal SIGSEGV: at last"):
-        monkeypatch.setattr(recorder, "_pass", fail)
-        recorder.unit()
+    monkeypatch.setattr(PlayedPool, "start_everything", fail)
+    with pytest.raises(UserError, match="no worker could be started: crashed"):
+        recorder.unit(ALONE)
+
+
+def test_a_worker_that_fails_meanwhile_costs_one_line(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise WorkerFailedError("crashed: signal SIGSEGV", ["at last"])
+
+    monkeypatch.setattr(Played, "ask", fail)
+    with pytest.raises(UserError, match=r"while recording step/trust/.*: crashed: signal SIGSEGV: at last"):
+        recorder.unit(ALONE)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--replay",), "cannot be read"),
+        (("--replay", "t.jsonl"), "cannot be read"),
         (("--resume", "--time", "1s"), "cannot be read"),
         (("--time", "soon"), "--time is 'soon'"),
         (("--budget", "10"), "--budget is '10'"),
         (("--tolerance", "much"), "--tolerance is 'much'"),
-        (("--busy", "-1", "--time", "1s"), "--busy"),
-        (("--replay", "--resume"), "--replay records nothing, so that --resume would do nothing"),
-        (("--replay", "--seed", "0", "--time", "60m"), "so that --time, --seed would do nothing"),
-        (("--replay", "--busy", "1"), "--busy would do nothing"),
-        (("--replay", "--slow-down", "3%"), "--slow-down would do nothing"),
+        (("--beside", "music", "--time", "1s"), "--beside is 'music'; expected one of alone, busy"),
+        (("--variant", "magic", "--time", "1s"), "--variant is 'magic'; expected one of base, identical"),
+        (("--format", "poem"), "--format is 'poem'"),
+        (("--replay", "t", "--resume"), "--replay records nothing, so that --resume would do nothing"),
+        (("--replay", "t", "--seed", "0", "--time", "60m"), "so that --time, --seed would do nothing"),
+        (("--replay", "t", "--beside", "busy"), "--beside would do nothing"),
+        (("--replay", "t", "--quick"), "--quick would do nothing"),
     ],
 )
 def test_bad_input_costs_one_line(
@@ -213,13 +311,14 @@ def test_bad_input_costs_one_line(
     arguments: tuple[str, ...],
     said: str,
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["bench", "trust", "--file", str(tmp_path / "t.jsonl"), *arguments])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench", "trust", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    told = capfd.readouterr().err
-    assert said in told
-    assert "Traceback" not in told
+    error = capfd.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize(
@@ -249,44 +348,6 @@ def test_ctrl_c_tells_what_is_kept_and_how_to_go_on(
     assert said in " ".join(capfd.readouterr().err.split())
 
 
-def test_a_recording_too_short_for_a_comparison_is_told_in_a_line_without_tables(tmp_path: Path) -> None:
-    units = [
-        Unit(
-            seconds=4.0,
-            start_s=2.0,
-            effects={name: [float(name) + i / 1e3] * 2 for name in SLOW_DOWNS},
-            errors={name: [0.01] * 2 for name in SLOW_DOWNS},
-            totals={name: [float(name)] * 2 for name in SLOW_DOWNS},
-            step_s=0.0013,
-        )
-        for i in range(3)
-    ]
-    lines = [msgspec.json.encode(HEAD), *map(msgspec.json.encode, units)]
-    (tmp_path / "trust.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    said = " ".join(trust(tmp_path, "--replay").stdout.split())
-    assert "Too short for a single comparison of at most 60 s, 120 s: record longer, by --resume." in said
-    assert "0 of 0" not in said and "called slower" not in said
-
-
-def test_a_killed_recording_leaves_no_core_busy() -> None:
-    script = "import signal\nfrom bench.trust.recorder import busy\nwith busy(1):\n"
-    script += "    print(1, flush=True)\n    signal.pause()"
-    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
-    assert killed.stdout is not None
-    killed.stdout.readline()
-    spinning = psutil.Process(killed.pid).children()
-    killed.kill()
-    killed.wait()
-    killed.stdout.close()
-    assert len(spinning) == 1
-    assert psutil.wait_procs(spinning, timeout=20)[1] == []
-
-
-def test_a_recording_holds_the_slow_downs_asked_for(recorder: Recorder) -> None:
-    recorder.slow_downs = ("0", "0.2")
-    assert list(recorder.unit().effects) == ["0", "0.2"]
-
-
 @pytest.mark.parametrize("stops", [KeyboardInterrupt, UserError])
 @pytest.mark.parametrize(("there", "measured", "kept"), [(0, 0, False), (0, 1, True), (1, 0, True)])
 def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
@@ -301,18 +362,18 @@ def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
     """One with nothing would have to be removed by hand; one that was there is not ours to remove."""
     path = tmp_path / "trust.jsonl"
     if there:
-        path.write_bytes(msgspec.json.encode(HEAD) + b"\n")
-    made = recorder.unit()
-    units = iter([made] * measured)
+        begin(path, HEAD, [])
+    made = recorder.unit(ALONE)
+    waiting = [made] * measured
 
-    def unit() -> Unit:
-        for found in units:
-            return found
+    def unit(_condition: str) -> Unit:
+        if waiting:
+            return waiting.pop()
         raise stops
 
     monkeypatch.setattr(recorder, "unit", unit)
     with pytest.raises(stops):
-        record(path, HEAD, recorder, 60.0, before=[], show=lambda units, spent_s: None)
+        record(path, HEAD, recorder, 60.0, [ALONE], before=[], show=lambda units, spent_s: None)
     assert path.exists() is kept
     assert not kept or read(path, HEAD) == [made] * measured
 
@@ -320,17 +381,14 @@ def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
 def test_what_a_recording_was_made_with_need_not_be_told_again_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "SidePool", lambda sides: PlayedPool())
-    monkeypatch.setattr(
-        "bench.trust.study.record", lambda path, head, recorder, seconds, **_: made.append(head)
-    )
+    monkeypatch.setattr(recorder_module, "PairsPool", PlayedPool)
+    monkeypatch.setattr("bench.trust.study.record", lambda path, head, *_, **__: made.append(head))
     made: list[Head] = []
     file = tmp_path / "t.jsonl"
-    first = {"seed": 0, "show": lambda units, spent_s: None}
-    record_here(file, 1.0, busy=1, slow_downs=[0.2], resume=False, **first)  # type: ignore[arg-type]
-    file.write_bytes(msgspec.json.encode(made[0]) + b"\n")
-    record_here(file, 1.0, resume=True, **first)  # type: ignore[arg-type]
+    record_here(file, 1.0, variants=["every_7"])
+    begin(file, made[0], [])
+    record_here(file, 1.0, resume=True)
     assert made[0] == made[1]
-    assert (made[1].busy_cores, made[1].slow_downs) == (1, ("0", "0.2"))
-    with pytest.raises(UserError, match="slow_downs was"):
-        record_here(file, 1.0, slow_downs=[0.3], resume=True, **first)  # type: ignore[arg-type]
+    assert made[1].variants == ("base", "every_7")
+    with pytest.raises(UserError, match="variants was"):
+        record_here(file, 1.0, variants=["every_20"], resume=True)

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError, UserError
 
 FOLDER = Path(".benchmarks") / "mtl-bench"
 FILE, QUICK_FILE = FOLDER / "trust.jsonl", FOLDER / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
-MEASURED_NOTHING = 6  # the exit code where no comparison fitted into what was recorded
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "duration": "--time",
     "file": "--file",
@@ -62,8 +61,9 @@ def trust(
         ),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Comparisons to draw, beside the disjoint ones.")
-    ] = 100,
+        int,
+        typer.Option(min=0, metavar="N", help="Comparisons to draw beside the disjoint ones, 30 ms each."),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help="terminal, markdown, json, csv or html.")
@@ -107,14 +107,16 @@ def trust(
         _record(path, seconds, check_conditions(beside or ["alone"]), names, seed, resume)
     replayed = study(path, budgets, edge, draws)
     if replayed is None:
-        typer.echo(f"measured nothing: {path} holds less than two invocations; record longer", err=True)
-        raise typer.Exit(MEASURED_NOTHING)
+        raise NothingMeasuredError(
+            f"measured nothing: {path} holds less than two invocations; record longer, by --resume"
+        )
     write(trust_page(replayed), chosen_format)
     if chosen_format.name == "terminal":
         typer.echo(f"\nRecording: {path}; go on with it by --resume, or replay it by --replay")
     if not replayed.comparisons:
-        typer.echo("measured nothing: not one comparison fits into the recording; record longer", err=True)
-        raise typer.Exit(MEASURED_NOTHING)
+        raise NothingMeasuredError(
+            f"measured nothing: not one comparison fits into {path}; record longer, by --resume"
+        )
 
 
 def _record(

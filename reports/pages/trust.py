@@ -61,6 +61,11 @@ def recorded(trust: Trust) -> list[str]:
             f"hour{'s' * (cell.hours > 1)}, calm in {cell.calm_share:.0%} of rounds."
             for cell in trust.cells
         ),
+        *(
+            f"{short(calls.variant)}: {calls.says}, judged at a tolerance of {100 * calls.tolerance:g} %."
+            for calls in trust.cells[0].calls
+            if calls.budget_s == trust.cells[0].calls[0].budget_s
+        ),
     ]
 
 
@@ -85,15 +90,14 @@ def tables(cell: Cell) -> list[Table]:
 def held_table(several: list[Held]) -> Table:
     """A row a kind of code."""
     columns = (
-        Column("against both heads"),
+        Column("code", align="left"),
         Column("calm value", "x"),
         Column("held by"),
-        Column("of drawn"),
         Column("half-width", "%"),
-        Column("9 of 10 within", "%"),
+        Column("9 of 10", "%"),
     )
     rows = tuple(
-        (h.says, h.calm, count(h.held), share(h.drawn), percent(h.half_width), percent(h.wide))
+        (short(h.variant), h.calm, count(h.held, h.drawn), percent(h.half_width), percent(h.wide))
         for h in several
     )
     return Table(f"95 % intervals of {several[0].units} invocations hold the calm value", columns, rows)
@@ -102,42 +106,38 @@ def held_table(several: list[Held]) -> Table:
 def calls_table(several: list[Calls]) -> Table:
     """A row a kind of code, at one budget."""
     columns = (
-        Column("against both heads"),
-        Column("tolerance", "%"),
+        Column("code", align="left"),
         Column("called as it is"),
-        Column("of drawn"),
-        Column("slower"),
-        Column("now and then"),
-        Column("faster"),
-        Column("same"),
-        Column("undecided"),
+        Column("at rest / now and then / faster / same / undecided"),
         Column("half-width", "%"),
         Column("took", "s"),
     )
-    title = f"called within {several[0].budget_s:g} s (of the same code: called slower or faster)"
+    title = f"called within {several[0].budget_s:g} s (identical code: called slower or faster)"
     return Table(title, columns, tuple(_row(calls) for calls in several))
 
 
 def _row(calls: Calls) -> tuple[str | int | float | None, ...]:
     verdicts = calls.verdicts
+    at_rest = verdicts["slower"] - calls.now_and_then
+    rest = (verdicts[verdict] for verdict in ("faster", "same", "undecided"))
     return (
-        calls.says,
-        100 * calls.tolerance,
-        count(calls.right),
-        share(calls.drawn),
-        verdicts["slower"] - calls.now_and_then,
-        calls.now_and_then,
-        verdicts["faster"],
-        verdicts["same"],
-        verdicts["undecided"],
+        short(calls.variant),
+        count(calls.right, calls.drawn),
+        " / ".join(map(str, (at_rest, calls.now_and_then, *rest))),
         percent(calls.half_width),
         None if calls.seconds is None else round(calls.seconds),
     )
 
 
-def count(counted: Counted) -> str:
-    """``12 of 14 (57.2 to 98.2 %)``: a count with the interval of its share."""
-    return counted_as(counted.hits, counted.share)
+def short(variant: str) -> str:
+    """The name of a kind of code, in words; :func:`recorded` says what each is."""
+    return variant.replace("_", " ")
+
+
+def count(counted: Counted, drawn: Drawn) -> str:
+    """``12 of 14 (57.2 to 98.2 %); 96.1 % of 2000``: a count, its interval, and the share of drawn ones."""
+    disjoint = counted_as(counted.hits, counted.share)
+    return f"{disjoint}; {share(drawn)}" if drawn.comparisons else disjoint
 
 
 def counted_as(hits: int, of: Estimate) -> str:
@@ -145,9 +145,9 @@ def counted_as(hits: int, of: Estimate) -> str:
     return f"{hits} of {of.n} ({100 * of.low:.1f} to {100 * of.high:.1f} %)" if of.n else "0 of 0"
 
 
-def share(drawn: Drawn) -> str | None:
+def share(drawn: Drawn) -> str:
     """``98.2 % of 2000``."""
-    return f"{100 * drawn.hits:.1f} % of {drawn.comparisons}" if drawn.comparisons else None
+    return f"{100 * drawn.hits:.1f} % of {drawn.comparisons}"
 
 
 def percent(part: float | None) -> str | None:
