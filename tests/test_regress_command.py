@@ -225,7 +225,7 @@ def test_a_tolerance_holds_from_a_subfolder_and_for_no_unknown_name(repo: Path) 
         (("added", "--base", "HEAD~1"), "nothing to compare: the base does not have added; name a benchmark"),
         (("--base", "HEAD", "--tolerance", "two"), "--tolerance is 'two'"),
         (("--base", "HEAD", "--budget", "0s"), "budget is '0s'"),
-        (("--base", "HEAD", "--output", "r.xml"), "--output r.xml: its ending tells the format"),
+        (("--base", "HEAD", "--output", "r.xml"), "--output r.xml ends in '.xml'; expected"),
     ],
 )
 def test_bad_input_costs_one_line(

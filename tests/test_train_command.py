@@ -18,6 +18,7 @@ from PIL import Image
 from mtl_core.__main__ import app
 from mtl_core.data import synthetic
 from mtl_core.data.synthetic import draw_digits, load_synthetic
+from mtl_core.errors import ExitCode
 from mtl_core.platform.mxnet import mx
 from mtl_core.program.command_line import run
 from tests.processes import ROOT, in_terminal
@@ -138,8 +139,11 @@ def test_another_run_is_not_gone_on_with(
         (("train", "--denormals", "keep", "--data-dir", "no-such-folder"), "no-such-folder"),
         (("train", *SMALL, "--json", "tests"), "--json tests cannot be written (it is a folder)"),
         (("train", *SMALL, "--checkpoint", "README.md/run.npz"), "--checkpoint README.md/run.npz cannot"),
-        (("train", *SMALL, "--checkpoint", "no-such.npz", "--resume"), "no-such.npz is not there"),
-        (("predict", "--checkpoint", "no-such-file.npz"), "no-such-file.npz is not there"),
+        (
+            ("train", *SMALL, "--checkpoint", "no-such.npz", "--resume"),
+            "no-such.npz cannot be read (No such file",
+        ),
+        (("predict", "--checkpoint", "no-such-file.npz"), "no-such-file.npz cannot be read (No such file"),
         (("predict", "--checkpoint", "README.md"), "README.md is no whole checkpoint"),
         (("predict", "--checkpoint", "x", "--index", "1", "--image", "y"), "give one"),
         (("predict",), "--checkpoint"),
@@ -180,14 +184,18 @@ def test_help_fits_eighty_columns_and_shows_examples(command: Any, arguments: tu
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     def bug() -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(synthetic, "load_synthetic", bug)
     monkeypatch.setattr(sys, "argv", ["mtl_core", "train", *SMALL])
-    with pytest.raises(ZeroDivisionError, match="a bug"):
+    with pytest.raises(SystemExit) as ended:
         run(app, "python -m mtl_core")
+    assert ended.value.code == ExitCode.BUG
+    assert "ZeroDivisionError: a bug" in capfd.readouterr().err
 
 
 def test_without_mnist_synthetic_digits_are_told(
