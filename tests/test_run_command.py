@@ -120,8 +120,12 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
     with in_pty(*resume, folder=tmp_path) as (running, terminal):
         said = b"".join(all_said(terminal))
         assert running.wait() == 0, said.decode(errors="replace")
-    short = ESCAPES.sub(b"", said).decode().partition("In short:")[2]
-    assert "What does hybridizing buy? Hybridizing makes the" in short and "Results: result.json" in short
+    lines = ESCAPES.sub(b"", said).decode().partition("Benchmark run:")[2].splitlines()
+    asked = next(number for number, line in enumerate(lines) if line.startswith("What does hybridizing buy?"))
+    assert lines[asked + 1].startswith("Hybridizing makes the")
+    assert any(line.startswith("Results: result.json") for line in lines[asked:])
+    assert len(lines) <= 45 and max(map(len, lines)) <= 80
+    assert "comparison" in lines[-1]  # the verdict, last above the prompt
     assert b"(1 set-up)" in said
     assert b"(0 set-ups)" not in said
     assert (tmp_path / "result.json").exists()

@@ -87,6 +87,9 @@ def run(
     quick: Annotated[
         bool, typer.Option("--quick", help="Every question, fewer variants, wider intervals.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print every table and plot, not only the answers.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
     resume: Annotated[
@@ -153,17 +156,24 @@ def run(
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
     _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, resume)
-    target = json_file or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    target = json_file or _unused(RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json")
     check_place(target, "--json")
     again = _command(
         "run",
         *(names or []),
         *(["--quick"] if quick else []),
+        *(["--full"] if full else []),
         *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
         *_given(data=data and data.value, threads=threads, network=network),
         "--resume",
     )
-    _measure(modules, budget_s, asked, seed, target, resume, again)
+    _measure(modules, budget_s, asked, seed, target, resume, again, full)
+
+
+def _unused(place: Path) -> Path:
+    """The first name like this one that no file has: two runs of one second are told apart."""
+    names = [place, *(place.with_name(f"{place.stem}-{number}{place.suffix}") for number in range(2, 1000))]
+    return next(name for name in names if not name.exists())
 
 
 def _given(**options: object) -> list[str]:
@@ -197,7 +207,7 @@ def _asked(
             )
     if settings.get("data") == Data.MNIST.value and not lies_here():
         raise UserError(
-            "--data mnist: MNIST does not lie on this machine; name its folder with $MTL_DATA_DIR, "
+            "--data mnist: MNIST is not on this machine; name its folder with $MTL_DATA_DIR, "
             "or have python -m mtl_core train download it"
         )
     return Asked(
@@ -238,7 +248,14 @@ def _make_room(journal: Path) -> None:
 
 
 def _measure(
-    modules: list[Any], budget_s: float, asked: Asked, seed: int, target: Path, resume: bool, again: str
+    modules: list[Any],
+    budget_s: float,
+    asked: Asked,
+    seed: int,
+    target: Path,
+    resume: bool,
+    again: str,
+    full: bool,
 ) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench.commands import progress
@@ -283,7 +300,7 @@ def _measure(
         write_atomically(target, partial.read_bytes())
         partial.unlink()
     journal.unlink(missing_ok=True)
-    _report(frame.outcome, target if measured else None)
+    _report(frame.outcome, target if measured else None, full)
     if not measured:
         raise typer.Exit(ExitCode.MEASURED_NOTHING)
     if frame.outcome.failures:
@@ -314,22 +331,20 @@ def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
     return int(code), said.getvalue()
 
 
-def _report(outcome: Run, target: Path | None) -> None:
-    from rich.console import Console
-
+def _report(outcome: Run, target: Path | None, full: bool) -> None:
+    """What to set, the answers and what to mind on one screen; everything with ``full``."""
     from reports.formats import write
-    from reports.pages.run import run_page
+    from reports.pages.run import brief, run_page
 
-    write(run_page(outcome), "terminal")
-    console = Console()
-    console.print("\nIn short:", style="bold")  # the answers stand above all tables, and so far up by now
-    for answer in outcome.answers:
-        first = (answer.sentences or ["not answered."])[0]
-        console.print(f"{answer.asks} {first}", markup=False, highlight=False)
+    page = run_page(outcome)
+    write(page if full else brief(page), "terminal")
     if target is None:  # nor will a report of a file tell them
         for failure in outcome.failures:
             typer.echo("\n".join([f"\n{failure.told}", *failure.last_lines]), err=True)
         typer.echo("\nnothing could be measured, so that no results were written", err=True)
         return
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
-    typer.echo(f"Next: {_command('report', str(target), '--open')}")
+    again = _command("report", str(target), "--open")
+    typer.echo(f"Next: {again}" if full else f"Tables and plots: {again}, or run with --full")
+    if not full:
+        typer.echo(page.verdict)

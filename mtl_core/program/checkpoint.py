@@ -142,9 +142,10 @@ def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
 def _array(raw: bytes) -> NDArray[Any]:
     """An array in NumPy's format, if its header tells just as many bytes as there are."""
     file = io.BytesIO(raw)
-    if npy.read_magic(file) != (1, 0):
+    if npy.read_magic(file) != (1, 0):  # type: ignore[no-untyped-call]  # NumPy has no types for these two
         raise ForeignError("an array in another version of NumPy's format")
-    shape, by_columns, kind = npy.read_array_header_1_0(file, max_header_size=LONGEST_HEADER)
+    header = npy.read_array_header_1_0(file, max_header_size=LONGEST_HEADER)  # type: ignore
+    shape, by_columns, kind = header
     if kind not in (np.float32, np.uint8) or by_columns or not all(0 <= n <= LARGEST_CONTENT for n in shape):
         raise ForeignError("an array of another type or shape")
     if math.prod(shape) * kind.itemsize != len(raw) - file.tell():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
@@ -36,6 +37,7 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": "5m", "seed": "0"}
+SENTENCES, WARNINGS = 2, 6  # on one screen: of an answer, of the run
 
 
 def run_page(run: Run, download: Download | None = None) -> Page:
@@ -65,6 +67,22 @@ def run_page(run: Run, download: Download | None = None) -> Page:
         method=_method(run),
         reproduce=_reproduce(run),
         download=download,
+    )
+
+
+def brief(page: Page) -> Page:
+    """What fits on a screen: what to set, at most two sentences an answer, what to mind."""
+    answers = tuple(replace(each, sentences=each.sentences[:SENTENCES]) for each in page.answers)
+    warnings = tuple(dict.fromkeys([*page.warnings, *(w for s in page.sections for w in s.warnings)]))
+    more = len(warnings) - WARNINGS
+    left_out = (f"{counted(more, 'more warning')}: see the full report",) if more > 0 else ()
+    return Page(
+        title=page.title,
+        kind=page.kind,
+        verdict="",
+        recommendation=page.recommendation,
+        answers=answers,
+        warnings=(*warnings[:WARNINGS], *left_out),
     )
 
 

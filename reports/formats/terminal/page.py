@@ -166,8 +166,9 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
         yield Text(f"\n{answered.asks}", style="bold")
         yield from (Text(sentence) for sentence in answered.sentences)
     if model.facts or model.warnings:
-        yield Text("\nWhere it was measured", style="bold")
-        yield _facts(model)
+        yield Text("\nWhere it was measured" if model.facts else "\nWhat to mind", style="bold")
+        if model.facts:
+            yield _facts(model)
         yield from _warnings(model.warnings)
     for section in model.sections:
         yield from _section(section, console)
