@@ -17,16 +17,15 @@ from typing import Annotated, Any
 import typer
 
 from bench.questions.question import Asked, Question, Settings
+from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
 from bench.records.run import Run
 from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import check_place
 
-RESULTS = Path(".benchmarks") / "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
-QUICK, DEFAULT = "1m", "5m"
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
@@ -75,12 +74,12 @@ def run(
         list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help=f"Time for everything, default {DEFAULT}, {QUICK} with --quick.")
+        str | None, typer.Option(help=f"Time for everything, default {BUDGET}, {QUICK_BUDGET} with --quick.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Every question, fewer variants, wider intervals.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = SEED,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
     resume: Annotated[
         bool,
@@ -122,7 +121,7 @@ def run(
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
     asked = _asked(modules, quick, {"batch_size": batch_size, "data": data and data.value}, threads)
-    budget_s = parse_duration((QUICK if quick else DEFAULT) if budget is None else budget)
+    budget_s = parse_duration((QUICK_BUDGET if quick else BUDGET) if budget is None else budget)
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():

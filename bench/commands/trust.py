@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from bench.records.defaults import RESULTS
 from mtl_core.errors import UserError
 
-FOLDER = Path(".benchmarks") / "mtl-bench"
-FILE, QUICK_FILE = FOLDER / "trust.jsonl", FOLDER / "trust-quick.jsonl"
+FILE, QUICK_FILE = RESULTS / "trust.jsonl", RESULTS / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
 MEASURED_NOTHING = 6  # the exit code where no comparison fitted into what was recorded
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
+from bench.records.defaults import BUDGET, SEED
 from bench.records.run import (
     CONTROL,
     Answer,
@@ -33,7 +34,7 @@ OPTIONS = {
     "budget": "budget",
     "seed": "seed",
 }
-USUAL = {"budget": "5m", "seed": "0"}
+USUAL = {"budget": BUDGET, "seed": str(SEED)}
 
 
 def run_page(run: Run, download: Download | None = None) -> Page:
