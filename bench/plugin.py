@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from bench.records.run import Case, Run, SetUp
 
 FIXTURE = "measured_variant"
-BUDGET, QUICK_BUDGET = "5m", "1m"  # without an option
 LOST = (
     "stopped: what was measured so far is lost under pytest; "
     "python -m bench run keeps a journal, with which --resume goes on"
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"time for all that is selected, such as 90s; {BUDGET} without, {QUICK_BUDGET} for a quick run",
     )
     group.addoption("--mtl-quick", action="store_true", help="fewer variants where a question has many")
-    group.addoption("--mtl-seed", type=int, default=0, help="seed of the random order of rounds")
+    group.addoption("--mtl-seed", type=int, default=SEED, help="seed of the random order of rounds")
 
 
 @pytest.hookimpl(trylast=True)  # xdist and pytest-benchmark have read their options by then

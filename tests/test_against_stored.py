@@ -33,7 +33,7 @@ from bench.gate.stored import (
 from bench.gate.tolerances import Tolerances
 from bench.harness.pool import WorkerFailedError
 from bench.questions.gate import GATE, Benchmark
-from bench.records.regression import Comparison
+from bench.records.regression import GATE_FILE, GATE_FILES, Comparison
 from bench.records.run import Block, Case, Estimate, Machine, Measured, Run, Verdict
 from bench.stats.estimates import Mean
 from mtl_core.errors import UserError
@@ -133,13 +133,15 @@ def test_what_is_left_out_is_told(played: Path) -> None:
     assert any(note.startswith("first_call is left out") for note in told.notes)
 
 
+@pytest.mark.parametrize("place", GATE_FILES)
 def test_what_was_removed_from_the_gate_since_is_no_pass(
-    played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Wherever the revision of then has it."""
     root = tmp_path / "repo"
-    gate = root / against_stored.GATE_FILE
+    gate = root / place
     gate.parent.mkdir(parents=True)
-    gate.write_text((ROOT / against_stored.GATE_FILE).read_text().replace('name="epoch"', 'name="gone"'))
+    gate.write_text((ROOT / GATE_FILE).read_text().replace('name="epoch"', 'name="gone"'))
     then = msgspec.structs.replace(MACHINE, source=commit(root, "then"))
     monkeypatch.setattr(against_stored, "ROOT", root)
     monkeypatch.setattr(against_stored, "read_run", lambda path: run("2024-05-01", 0.001, then))

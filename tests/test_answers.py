@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.answers.answer import warnings_for
+from bench.answers.warnings import warnings_for
 from bench.questions.question import Part, Question, Variant
 from bench.records.run import Block, Case, Measured, Round, SetUp
 from bench.stats.estimates import level_of

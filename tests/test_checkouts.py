@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench.gate import checkouts
-from bench.gate.checkouts import check_age, prune, repository, resolve, working_tree, worktree
+from bench.gate.checkouts import check_age, gate_path, prune, repository, resolve, working_tree, worktree
+from bench.machine.git import local_variables
+from bench.machine.identity import revision
 from mtl_core.errors import UserError
 from tests.revisions import ROOT, commit, git
 
@@ -59,7 +61,21 @@ def test_a_hook_s_index_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_revision_with_a_gate_is_not_too_old(repo: Path, path: str) -> None:
     (repo / path).parent.mkdir(parents=True)
     (repo / path).touch()
-    check_age(repo, commit(repo, "gate"))
+    made = commit(repo, "gate")
+    check_age(repo, made)
+    assert gate_path(repo, made) == path
+
+
+def test_a_hook_does_not_change_what_revision_a_run_is_of(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git gives its hooks the repository that they run in: a run started there may lie in another."""
+    other = tmp_path / "other"
+    head = commit(other, "of another repository")
+    monkeypatch.setenv("GIT_DIR", str(repo / ".git"))
+    assert revision(other) == head
+    (other / "file").write_text("changed")
+    assert revision(other) == f"{head}+dirty"
 
 
 def test_an_interrupt_leaves_nothing(repo: Path) -> None:
@@ -173,7 +189,7 @@ def test_another_user_s_repository_is_told_with_git_s_remedy(
 def test_git_is_asked_in_english_since_its_reason_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkouts.local_variables()  # from git itself
+    local_variables()  # from git itself
     (tmp_path / "git").write_text('#!/bin/sh\necho "fatal: said in $LC_ALL" >&2\nexit 128\n')
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

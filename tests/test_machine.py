@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from bench.__main__ import app
 from bench.machine.ceilings import library
 from bench.machine.identity import (
-    Counters,
     code,
     collect,
     container,
     cores_granted,
-    counters,
     cpu_model,
-    family_memory,
-    load,
     measure_ceilings,
     memory_gib,
     quota,
     system_name,
     versions,
     virtual,
+)
+from bench.machine.weather import (
+    Counters,
+    counters,
+    load,
     warnings_about,
     weather_between,
     weather_together,
 )
-from bench.records.run import Library, Weather
+from bench.records.run import CLASS_FIELDS, Library, Machine, Weather
+from mtl_core.platform.memory import FamilyMemory, ProcessMemory, family_memory
 from tests.made_up import MACHINE
 from tests.test_compare import CEILINGS
 
@@ -113,6 +118,25 @@ def test_volatile_fields_never_split_a_history(tmp_path: Path) -> None:
     )
     assert moved.class_key == machine.class_key
     assert msgspec.structs.replace(machine, cores_granted=0.25).class_key != machine.class_key
+
+
+OTHERS = {"cores_granted": 0.25, "memory_gib": 1, "accelerators": ["NVIDIA X"]}
+
+
+@pytest.mark.parametrize("name", Machine.__struct_fields__)
+def test_the_class_is_told_by_its_fields_and_by_nothing_else(name: str) -> None:
+    other = msgspec.structs.replace(MACHINE, **{name: OTHERS.get(name, "another")})
+    assert (other.class_key != MACHINE.class_key) == (name in CLASS_FIELDS)
+    assert MACHINE.unlike(other) == ([name] if name in CLASS_FIELDS else [])
+
+
+def test_the_key_of_a_class_is_written_as_in_every_history() -> None:
+    machine = msgspec.structs.replace(
+        MACHINE, cpu="A", architecture="x86_64", cores_granted=1.5, memory_gib=4, system="Linux debian 12"
+    )
+    start = "A | x86_64 | 1.5 cores | 4 GiB | Linux debian 12 | "
+    assert machine.class_key == start + "no accelerator"
+    assert msgspec.structs.replace(machine, accelerators=["B", "C"]).class_key == start + "B,C"
 
 
 QUIET = {"governor": "performance", "cores_granted": 4.0, "cores_there": 4}
@@ -239,7 +263,24 @@ def test_what_cannot_be_counted_is_unknown_and_not_zero(tmp_path: Path) -> None:
 
 
 def test_memory_of_the_family_is_at_least_this_process_and_not_the_machine() -> None:
-    assert 1 << 20 < family_memory() < 1 << 36
+    memory = family_memory()
+    assert memory.processes
+    assert 1 << 20 < memory.held_bytes <= memory.rss_bytes < 1 << 36
+
+
+def test_a_family_with_one_that_may_not_be_looked_into_has_no_memory_with_shared_pages_divided() -> None:
+    family = FamilyMemory((ProcessMemory(rss=30, pss=20), ProcessMemory(rss=9, pss=5)))
+    assert (family.rss_bytes, family.pss_bytes, family.held_bytes) == (39, 25, 25)
+    closed = FamilyMemory((*family.processes, ProcessMemory(rss=4, pss=None)))
+    assert (closed.rss_bytes, closed.pss_bytes, closed.held_bytes) == (43, None, 29)
+
+
+def test_a_process_that_is_gone_holds_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        process = psutil.Process(child.pid)
+        assert family_memory(process).processes
+        child.communicate(b"\n")
+    assert family_memory(process).processes == ()
 
 
 def test_a_real_process_measures_every_ceiling() -> None:
@@ -325,7 +366,7 @@ def said_by_the_command(monkeypatch: pytest.MonkeyPatch, *readings: Counters, lo
     found = iter(readings)
     machine = msgspec.structs.replace(MACHINE, load=load)
     monkeypatch.setattr("bench.machine.identity.collect", lambda: machine)
-    monkeypatch.setattr("bench.machine.identity.counters", lambda looks=10: next(found))
+    monkeypatch.setattr("bench.machine.weather.counters", lambda looks=10: next(found))
     ranges = {"mxnet_gflop_per_s": [61.4123456789, 75.2987654321]}
     loaded = [
         Library(owner="numpy", api="blas", name="openblas", file="b.so", threads=2, threading="pthreads"),

@@ -13,7 +13,7 @@ import pytest
 from bench.harness import session as under_test
 from bench.harness.counting import with_operators
 from bench.harness.session import Session
-from bench.machine.identity import Counters
+from bench.machine.weather import Counters
 from bench.questions.question import Asked, Group
 from bench.records.run import Block, Ceilings
 from mtl_core.errors import UserError

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.gate.tolerances import parse_tolerance, tolerances
+from bench.questions.shares import parse_share
 from bench.stats.verdict import TOLERANCE
 from mtl_core.errors import UserError
 
@@ -25,6 +26,13 @@ def test_a_share_is_read(text: object, value: float) -> None:
 def test_what_is_no_share_is_refused_with_its_place(text: object) -> None:
     with pytest.raises(UserError, match=r"--tolerance is .*; expected a share"):
         parse_tolerance(text, "--tolerance")
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0%", 0.0), (".5", 0.5), ("5.%", 0.05)])
+def test_a_share_may_be_none_at_all_where_that_means_something(text: str, value: float) -> None:
+    assert parse_share(text, "--drift") == pytest.approx(value)
+    with pytest.raises(UserError, match="--drift is '100%'; expected a share below 100 %"):
+        parse_share("100%", "--drift")
 
 
 def test_each_benchmark_may_have_its_own(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from bench.answers.devices import overtaking
 from bench.answers.loading import fastest_loader, not_tried, parts_of_epoch
 from bench.answers.sizes import growth, line, line_in_words, reaching, reaching_in_words
 from bench.answers.training import level_change, slowing_down, too_few_batches
-from bench.answers.words import as_fast, price, quickest, ranged, verdict_of
+from bench.answers.words import as_fast, price, quickest, verdict_of
+from bench.records.numbers import ranged
 from bench.records.run import Case, Estimate, Level, Measured, Ratio, Setting, Verdict
 from bench.stats.estimates import geometric
 

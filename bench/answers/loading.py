@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.answers.words import either, interval, percent, quickest, ranged, ratio_of
+from bench.answers.words import either, interval, percent, quickest, ratio_of
 from bench.questions.question import Results
+from bench.records.numbers import ranged
 from bench.records.run import Estimate, Measured, Ratio
 from bench.stats.estimates import inverse
 

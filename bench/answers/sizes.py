@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.answers.words import either, quickest, ranged
+from bench.answers.words import either, quickest
 from bench.records.infinities import PLAIN_RANGE
+from bench.records.numbers import ranged
 from bench.records.run import CONTROL, Estimate, Measured
 from bench.stats.estimates import fit_line, t_interval
 
@@ -23,7 +24,7 @@ def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
 def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
-        f"A step costs {ranged(fixed, 1e6)} us and {ranged(each, 1e6)} us an image; "
+        f"A step costs {ranged(fixed, 1e-6)} us and {ranged(each, 1e-6)} us an image; "
         f"the line misses a size by up to {departure:.0%}."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.records.numbers import bounded, times
 from bench.records.run import Estimate, Measured, Ratio
 from bench.stats.estimates import Floats, inverse, mean_of
 from bench.stats.verdict import TOLERANCE, verdicts
@@ -16,18 +17,12 @@ LARGEST_SLOW_DOWN = 1.0  # that a sentence gives a number for: twice the time
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
 
-def digits_for(estimate: Estimate) -> int:
-    """Decimals that the interval justifies, as in the tables; two or fewer for a ratio without one."""
-    found = estimate.decimals()
-    return found if found is not None else 2 if estimate.value < 10 else 0
-
-
-def interval(estimate: Estimate) -> str:
-    """``1.07x (1.05 to 1.09)``."""
-    places = digits_for(estimate)
-    if estimate.n < 2:
-        return f"{estimate.value:.{places}f}x (one set-up: no interval)"
-    return f"{estimate.value:.{places}f}x ({estimate.low:.{places}f} to {estimate.high:.{places}f})"
+def interval(ratio: Estimate) -> str:
+    """``1.07x (1.05 to 1.09)``; says so where there is no interval."""
+    if bounded(ratio):
+        return times(ratio)
+    why = "one set-up: no interval" if ratio.n < 2 else "no interval"
+    return f"{ratio.value:.{2 if ratio.value < 10 else 0}f}x ({why})"
 
 
 def as_fast(subject: str, known: Measured) -> str:
@@ -150,15 +145,3 @@ def percent(share: Estimate) -> str:
     """``62% (55 to 69)``, within what a share can be."""
     value, low, high = (100 * min(1.0, max(0.0, x)) for x in (share.value, share.low, share.high))
     return f"{value:.0f}%" + (f" ({low:.0f} to {high:.0f})" if share.n > 1 else "")
-
-
-def ranged(estimate: Estimate, scale: float = 1.0) -> str:
-    """``193,000 (191,000 to 195,000)``: the digits that half the interval justifies, three without one."""
-    value = estimate.value * scale
-    place = estimate.last_place(1.0 / scale)
-    if place is None:
-        return f"{value:,.3g}" if 0 < abs(value) < 100 else f"{value:,.0f}"
-    ends = [
-        f"{round(x * scale, place):,.{max(0, place)}f}" for x in (estimate.value, estimate.low, estimate.high)
-    ]
-    return f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands.formats import NAMES, format_named
+from bench.questions.shares import parse_share
 from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -114,18 +115,6 @@ def unjudged(comparison: RunComparison) -> list[str]:
         for pair in comparison.pairs
         if not pair.alike
     ]
-
-
-def parse_share(text: str, option: str) -> float:
-    """``2%`` or ``0.02`` as 0.02. Raises UserError for anything else."""
-    number, percent, rest = text.strip().partition("%")
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = -1.0
-    if rest or not 0 <= share < 1:
-        raise UserError(f"{option} is {text!r}; expected a share below 1 such as 2% or 0.02")
-    return share
 
 
 def files_read(files: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.compare import chosen, files_read, parse_share
+from bench.commands.compare import chosen, files_read
 from bench.commands.formats import NAMES, format_named
+from bench.questions.shares import parse_share
+from bench.records.defaults import RESULTS
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
     from bench.records.comparison import History
     from bench.records.run import Run
 
-RESULTS = ".benchmarks/mtl-bench"  # where run leaves them
-
 
 def history(
-    place: Annotated[str, typer.Argument(metavar="FOLDER|URL", help="Where the result files are.")] = RESULTS,
+    place: Annotated[str, typer.Argument(metavar="FOLDER|URL", help="Where the result files are.")] = str(
+        RESULTS
+    ),
     wanted: Annotated[str, typer.Option("--format", metavar=NAMES, help="How to write it.")] = "terminal",
     machine: Annotated[
         str, typer.Option(help="Only machine classes with this in their name, such as EPYC.")

@@ -12,7 +12,8 @@ def machine() -> None:
     """
     from msgspec.structs import replace
 
-    from bench.machine.identity import collect, counters, measure_ceilings, warnings_about, weather_between
+    from bench.machine.identity import collect, measure_ceilings
+    from bench.machine.weather import counters, warnings_about, weather_between
     from reports.formats import write
     from reports.pages.machine import machine_page
 

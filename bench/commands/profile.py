@@ -15,8 +15,9 @@ import typer
 
 from bench.commands.formats import format_named, write_file
 from bench.commands.network import Network, NetworkOption, asked_of, names_of, network_of
-from bench.commands.run import RESULTS, _command, _modules
+from bench.commands.run import _command, _modules
 from bench.questions.question import Group
+from bench.records.defaults import RESULTS
 from bench.records.run import Case
 from mtl_core.errors import UserError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,7 +154,8 @@ def _tell(outcome: Regression, form: Format, files: list[Path]) -> None:
 
 
 def declaration_lines() -> dict[str, int]:
-    """On which line of bench/questions/gate.py each benchmark is named."""
-    text = (Path(__file__).parents[1] / "questions" / "gate.py").read_text(encoding="utf-8").splitlines()
-    named = [(re.search(r'^\s*name="(\w+)"', line), number) for number, line in enumerate(text, 1)]
-    return {match[1]: number for match, number in named if match}
+    """On which line of the gate each of its benchmarks is named."""
+    from bench.gate.declarations import lines_of
+    from bench.records.regression import GATE_FILE
+
+    return lines_of((Path(__file__).parents[2] / GATE_FILE).read_text(encoding="utf-8"))

@@ -19,16 +19,15 @@ import typer
 
 from bench.commands.network import Asking, NetworkOption, asked_of, names_of, network_of
 from bench.questions.question import Asked, Question, Settings
+from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
 from bench.records.run import Run
 from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import check_place
 
-RESULTS = Path(".benchmarks") / "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
-QUICK, DEFAULT = "1m", "5m"
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
@@ -82,7 +81,7 @@ def run(
         list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help=f"Time for everything, default {DEFAULT}, {QUICK} with --quick.")
+        str | None, typer.Option(help=f"Time for everything, default {BUDGET}, {QUICK_BUDGET} with --quick.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Every question, fewer variants, wider intervals.")
@@ -90,7 +89,7 @@ def run(
     full: Annotated[
         bool, typer.Option("--full", help="Print every table and plot, not only the answers.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = SEED,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the results go.")] = None,
     resume: Annotated[
         bool,
@@ -143,7 +142,7 @@ def run(
     # Before anything else is said: bad input is refused where nothing can be measured too.
     options = {"batch_size": batch_size, "data": data and data.value} if theirs is None else {}
     asked = _asked(modules, quick, options, threads)
-    budget_s = parse_duration((QUICK if quick else DEFAULT) if budget is None else budget)
+    budget_s = parse_duration((QUICK_BUDGET if quick else BUDGET) if budget is None else budget)
     if theirs is not None:
         check_place(json_file or RESULTS / "x.json", "--json")
         modules = list(asked_of(theirs, chosen))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from bench.records.defaults import RESULTS
 from mtl_core.errors import NothingMeasuredError, UserError
 
-FOLDER = Path(".benchmarks") / "mtl-bench"
-FILE, QUICK_FILE = FOLDER / "trust.jsonl", FOLDER / "trust-quick.jsonl"
+FILE, QUICK_FILE = RESULTS / "trust.jsonl", RESULTS / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "duration": "--time",

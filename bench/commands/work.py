@@ -94,7 +94,7 @@ def work(
 
 def _kept_by_git(folder: Path) -> frozenset[str]:
     """The files of a repository, by their paths from this folder of it: what GitHub can show a line of."""
-    from bench.gate.checkouts import GitError, git
+    from bench.machine.git import GitError, git
 
     try:
         return frozenset(git(folder, "ls-files", "-z").split("\0"))

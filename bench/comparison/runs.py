@@ -31,7 +31,7 @@ from bench.records.comparison import (
     RunComparison,
     RunPair,
 )
-from bench.records.run import CONTROL, Case, Ceilings, Measured, Run, Verdict
+from bench.records.run import CLASS_FIELDS, CONTROL, Case, Ceilings, Measured, Run, Verdict
 from bench.stats.estimates import Mean, combined, exponential, mean_of
 from bench.stats.ratios import against_baseline, averaged, log_times, only
 from bench.stats.verdict import TOLERANCE, verdicts
@@ -43,7 +43,6 @@ Key = tuple[str, str]  # group, variant
 Place = tuple[str, Key]  # label of a run, and the benchmark or question
 DRIFT = 0.05  # what a machine's speed is taken to differ by from one hour to another, at least
 CEILINGS = ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s")
-CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
 STATE_FIELDS = ("cores_there", "kernel", "load", "governor", "mhz", "huge_pages", "virtual", "container")
 WEATHER_FIELDS = ("steal_share", "throttled_s", "thermal_events")
 BUILD_FIELDS = ("mxnet", "numpy", "features", "libraries")
@@ -193,7 +192,7 @@ def _fields(runs: dict[str, Run]) -> Iterable[Field]:
     """Everything known of machines, builds and settings, field by field."""
 
     parts: list[tuple[Kind, tuple[str, ...], Callable[[Run], object]]] = [
-        ("machine", CLASS_FIELDS, lambda run: run.machine),
+        ("machine", tuple(CLASS_FIELDS), lambda run: run.machine),
         ("state", STATE_FIELDS, lambda run: run.machine),
         ("state", (), lambda run: run.machine.environment if run.machine else {}),
         ("state", WEATHER_FIELDS, lambda run: run.weather),
@@ -223,7 +222,7 @@ def _shown(value: object) -> str | None:
 def _pair(other: str, runs: dict[str, Run], tolerance: float, drift: float) -> RunPair:
     first, second = next(iter(runs.values())), runs[other]
     one, two = first.machine, second.machine
-    unlike = [f for f in CLASS_FIELDS if one and two and getattr(one, f) != getattr(two, f)]
+    unlike = one.unlike(two) if one and two else []
     moved = _ceiling_ratios(first.ceilings, second.ceilings)
     alike = bool(one and two) and not unlike
     furthest = max((abs(math.log(ratio)) for ratio in moved.values()), default=0.0)

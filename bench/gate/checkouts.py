@@ -7,25 +7,22 @@ needed, also after Ctrl-C; what a killed process left behind, known by its open 
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.machine.git import GitError, git
+from bench.records.regression import GATE_FILE, GATE_FILES
 from mtl_core.errors import UserError
 
 PREFIX = "mtl-bench-"  # of a folder with a worktree of ours
 OURS = re.compile(PREFIX + r"[^/]{8}/[0-9a-f]{12}")  # such a worktree: mkdtemp's folder, a commit's name
 LOCK = "lock"
-# What a comparison asks a revision for: now, and where earlier ones have it.
-GATES = ("bench/questions/gate.py", "bench/gating/gate.py", "bench/gate.py")
 
 
 class Checkout(NamedTuple):
@@ -33,41 +30,6 @@ class Checkout(NamedTuple):
 
     root: Path
     revision: str  # a full hash, with "+dirty" for a working tree with changes
-
-
-class GitError(Exception):
-    """Git said no; carries its reason in a line."""
-
-
-@cache
-def local_variables() -> frozenset[str]:
-    """What ties git to one repository; a hook inherits them, and a worktree would take its index."""
-    told = subprocess.run(
-        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True
-    )
-    return frozenset(told.stdout.split())
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """What git says in English, without hooks. Raises GitError, and UserError where there is no git."""
-    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
-    try:
-        kept = {n: v for n, v in os.environ.items() if n not in local_variables()}
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**kept, "LC_ALL": "C"}
-        )
-    except FileNotFoundError:
-        raise UserError("git was not found; comparing revisions needs it") from None
-    if done.returncode != 0:
-        raise GitError(_reason(done.stderr))
-    return done.stdout.strip()
-
-
-def _reason(said: str) -> str:
-    """The line in which git gives up, or its last one; after it may come advice."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    fatal = [line for line in lines if line.startswith("fatal: ")]
-    return ["git failed", *lines, *fatal][-1]
 
 
 def _answer(repository: Path, *arguments: str) -> str:
@@ -105,15 +67,22 @@ def resolve(repository: Path, revision: str, option: str) -> str:
         raise UserError(f"{option} {revision!r} is no revision of {repository}; {more}") from None
 
 
-def check_age(repository: Path, commit: str) -> None:
-    """Raise UserError for a base from before the gate, before an environment is made for it."""
-    for path in GATES:
+def gate_path(repository: Path, commit: str) -> str | None:
+    """Where a commit declares its gate; None from before there was one."""
+    for path in GATE_FILES:
         with suppress(GitError):
             git(repository, "cat-file", "-e", f"{commit}:{path}")
-            return
-    raise UserError(
-        f"base is too old for regress: its worker does not know the gate (no {GATES[0]} in {commit[:12]})"
-    )
+            return path
+    return None
+
+
+def check_age(repository: Path, commit: str) -> None:
+    """Raise UserError for a base from before the gate, before an environment is made for it."""
+    if gate_path(repository, commit) is None:
+        raise UserError(
+            "base is too old for regress: its worker does not know the gate "
+            f"(no {GATE_FILE} in {commit[:12]})"
+        )
 
 
 def working_tree(repository: Path) -> Checkout:

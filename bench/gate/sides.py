@@ -12,6 +12,7 @@ import msgspec
 
 from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, WorkerPool, WorkerProcess
 from bench.questions.gate import PROTOCOL, Benchmark
+from bench.records.regression import GATE_FILE
 from mtl_core.errors import UserError
 
 PROJECT = "BENCH_PROJECT"  # tells a worker where the user's repository lies
@@ -69,7 +70,7 @@ def declared(side: Side, start: Callable[[Side, dict[str, str]], WorkerProcess] 
         benchmarks = msgspec.convert(answer["benchmarks"], list[Benchmark])
     except msgspec.ValidationError as error:
         raise UserError(
-            f"{side.name} declares what is no benchmark ({error}); GATE in bench/questions/gate.py is a "
+            f"{side.name} declares what is no benchmark ({error}); GATE in {GATE_FILE} is a "
             "tuple of Benchmark"
         ) from None
     return side._replace(benchmarks={benchmark.name: benchmark for benchmark in benchmarks})

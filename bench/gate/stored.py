@@ -22,11 +22,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from bench.gate.checkouts import GitError, git
+from bench.gate.checkouts import gate_path
+from bench.gate.declarations import lines_of
 from bench.gate.revisions import HEAD, Settings, chosen, group_of, seed_of
 from bench.gate.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
+from bench.machine.git import GitError, git
 from bench.machine.identity import collect, versions
 from bench.questions.gate import Benchmark
 from bench.records.regression import Comparison, Regression
@@ -38,10 +40,7 @@ from bench.stats.verdict import ALPHA, verdicts
 from mtl_core.errors import UserError
 
 LEAST_DAYS = 4  # with fewer the spread between days is hardly known: Student's t above 4 at 95 %
-CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", "accelerators")
 ROOT = Path(__file__).parents[2]
-GATE_FILE = "bench/questions/gate.py"
-NAMED = re.compile(r'^\s*name="(\w+)"', re.MULTILINE)  # how a benchmark is declared there
 REVISION_UNKNOWN = (
     "the gate at the revision of a stored run is not known here: what was removed since goes unnoticed"
 )
@@ -146,7 +145,8 @@ def gate_then(run: Run) -> list[str] | None:
     if revision is None:
         return None
     try:
-        return NAMED.findall(git(ROOT, "show", f"{revision[1]}:{GATE_FILE}"))
+        path = gate_path(ROOT, revision[1])
+        return None if path is None else list(lines_of(git(ROOT, "show", f"{revision[1]}:{path}")))
     except (GitError, UserError):
         return None
 
@@ -181,8 +181,8 @@ def check_machine(path: Path, run: Run, machine: Machine) -> None:
         raise UserError(f"{path} does not say on what machine it was measured; use --base or work instead")
     if same_class(run, machine):
         return
-    fields = [(n, getattr(run.machine, n), getattr(machine, n)) for n in CLASS_FIELDS]
-    differing = "; ".join(f"{n} was {then}, is {now}" for n, then, now in fields if then != now)
+    fields = [(n, getattr(run.machine, n), getattr(machine, n)) for n in run.machine.unlike(machine)]
+    differing = "; ".join(f"{n} was {then}, is {now}" for n, then, now in fields)
     raise UserError(
         f"{path} is of another machine: {differing}. Times of unlike machines cannot be compared; "
         "use --base to measure both revisions here, or work for exact counters"
@@ -191,7 +191,7 @@ def check_machine(path: Path, run: Run, machine: Machine) -> None:
 
 def same_class(run: Run, machine: Machine) -> bool:
     """Whether a run may be compared with one of this machine."""
-    return run.machine is not None and run.machine.class_key == machine.class_key
+    return run.machine is not None and not run.machine.unlike(machine)
 
 
 def other_conditions(run: Run, machine: Machine, here: Mapping[str, str]) -> list[str]:

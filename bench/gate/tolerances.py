@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.gate.environments import PROJECT, project
+from bench.questions.shares import parse_share
 from bench.stats.verdict import TOLERANCE
 from mtl_core.errors import UserError
 
@@ -15,12 +15,8 @@ TABLE = "[tool.mtl-bench.tolerance]"
 
 
 def parse_tolerance(text: object, where: str) -> float:
-    """0.02 from ``2%`` or ``0.02``. Raises UserError for anything else, naming where it stands."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", str(text).strip())
-    value = float(match[1]) / (100.0 if match[2] else 1.0) if match else 0.0
-    if not 0.0 < value < 1.0:
-        raise UserError(f"{where} is {text!r}; expected a share above 0 and below 100 %, such as 2%")
-    return value
+    """0.02 from ``2%`` or ``0.02``; none at all is no tolerance. Raises UserError for anything else."""
+    return parse_share(text, where, above_zero=True)
 
 
 @dataclass(frozen=True)

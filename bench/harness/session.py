@@ -19,23 +19,14 @@ from bench.harness.counting import with_operators
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
-from bench.machine.identity import (
-    LOOKS,
-    code,
-    collect,
-    counters,
-    family_memory,
-    measure_ceilings,
-    versions,
-    warnings_about,
-    weather_between,
-    weather_together,
-)
+from bench.machine.identity import code, collect, measure_ceilings, versions
+from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
 from bench.questions.question import AS_DECLARED, Asked, Group
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
 from bench.results.journal import Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from mtl_core.errors import UserError
+from mtl_core.platform.memory import family_memory
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -105,7 +96,7 @@ class PeakMemory:
     def __call__(self, group: str) -> None:
         self.looks[group] += 1
         if self.looks[group] <= self.LOOKS:
-            held = family_memory()
+            held = family_memory().held_bytes
             self.peak_bytes = held if self.peak_bytes is None else max(held, self.peak_bytes)
 
 

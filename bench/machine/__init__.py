@@ -1,1 +1,1 @@
-"""What it was measured on: identity, weather, ceilings."""
+"""What it was measured on: identity, weather, ceilings; git and what the system tells."""

@@ -40,21 +40,21 @@ def _loop() -> int:
     return total
 
 
-def library(told: Mapping[str, Any]) -> dict[str, Any]:
+def library(loaded: Mapping[str, Any]) -> dict[str, Any]:
     """What threadpoolctl tells of a library, as ``bench.records.run.Library`` has it."""
-    path = Path(told["filepath"])
+    path = Path(loaded["filepath"])
     # A wheel has its libraries in its package or beside it: mxnet/, numpy.libs/ or, on macOS, numpy/.dylibs/.
     owners = [after for folder, after in pairwise(path.parts) if folder in PACKAGE_FOLDERS]
-    openmp = told["user_api"] == "openmp"
+    openmp = loaded["user_api"] == "openmp"
     return {
         "owner": owners[-1].removesuffix(".libs") if owners else "system",
-        "api": told["user_api"],
-        "name": told["prefix"] if openmp else told["internal_api"],  # libgomp, libomp or libiomp
+        "api": loaded["user_api"],
+        "name": loaded["prefix"] if openmp else loaded["internal_api"],  # libgomp, libomp or libiomp
         "file": path.name,
-        "threads": told["num_threads"],
-        "version": told.get("version"),
-        "threading": told.get("threading_layer"),
-        "kernels": told.get("architecture"),
+        "threads": loaded["num_threads"],
+        "version": loaded.get("version"),
+        "threading": loaded.get("threading_layer"),
+        "kernels": loaded.get("architecture"),
     }
 
 
@@ -64,8 +64,8 @@ def measure() -> dict[str, Any]:
     theirs = mx.nd.array(ours)
     source, target = np.ones(COPIED, np.uint8), np.empty(COPIED, np.uint8)
     flop = 2 * SIDE**3 / 1e9
-    found = threadpool_info()
-    libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in found}
+    loaded = threadpool_info()
+    libraries = {f"{i['internal_api']} {i.get('version') or ''}".strip() for i in loaded}
     done = {
         "mxnet_gflop_per_s": (flop, lambda: mx.nd.dot(theirs, theirs).wait_to_read()),
         "numpy_gflop_per_s": (flop, lambda: ours @ ours),
@@ -80,7 +80,7 @@ def measure() -> dict[str, Any]:
         "numpy": np.__version__,
         "features": sorted(n for n, f in mx.runtime.Features().items() if f.enabled),
         "libraries": sorted(libraries),
-        "loaded": sorted((library(told) for told in found), key=lambda one: (one["owner"], one["file"])),
+        "loaded": sorted((library(one) for one in loaded), key=lambda one: (one["owner"], one["file"])),
     }
 
 

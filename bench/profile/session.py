@@ -20,10 +20,11 @@ import psutil
 
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.harness.rounds import Harness
-from bench.machine.identity import collect, counters, warnings_about, weather_between
+from bench.machine.identity import collect
+from bench.machine.weather import counters, warnings_about, weather_between
 from bench.profile import profiler, timeline
 from bench.profile.flames import readable
-from bench.profile.memory import MemoryWatch, family
+from bench.profile.memory import MemoryWatch
 from bench.profile.places import Recording, places, read_speedscope, working
 from bench.questions.question import Group, Question, Variant
 from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
@@ -31,6 +32,7 @@ from bench.records.run import Block, Case, Estimate
 from bench.stats.estimates import exponential, geometric, t_interval
 from bench.stats.ratios import log_effects, log_times
 from mtl_core.errors import NothingMeasuredError, UserError
+from mtl_core.platform.memory import family
 
 RECORDINGS = 3  # of a set-up each, so that the shares have an interval
 SET_UPS, INVOCATIONS = 4, 2  # of both regimes

@@ -8,6 +8,9 @@ import msgspec
 
 from bench.records.run import Estimate, Verdict, WorkChange
 
+# Where a repository declares the gate's benchmarks: now, and in earlier revisions.
+GATE_FILE = "bench/questions/gate.py"
+GATE_FILES = (GATE_FILE, "bench/gating/gate.py", "bench/gate.py")
 REGRESSION_SCHEMA = 1  # of the JSON that ``regress --format json`` prints
 
 

@@ -8,7 +8,8 @@ Durations are seconds.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 
@@ -187,6 +188,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     fits: dict[str, Estimate] = {}  # what was fitted or recommended, for plots: "fixed_s", "recommended" ...
 
 
+# The fields of a Machine that make its class, and how its key writes each.
+CLASS_FIELDS: dict[str, Callable[[Any], str]] = {
+    "cpu": str,
+    "architecture": str,
+    "cores_granted": "{:g} cores".format,
+    "memory_gib": "{} GiB".format,
+    "system": str,
+    "accelerators": lambda names: ",".join(names) or "no accelerator",
+}
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What a result was measured on. The host's name is left out: results are shared."""
 
@@ -212,11 +224,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def class_key(self) -> str:
         """Equal for machines whose results may stand in one history."""
-        devices = ",".join(self.accelerators) or "no accelerator"
-        return (
-            f"{self.cpu} | {self.architecture} | {self.cores_granted:g} cores | {self.memory_gib} GiB | "
-            f"{self.system} | {devices}"
-        )
+        return " | ".join(in_words(getattr(self, name)) for name, in_words in CLASS_FIELDS.items())
+
+    def unlike(self, other: Machine) -> list[str]:
+        """The fields in which the class of another machine differs; empty within one class."""
+        return [name for name in CLASS_FIELDS if getattr(self, name) != getattr(other, name)]
 
 
 class Library(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
-import psutil
 
 from bench.records.run import EPOCH, STEPS
 from bench.workloads.steps import device_named, training_split
 from mtl_core.config import Mode, NetworkConfig, StepConfig
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
+from mtl_core.platform.memory import family_memory
 from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep, denormal_share
 
@@ -35,9 +35,8 @@ def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_po
 
 
 def proportional_memory() -> int:
-    """Bytes of this process and its children, shared pages divided among their owners (PSS)."""
-    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(int(getattr(member.memory_full_info(), "pss", 0)) for member in family)
+    """Bytes of this process and its children, shared pages counted once; 0 where the system does not tell."""
+    return family_memory().pss_bytes or 0
 
 
 def images_for(images: int, batch_size: int) -> int:

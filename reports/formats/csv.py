@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable
 from math import isfinite
 
+from bench.records.infinities import finite
 from bench.records.run import Estimate
 from reports.model.courses import Course
 from reports.model.page import Page, Row
@@ -43,7 +44,8 @@ def _of_rows(rows: Iterable[Row]) -> str:
 def _cell(value: Value) -> Value:
     if isinstance(value, str):
         return inert(harmless(value))
-    return None if isinstance(value, float) and not isfinite(value) else value
+    cell: Value = finite(value)
+    return cell
 
 
 def inert(words: str) -> str:

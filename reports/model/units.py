@@ -1,12 +1,13 @@
-"""SI numbers as people read them: one unit a column, digits as the interval justifies."""
+"""The unit that suits a number or a column, and numbers as :mod:`bench.records.numbers` writes them."""
 
 from __future__ import annotations
 
-import math
 from statistics import median_low
 
-from bench.records.run import Estimate
+from bench.records.numbers import bounded, decimals, decimals_of, interval, number, ranged, times
 
+__all__ = ["bounded", "counted", "decimals", "decimals_of", "interval", "number", "ranged", "scale_for"]
+__all__ += ["scaled", "times"]
 LEAST_SHOWN = 1e-3  # of a unit: below it a column would be read by counting zeros
 # Each unit that is scaled, as (its size in the base unit, its name), largest first.
 UNITS: dict[str, tuple[tuple[float, str], ...]] = {
@@ -23,51 +24,6 @@ def scale_for(unit: str, values: list[float]) -> tuple[float, str]:
     middle, smallest = median_low(positive), min(positive)
     suiting = (u for u in UNITS[unit] if middle >= u[0] and smallest >= LEAST_SHOWN * u[0])
     return next(suiting, UNITS[unit][-1])
-
-
-def decimals(number: float) -> int:
-    """Decimals that leave a bare number three digits, 0 to 6."""
-    if number == 0 or not math.isfinite(number):
-        return 0
-    return min(6, max(0, 2 - math.floor(math.log10(abs(number)))))
-
-
-def decimals_of(estimate: Estimate, scale: float = 1.0) -> int:
-    """Decimals that the interval justifies, below 0 for tens and more; three digits without an interval."""
-    place = estimate.last_place(scale)
-    return decimals(estimate.value / scale) if place is None else place
-
-
-def number(value: float, scale: float = 1.0, places: int | None = None) -> str:
-    """A number in the column's unit, with three digits or to ``places``; -3 places: in thousands."""
-    scaled = value / scale
-    last = decimals(scaled) if places is None else places
-    return f"{round(scaled, last) + 0.0:,.{max(0, last)}f}"  # 0.0: nothing is shown as -0
-
-
-def bounded(estimate: Estimate) -> bool:
-    """Whether there is an interval: one set-up alone gives an endless one."""
-    return math.isfinite(estimate.low) and math.isfinite(estimate.high)
-
-
-def interval(estimate: Estimate, scale: float = 1.0) -> str:
-    """``1.21 to 1.26`` in the column's unit; empty where one set-up gave no interval."""
-    if not bounded(estimate):
-        return ""
-    places = decimals_of(estimate, scale)
-    return f"{number(estimate.low, scale, places)} to {number(estimate.high, scale, places)}"
-
-
-def ranged(estimate: Estimate, scale: float = 1.0) -> str:
-    """``1.234 (1.21 to 1.26)`` in the column's unit; no interval from one set-up."""
-    value, ends = number(estimate.value, scale, decimals_of(estimate, scale)), interval(estimate, scale)
-    return f"{value} ({ends})" if ends else value
-
-
-def times(ratio: Estimate) -> str:
-    """``1.003x (0.994 to 1.012)``."""
-    ends = interval(ratio)
-    return f"{number(ratio.value, places=decimals_of(ratio))}x" + (f" ({ends})" if ends else "")
 
 
 def scaled(value: float, unit: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
+from bench.records.regression import GATE_FILE, REGRESSION_SCHEMA, Comparison, Regression
 from bench.records.run import Estimate
 from bench.stats.verdict import TOLERANCE
 from reports.model.page import Annotation, Level, Page, Record
@@ -18,7 +18,6 @@ from reports.pages import work
 from reports.pages.single import one_section_page, ratios_charts
 
 MARKER = "mtl-bench regress"  # by which the comment on a pull request is found again
-DECLARED_IN = "bench/questions/gate.py"  # the file whose lines annotations stand beside
 METHOD = (
     "An invocation gives one ratio, time of head over time of base; intervals and verdicts are over "
     "invocations. Faster or slower: the whole interval lies outside the benchmark's tolerance.",
@@ -58,7 +57,7 @@ def _annotation(comparison: Comparison, lines: Mapping[str, int]) -> Annotation:
     unsure = word in ("undecided", "new")
     level: Level = "error" if not comparison.passes else "warning" if unsure else "notice"
     title = f"{word}: {comparison.benchmark}"
-    return Annotation(level, sentence(comparison), title, DECLARED_IN, lines.get(comparison.benchmark, 1))
+    return Annotation(level, sentence(comparison), title, GATE_FILE, lines.get(comparison.benchmark, 1))
 
 
 def content(regression: Regression) -> Mapping[str, Any]:

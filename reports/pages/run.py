@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from re import fullmatch
 from shlex import quote
 
+from bench.records.defaults import BUDGET, SEED
 from bench.records.run import (
     CONTROL,
     Answer,
@@ -36,7 +37,7 @@ OPTIONS = {
     "budget": "budget",
     "seed": "seed",
 }
-USUAL = {"budget": "5m", "seed": "0"}
+USUAL = {"budget": BUDGET, "seed": str(SEED)}
 SENTENCES, WARNINGS = 2, 6  # on one screen: of an answer, of the run
 
 
