@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mtl_core.errors import UserError
+from mtl_core.errors import ExitCode, UserError
 
 FOLDER = Path(".benchmarks") / "mtl-bench"
 FILE, QUICK_FILE = FOLDER / "trust.jsonl", FOLDER / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
-MEASURED_NOTHING = 6  # the exit code where no comparison fitted into what was recorded
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "duration": "--time",
     "file": "--file",
@@ -108,13 +107,13 @@ def trust(
     replayed = study(path, budgets, edge, draws)
     if replayed is None:
         typer.echo(f"measured nothing: {path} holds less than two invocations; record longer", err=True)
-        raise typer.Exit(MEASURED_NOTHING)
+        raise typer.Exit(ExitCode.MEASURED_NOTHING)
     write(trust_page(replayed), chosen_format)
     if chosen_format.name == "terminal":
         typer.echo(f"\nRecording: {path}; go on with it by --resume, or replay it by --replay")
     if not replayed.comparisons:
         typer.echo("measured nothing: not one comparison fits into the recording; record longer", err=True)
-        raise typer.Exit(MEASURED_NOTHING)
+        raise typer.Exit(ExitCode.MEASURED_NOTHING)
 
 
 def _record(
