@@ -21,10 +21,10 @@ from bench.machine.git import GitError, git
 from bench.machine.system import ROOT, cgroups, text
 from bench.machine.weather import load
 from bench.records.run import Ceilings, Machine
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.platform.gpu_choice import NoDriverError, ask_nvml
 
-RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "MTL_")
+RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "DMLC_", "MTL_")
 CEILINGS_LIMIT_S = 120.0
 
 
@@ -188,11 +188,14 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
             env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
-        raise UserError(
+        raise NothingMeasuredError(
             f"measuring the ceilings took over {CEILINGS_LIMIT_S:g} s: the machine is too busy to measure on"
         ) from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise UserError(said[-1].removeprefix("mtl_core.errors.UserError: "))
+        prefix = "mtl_core.errors.UserError: "
+        if said[-1].startswith(prefix):  # a prerequisite is missing
+            raise UserError(said[-1].removeprefix(prefix))
+        raise NothingMeasuredError(f"the ceilings could not be measured: {said[-1]}")
     ceilings: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return msgspec.convert(ceilings, Ceilings)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import psutil
 
+from bench.machine.spoilers import spoilers
 from bench.machine.system import ROOT, cgroups, text
 from bench.records.run import Machine, Weather
 
@@ -138,7 +139,8 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
         warned.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
     if machine.governor not in (None, "performance"):
         warned.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
-    return [*warned, *_threads(machine, {**machine.environment, **(given or {})}.get("OMP_NUM_THREADS"))]
+    environment = {**machine.environment, **(given or {})}
+    return [*warned, *_threads(machine, environment.get("OMP_NUM_THREADS")), *spoilers(environment)]
 
 
 def _busy(machine: Machine, weather: Weather) -> Iterator[str]:
