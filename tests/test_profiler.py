@@ -284,7 +284,8 @@ def test_a_refusal_costs_a_warning_and_the_rest_comes_out(
     assert sum("no flame graph" in warning for warning in profile.warnings) == 1
     assert (profile.sentence, profile.sampling, profile.places) == (None, None, [])
     assert profile.memory and profile.phases
-    assert sorted(path.name for path in folder.iterdir()) == ["profile.json", "timeline.json"]
+    files = ["profile.html", "profile.json", "timeline.json"]
+    assert sorted(path.name for path in folder.iterdir()) == files
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

@@ -222,7 +222,7 @@ def test_shares_are_bars_with_their_intervals() -> None:
 def test_shares_that_are_off_make_no_headline(profile: Profile) -> None:
     page = profile_page(profile, "")
     assert "not certain" in page.verdict and "62%" not in page.verdict
-    assert PROFILE.sentence not in page.sections[0].sentences
+    assert page.sections[0].sentences == (page.verdict, *PROFILE.notes)
     assert page.sections[0].charts[0].title == "Where Python works (shares are off)"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reports.formats.html import plots
+from reports.formats.html import bars as of_bars
 from reports.pages.profile import profile_page
 from reports.pages.run import run_page
 from reports.pages.run_download import download_of
@@ -249,7 +249,7 @@ def test_bars_in_the_colour_of_the_page_would_be_found(
 ) -> None:
     fill = {"color": "@1", "pattern": {"shape": "/", "bgcolor": "@paper", "fgcolor": "@paper"}}
     monkeypatch.setattr(
-        plots, "_filled", lambda n: {"color": f"@{n + 1}"} if n != 1 else {**fill, "color": "@2"}
+        of_bars, "_filled", lambda n: {"color": f"@{n + 1}"} if n != 1 else {**fill, "color": "@2"}
     )
     path = tmp_path / "report.html"
     run = kept()
@@ -408,7 +408,7 @@ def test_hostile_text_does_nothing(browser: Any, tmp_path: Path) -> None:
         path.write_text(as_html(run_page(hostile(text))), encoding="utf-8")
         context = browser.new_context(**READERS["phone"])
         opened = Seen(context, path)
-        assert len(opened.drawn()) == 3
+        assert len(opened.drawn()) == 4
         assert opened.page.evaluate("window.taken") is None
         assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert opened.page.query_selector(".plot a") is None

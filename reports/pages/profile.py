@@ -145,7 +145,7 @@ def verdict(profile: Profile) -> str:
 def sentences(profile: Profile) -> list[str]:
     """Where the time goes, the stack that says so, and how all of it is to be read."""
     lines = [verdict(profile)] if profile.sentence else []
-    if profile.places:
+    if profile.places and not shares_are_off(profile):
         first = profile.places[0]
         lines.append(
             f"Read from this stack, the most frequent there ({first.stack_share:.0%}), innermost call last: "

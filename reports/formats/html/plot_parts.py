@@ -14,6 +14,7 @@ from reports.model.units import UNITS, bounded, scale_for
 
 Figure = dict[str, Any]
 MARGIN = 1.1  # times, that the ticks of a logarithmic axis go beyond its values
+SERIES = 6  # colours of series that the page has
 LONGEST_LABEL = 28  # characters
 # Round ratios that an axis may be marked at, below 1 and above.
 TICKS = (
