@@ -71,6 +71,8 @@ def test_a_hook_does_not_change_what_revision_a_run_is_of(
 ) -> None:
     """git gives its hooks the repository that they run in: a run started there may lie in another."""
     other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("as it was")
     head = commit(other, "of another repository")
     monkeypatch.setenv("GIT_DIR", str(repo / ".git"))
     assert revision(other) == head

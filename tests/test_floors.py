@@ -7,6 +7,7 @@ a place in FLOORS.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,6 +294,15 @@ def test_a_way_to_mxnet_through_a_function_is_found(tmp_path: Path) -> None:
 def test_a_benchmark_is_a_declaration(path: Path) -> None:
     """Fewer than 50 lines: what is computed for a sentence stands in bench/answers."""
     assert len(path.read_text(encoding="utf-8").splitlines()) < 50
+
+
+def test_the_page_on_architecture_names_every_folder_and_nothing_that_is_not_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bench|mtl_core|reports|tests)/[\w/.]*)`", page))
+    folders = {entry.replace(".", "/") for row in FLOORS for entry in row}
+    places = {f"{folder}/" if (ROOT / folder).is_dir() else f"{folder}.py" for folder in folders}
+    assert places - named == set()
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 def test_the_top_level_is_what_it_should_be() -> None:

@@ -191,7 +191,9 @@ def test_the_line_through_the_sizes_is_found_and_said_in_microseconds() -> None:
     fixed, each, departure = line(sizes())
     assert (fixed.value, each.value) == pytest.approx((700e-6, 3e-6))
     assert departure < 1e-9
-    assert line_in_words(fixed, each, departure).startswith("A step costs 700 us and 3 us an image")
+    assert line_in_words(fixed, each, departure).startswith(
+        "A step costs 700 (700 to 700) us and 3.00 (3.00 to 3.00) us an image"
+    )
 
 
 def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
