@@ -8,7 +8,8 @@ selected variant is about to run, so that ``--collect-only`` measures nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--mtl-quick", action="store_true", help="fewer variants where a question has many")
     group.addoption("--mtl-seed", type=int, default=0, help="seed of the random order of rounds")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
+    """A conftest that imports MXNet by itself costs one line, which says what to write in its place."""
+    try:
+        return (yield)
+    except Exception as error:
+        line = about_mxnet(error)
+        if line is None:
+            raise
+        raise pytest.UsageError(line) from None
+
+
+def about_mxnet(error: Exception) -> str | None:
+    """What to do where a conftest failed as MXNet was imported without what NumPy removed; else None."""
+    cause = error.__cause__
+    if not isinstance(cause, AttributeError):
+        return None
+    files = [Path(frame.filename).parts for frame in traceback.extract_tb(cause.__traceback__)]
+    if not any("mxnet" in parts for parts in files):
+        return None
+    reason = str(cause).partition("\n")[0].rstrip(".")
+    return (
+        f"{getattr(error, 'path', 'a conftest.py')}: import mxnet fails on this NumPy ({reason}): write "
+        "from mtl_core.platform.mxnet import mx in its place, which supplies what NumPy removed"
+    )
 
 
 @pytest.hookimpl(trylast=True)  # xdist and pytest-benchmark have read their options by then

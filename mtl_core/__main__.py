@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from mtl_core.errors import UserError, tell_bugs_apart
+
+if __name__ == "__main__":
+    tell_bugs_apart()
+
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.data.dataset import Bytes, Dataset
-from mtl_core.errors import UserError
 from mtl_core.platform import denormals
 from mtl_core.platform.gpu_choice import default_device
 from mtl_core.program.command_line import interrupted_between, run

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bench.answers.words import ranged as in_words
 from bench.records.run import Answer, Estimate, Level, Run
 from reports.formats.html.plots import figures
 from reports.formats.terminal.page import plot
 from reports.model.charts import Axis, Bars, Intervals, Line, Lines, Point
 from reports.model.tables import Column, Table, laid_out, variants_table
 from reports.model.thinning import by_size, in_time
-from reports.model.units import decimals, ranged, scale_for
+from reports.model.units import decimals, ranged, scale_for, times
 from reports.pages.run import run_page
 from reports.pages.run_charts import charts_of, step_alone
 from tests.reported import kept
@@ -37,8 +38,10 @@ def estimate(value: float, low: float, high: float, n: int = 5) -> Estimate:
         (0.0078123, 0.00681, 0.00881, "0.0078 (0.0068 to 0.0088)"),
         (93412.3, 91000.0, 95800.0, "93,400 (91,000 to 95,800)"),
         (186_968, 170_578, 204_933, "187,000 (171,000 to 205,000)"),
-        (40.0, -400.0, 480.0, "0 (-400 to 500)"),
-        (-0.04, -0.5, 0.42, "0.0 (-0.5 to 0.4)"),
+        (40.0, -400.0, 480.0, "40 (-400 to 500)"),
+        (-0.04, -0.5, 0.42, "-0.040 (-0.5 to 0.4)"),
+        (0.56, 0.00015, 2100.0, "0.56 (0 to 2,100)"),
+        (60.0, 60.0, 3000.0, "60 (60 to 3,000)"),
         (1.46, 0.0, math.inf, "1.46"),
         (1.46, -math.inf, math.inf, "1.46"),
         (2.0, 2.0, 2.0, "2.00 (2.00 to 2.00)"),
@@ -59,6 +62,19 @@ def test_rounding_moves_a_number_by_less_than_a_twentieth_of_its_interval(value:
     assert abs(round(value, places) - value) <= 0.15 * half
     assert 10.0 ** -(places + 2) < half, "more digits than mean anything"
     assert found.decimals() == max(0, places)
+
+
+magnitudes = st.floats(1e-6, 1e6)
+
+
+@given(magnitudes, st.floats(0, 1e12), st.floats(0, 1e12), st.sampled_from([-1, 1]))
+def test_a_value_is_never_shown_as_0_however_wide_its_interval(
+    value: float, below: float, above: float, sign: int
+) -> None:
+    wide = estimate(sign * value, sign * value - below, sign * value + above)
+    for shown in (ranged(wide), in_words(wide), times(wide)):
+        number = float(shown.partition(" ")[0].rstrip("x").replace(",", ""))
+        assert number == pytest.approx(sign * value, rel=0.51), shown
 
 
 @given(st.floats(1e-300, 1e300))

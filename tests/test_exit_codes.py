@@ -65,6 +65,27 @@ def test_a_bug_while_modules_are_imported_is_none_of_the_others() -> None:
     assert "ModuleNotFoundError" in done.stderr
 
 
+def test_a_bug_while_the_tutorials_program_is_imported_is_a_bug_too(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("1 / 0")
+    done = subprocess.run(
+        [sys.executable, "-m", "mtl_core", "train"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.BUG
+    assert "ZeroDivisionError" in done.stderr
+
+
+@pytest.mark.parametrize("columns", ["0", "-3", "wide", ""])
+def test_a_width_that_is_none_is_as_good_as_unset(columns: str) -> None:
+    body = "from rich.console import Console; Console().print('-' * 79, 'end')"
+    done = ended(body, env={**os.environ, "COLUMNS": columns})
+    assert done.stdout == "-" * 79 + " \nend\n" or done.stdout == "-" * 79 + "\nend\n"
+
+
 WRITERS = [
     "print('x' * 100_000)",
     "typer.echo('x')",

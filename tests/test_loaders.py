@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +22,9 @@ from hypothesis import strategies as st
 
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
+from mtl_core.data.watching import died
+from mtl_core.errors import UserError
+from mtl_core.platform import shared_memory
 from mtl_core.platform.mxnet import mx
 from mtl_core.platform.segments import forget_segments
 from tests.processes import ROOT
@@ -237,6 +242,52 @@ def test_a_batch_that_was_never_handed_over_leaves_no_shared_memory() -> None:
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+
+
+def test_a_worker_that_died_is_noticed_at_once_and_the_end_does_not_wait_for_it() -> None:
+    """The only worker waits for work with the lock of its queue, which nobody else gets then."""
+    loader = TutorialLoader(numbered(64), 16, CPU, shuffle=False, workers=1)
+    (process,) = loader.loader._worker_pool._pool
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    with pytest.raises(UserError, match="a DataLoader worker was ended by SIGKILL"):
+        epoch(loader)
+    loader.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("codes", "ending"),
+    [
+        ([None, None], None),
+        ([None, 3], "ended with exit code 3"),
+        ([None, -signal.SIGBUS], "was ended by SIGBUS (most likely /dev/shm is full)"),
+        ([-signal.SIGTERM], "was ended by SIGTERM"),
+    ],
+)
+def test_how_a_worker_ended_is_told_with_what_it_means(codes: list[int | None], ending: str | None) -> None:
+    assert died([mock.Mock(exitcode=code) for code in codes]) == ending
+
+
+def test_workers_that_lack_shared_memory_are_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_memory, "sizes", lambda: (2 << 20, 1 << 20))
+    with pytest.raises(
+        UserError, match="/dev/shm has 1.0 MiB free of 2.0, and 5 DataLoader workers with "
+    ) as no:
+        TutorialLoader(numbered(256), 128, CPU, shuffle=False, workers=5)
+    assert str(no.value).startswith("/dev/shm has 1.0 MiB free of 2.0, and ")
+    assert "batches of 128 need 3.9 MiB: take fewer workers" in str(no.value)
+    assert "\n" not in str(no.value)
+    assert not multiprocessing.active_children()
+    TutorialLoader(numbered(256), 128, CPU, shuffle=False, workers=0).close()
+    TutorialLoader(numbered(256), 128, CPU, shuffle=False, workers=5, thread_pool=True).close()
+    TutorialLoader(numbered(4), 128, CPU, shuffle=False, workers=1).close()  # no more than there is
+
+
+def test_a_system_without_shared_memory_in_files_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_memory, "SEGMENTS", Path("/no/such/folder"))
+    assert shared_memory.sizes() is None
+    assert shared_memory.shortage(10**9, (4,), 64) is None
 
 
 LEAVES = """

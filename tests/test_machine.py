@@ -335,6 +335,8 @@ def said_by_the_command(monkeypatch: pytest.MonkeyPatch, *readings: Counters, lo
     ]
     ceilings = msgspec.structs.replace(CEILINGS, mxnet_gflop_per_s=70.0, ranges=ranges, loaded=loaded)
     monkeypatch.setattr("bench.machine.identity.measure_ceilings", lambda: ceilings)
+    monkeypatch.setattr("bench.machine.preflight.commands", list)  # others may measure meanwhile
+    monkeypatch.setattr("mtl_core.platform.shared_memory.sizes", lambda: (64 << 20, 63 << 20))
     result = CliRunner().invoke(app, ["machine"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     return " ".join(result.output.split())
@@ -353,6 +355,7 @@ def test_the_machine_command_tells_what_a_run_tells_of_a_machine(monkeypatch: py
     assert "BLAS of MXNet openblas 0.3, 1 thread, a.so BLAS of NumPy openblas, 2 threads (pthreads)" in said
     assert "OpenMP of the system libgomp, 1 thread, c.so" in said
     assert "Another library blas of torch: mkl, 8 threads, code for Zen, d.so" in said
+    assert "Shared memory 63.0 MiB free of 64.0 MiB in /dev/shm" in said
     assert "mxnet_gflop_per_s" not in said
     assert "!" not in said
 

@@ -121,6 +121,41 @@ def test_a_missing_mxnet_is_named_with_the_command_that_installs_it() -> None:
     assert names_the_versions(line)
 
 
+def test_an_import_before_ours_that_failed_halfway_is_named_with_what_to_write(tmp_path: Path) -> None:
+    """NumPy's complaint has several lines; the parts of MXNet that had loaded stay."""
+    code = "import mxnet.base\nraise AttributeError('no bool\\nin it')"
+    before = fake(tmp_path, code)
+    (tmp_path / "mxnet" / "base.py").write_text("")
+    line = refused(f"{before}\ntry:\n    import mxnet\nexcept AttributeError:\n    pass")
+    assert "mxnet was imported before by something else" in line
+    assert "(AttributeError: no bool in it; " in line
+    assert "write from mtl_core.platform.mxnet import mx" in line
+
+
+def test_too_little_memory_is_not_taken_for_a_broken_installation(tmp_path: Path) -> None:
+    code = "raise OSError('libmxnet.so: failed to map segment from shared object')"
+    assert "not enough memory to load MXNet" in refused(fake(tmp_path, code))
+
+
+CONFTEST = """
+{before}
+import mxnet
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_conftest_that_imports_mxnet_gets_one_line(tmp_path: Path, ours: bool) -> None:
+    """What else may be wrong in one keeps its traceback."""
+    where = fake(tmp_path, "import numpy\nnumpy.such_a_thing" if ours else "1 / 0")
+    (tmp_path / "conftest.py").write_text(CONFTEST.format(before=f"import sys\n{where}"))
+    command = [sys.executable, "-m", "pytest", "-p", "no:mtl_bench", "-p", "bench.plugin", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert ("write from mtl_core.platform.mxnet import mx in its place" in lines[0]) == ours
+    assert (len(lines) == 1) == ours
+
+
 def test_a_missing_distutils_is_named_with_the_command_that_brings_it_back(tmp_path: Path) -> None:
     code = "raise ModuleNotFoundError(\"No module named 'distutils'\", name='distutils')"
     line = refused(fake(tmp_path, code))

@@ -155,10 +155,11 @@ def percent(share: Estimate) -> str:
 def ranged(estimate: Estimate, scale: float = 1.0) -> str:
     """``193,000 (191,000 to 195,000)``: the digits that half the interval justifies, three without one."""
     value = estimate.value * scale
-    place = estimate.last_place(1.0 / scale)
-    if place is None:
+    places = estimate.places(1.0 / scale)
+    if places is None:
         return f"{value:,.3g}" if 0 < abs(value) < 100 else f"{value:,.0f}"
-    ends = [
-        f"{round(x * scale, place):,.{max(0, place)}f}" for x in (estimate.value, estimate.low, estimate.high)
+    numbers = [
+        f"{round(x * scale, place) + 0.0:,.{max(0, place)}f}"  # 0.0: nothing is shown as -0
+        for x, place in zip((estimate.value, estimate.low, estimate.high), places, strict=True)
     ]
-    return f"{ends[0]} ({ends[1]} to {ends[2]})"
+    return f"{numbers[0]} ({numbers[1]} to {numbers[2]})"

@@ -93,6 +93,8 @@ def _compared(
     from bench.gate import stored as against_stored
     from bench.gate.tolerances import tolerances
     from bench.harness.session import parse_duration
+    from bench.machine.identity import collect
+    from bench.machine.preflight import commands, of_machine, of_other_runs
 
     if bool(baseline) == (base is not None):
         raise UserError("compared with what? give either --base REV, such as --base main, or --baseline FILE")
@@ -102,9 +104,17 @@ def _compared(
         raise UserError("--head goes with --base; a stored run is compared with the working tree")
     budget_s, here = parse_duration(budget), Path.cwd()
     edges = tolerances(_root(here), tolerance)
+    lines = [f"before measuring: {line}" for line in of_machine(collect())]
+    lines += [f"before measuring: {line}" for line in of_other_runs(commands())]
     with trial_shown(budget_s) as shown:
+
+        def show(benchmark: str, units: int, spent_s: float) -> None:
+            while lines:  # what is refused is refused before that
+                shown.say(lines.pop(0))
+            shown(benchmark, units, spent_s)
+
         settings = comparing.Settings(
-            budget_s=budget_s, tolerance=edges, check=edges.check, seed=seed, say=shown.say, show=shown
+            budget_s=budget_s, tolerance=edges, check=edges.check, seed=seed, say=shown.say, show=show
         )
         if baseline:
             return against_stored.against(names, baseline, settings)

@@ -243,6 +243,7 @@ def _measure(
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench.commands import progress
     from bench.harness.session import Session
+    from bench.machine.preflight import preflight
     from bench.plugin import OUTCOME, QUESTIONS, REFUSED, SESSION
 
     class Frame:
@@ -273,6 +274,8 @@ def _measure(
         partial = target.with_name(f".{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
+        for line in preflight(asked.environment, _batch_size(asked)):
+            typer.echo(f"before measuring: {line}", err=True)
         files = list(dict.fromkeys(str(module.__file__) for module in modules))
         code, said = _pytest(files, partial, frame)
     if frame.outcome is None:
@@ -288,6 +291,12 @@ def _measure(
         raise typer.Exit(ExitCode.MEASURED_NOTHING)
     if frame.outcome.failures:
         raise typer.Exit(ExitCode.VARIANTS_FAILED)
+
+
+def _batch_size(asked: Asked) -> int:
+    """Images a batch of the loaders that are measured, the tutorial's where nothing else was asked for."""
+    size = asked.settings.get("batch_size", 128)
+    return size if isinstance(size, int) else 128
 
 
 def _why_nothing(code: int, said: str, journal: Path, again: str) -> BaseException:

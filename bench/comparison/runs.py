@@ -47,6 +47,7 @@ CLASS_FIELDS = ("cpu", "architecture", "cores_granted", "memory_gib", "system", 
 STATE_FIELDS = ("cores_there", "kernel", "load", "governor", "mhz", "huge_pages", "virtual", "container")
 WEATHER_FIELDS = ("steal_share", "throttled_s", "thermal_events")
 BUILD_FIELDS = ("mxnet", "numpy", "features", "libraries")
+NOT_SET = "not set"
 STEPS = "bench.workloads.steps:"  # the workloads whose FLOP are known by formula
 
 
@@ -173,7 +174,7 @@ def case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, str,
 
 def _unequal(field: str, mine: object, theirs: object) -> Iterable[tuple[str, str, str]]:
     if mine != theirs:
-        told = ("not set" if value is None else repr(value) for value in (mine, theirs))
+        told = (NOT_SET if value is None else repr(value) for value in (mine, theirs))
         yield (field, *told)  # type: ignore[misc]
 
 
@@ -195,17 +196,34 @@ def _fields(runs: dict[str, Run]) -> Iterable[Field]:
     parts: list[tuple[Kind, tuple[str, ...], Callable[[Run], object]]] = [
         ("machine", CLASS_FIELDS, lambda run: run.machine),
         ("state", STATE_FIELDS, lambda run: run.machine),
-        ("state", (), lambda run: run.machine.environment if run.machine else {}),
+        ("state", (), _environment),
         ("state", WEATHER_FIELDS, lambda run: run.weather),
         ("build", ("python", "source"), lambda run: run.machine),
         ("build", BUILD_FIELDS, lambda run: run.ceilings),
         ("settings", (), lambda run: run.settings),
     ]
     for kind, names, ask in parts:
+        if ask is _environment:
+            yield from _variables(runs)
+            continue
         holders = {lab: ask(run) for lab, run in runs.items()}
         for name in names or sorted({n for h in holders.values() if isinstance(h, dict) for n in h}):
             values = {lab: _shown(_field(holder, name)) for lab, holder in holders.items()}
             yield Field(kind=kind, name=name, values=values)
+
+
+def _environment(run: Run) -> dict[str, str]:
+    """The variables of a run's machine."""
+    return run.machine.environment if run.machine else {}
+
+
+def _variables(runs: dict[str, Run]) -> Iterable[Field]:
+    """Every variable that is set in a run; one that is not is told as such where the environment is known."""
+    for name in sorted({name for run in runs.values() for name in _environment(run)}):
+        values = {
+            lab: _environment(run).get(name, NOT_SET if run.machine else None) for lab, run in runs.items()
+        }
+        yield Field(kind="state", name=name, values=values)
 
 
 def _field(holder: object, name: str) -> object:

@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 import psutil
 
+from bench.machine.spoilers import spoilers
 from bench.records.run import Ceilings, Machine, Weather
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.platform.gpu_choice import NoDriverError, ask_nvml
 
-RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "DMLC_", "MTL_")
+RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "DMLC_", "MTL_")
 BUSY_SHARE = 0.5  # of the granted cores taken by others: rounds wait for them
 STOLEN_SHARE = 0.02  # of the run's time: above it bursts reach the medians of rounds
 CEILINGS_LIMIT_S = 120.0
@@ -310,19 +311,20 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
 
     ``given`` is the environment that was asked for beside the machine's own.
     """
-    found = [*_busy(machine, weather)]
+    environment = {**machine.environment, **(given or {})}
+    lines = [*_busy(machine, weather)]
     if weather.steal_share > STOLEN_SHARE:
-        found.append(f"the hypervisor took {weather.steal_share:.1%} of the time: repeat when it is quieter")
+        lines.append(f"the hypervisor took {weather.steal_share:.1%} of the time: repeat when it is quieter")
     if weather.throttled_s:
-        found.append(
+        lines.append(
             f"the cgroup's CPU quota held processes back for {weather.throttled_s:.1f} s: "
             "grant more CPU, or repeat with --threads 1, which needs less of it"
         )
     if weather.thermal_events:
-        found.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
+        lines.append(f"the CPU throttled {weather.thermal_events} times for heat: cool it and repeat")
     if machine.governor not in (None, "performance"):
-        found.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
-    return [*found, *_threads(machine, {**machine.environment, **(given or {})}.get("OMP_NUM_THREADS"))]
+        lines.append(f"frequency governor is {machine.governor}: set it to performance for steadier clocks")
+    return [*lines, *_threads(machine, environment.get("OMP_NUM_THREADS")), *spoilers(environment)]
 
 
 def _busy(machine: Machine, weather: Weather) -> Iterator[str]:
@@ -359,7 +361,7 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
     """Measure in a process of its own, since the coordinator never loads MXNet.
 
     ``environment`` is what every worker is given too, such as the number of threads. Raises UserError
-    with what the process said last when MXNet does not load there.
+    with what the process said last when MXNet does not load there, NothingMeasuredError when it died.
     """
     command = [sys.executable, "-m", "bench.machine.ceilings"]
     try:
@@ -373,11 +375,13 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
             env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
-        raise UserError(
+        raise NothingMeasuredError(
             f"measuring the ceilings took over {CEILINGS_LIMIT_S:g} s: the machine is too busy to measure on"
         ) from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise UserError(said[-1].removeprefix("mtl_core.errors.UserError: "))
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return msgspec.convert(told, Ceilings)
+        prefix = "mtl_core.errors.UserError: "
+        if said[-1].startswith(prefix):  # a prerequisite is missing
+            raise UserError(said[-1].removeprefix(prefix))
+        raise NothingMeasuredError(f"the ceilings could not be measured: {said[-1]}")
+    return msgspec.convert(json.loads(done.stdout.splitlines()[-1]), Ceilings)

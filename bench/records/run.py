@@ -111,13 +111,40 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     def decimals(self, scale: float = 1.0) -> int | None:
         """Decimals to print after division by ``scale``, no fewer than 0; None without an interval."""
-        found = self.last_place(scale)
-        return None if found is None else max(0, found)
+        place = self.last_place(scale)
+        return None if place is None else max(0, place)
 
     def last_place(self, scale: float = 1.0) -> int | None:
-        """The last decimal that the interval justifies, below 0 where it ends left of the point.
+        """The last decimal of the value that the interval justifies, below 0 where it ends left of the point.
 
-        None without an interval.
+        None without an interval. A value smaller than half its interval keeps two digits of its own, lest
+        0.56 be told as 0 beside 0 to 2,100.
+        """
+        place = self._justified(scale)
+        if place is None or self.value == 0 or self.half_width <= 1:
+            return place
+        return max(place, 1 - math.floor(math.log10(abs(self.value / scale))))
+
+    def places(self, scale: float = 1.0) -> tuple[int, int, int] | None:
+        """The last decimals of the value and of both ends; None without an interval.
+
+        They differ only where the value is smaller than half the interval: then an end has no more digits
+        than it needs to be told from 0, or is 0.
+        """
+        place, ends = self.last_place(scale), self._justified(scale)
+        if place is None or ends is None:
+            return None
+        of_low, of_high = (self._of_end(end / scale, ends, place) for end in (self.low, self.high))
+        return place, of_low, of_high
+
+    @staticmethod
+    def _of_end(end: float, justified: int, of_value: int) -> int:
+        if end == 0 or round(end, of_value) == 0:
+            return justified
+        return max(justified, min(of_value, 1 - math.floor(math.log10(abs(end)))))
+
+    def _justified(self, scale: float) -> int | None:
+        """The last decimal of a number beside which the interval stands.
 
         The rule of the Particle Data Group: half the interval keeps two digits when they lie below
         35, one otherwise: 1.46 stands beside 1.21 to 1.71, 1.5 beside 0.9 to 2.0, and 187,000 beside

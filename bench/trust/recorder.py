@@ -24,7 +24,7 @@ from bench.records.run import Block, Case
 from bench.trust.neighbours import beside
 from bench.trust.recording import Head, Unit, append, begin, packed
 from bench.trust.variants import BASE, STEP, WORKLOAD, settings_of
-from mtl_core.errors import UserError
+from mtl_core.errors import NothingMeasuredError, UserError
 
 SLICE_S = 300.0  # of one condition, where several take turns
 AT_ONCE = 2  # processes started side by side, as a comparison starts its two
@@ -152,9 +152,11 @@ def record(
                     show(kept, clock() - start)
                     append(path, recorder.unit(condition))
                     kept, first = kept + 1, False
-    except BaseException:  # Ctrl-C above all
+    except BaseException as error:  # Ctrl-C above all
         if new and not kept:
             path.unlink()
+        if isinstance(error, UserError) and not kept:
+            raise NothingMeasuredError(str(error)) from None
         raise
 
 

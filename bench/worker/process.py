@@ -30,6 +30,7 @@ import bench
 import mtl_core
 from bench.questions.gate import GATE, PROTOCOL
 from bench.questions.workload import Workload
+from mtl_core.errors import UserError, visible
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
 
@@ -267,4 +268,13 @@ def main(commands: TextIO, answers: TextIO) -> None:
         answers.write(json.dumps({"alive": stage}) + "\n")
         answers.flush()
 
-    serve(commands, answers, Worker(alive))
+    try:
+        serve(commands, answers, Worker(alive))
+    except UserError as error:  # one line, which the coordinator tells; a bug of ours keeps its traceback
+        raise SystemExit(visible(str(error))) from None
+    except (ImportError, MemoryError) as error:
+        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
+            raise SystemExit(
+                "out of memory: raise the limit (ulimit -v), or give the container more"
+            ) from None
+        raise

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mtl_core.data.dataset import Split
+from mtl_core.data.watching import watch
+from mtl_core.platform import shared_memory
 from mtl_core.platform.mxnet import mx
 from mtl_core.platform.segments import forget_segments
 
@@ -131,6 +133,15 @@ def _inherited_by_workers() -> Iterator[None]:
         sys.excepthook = before
 
 
+def _bytes_of(sample: Any) -> list[int]:
+    """The bytes of each array of a sample."""
+    parts = sample if isinstance(sample, (list, tuple)) else (sample,)
+    return [
+        int(np.prod(getattr(part, "shape", ()))) * np.dtype(getattr(part, "dtype", np.float32)).itemsize
+        for part in parts
+    ]
+
+
 class GluonLoader:
     """Gluon's DataLoader over any dataset; its worker processes are forked here and end with :meth:`close`.
 
@@ -138,10 +149,18 @@ class GluonLoader:
     """
 
     def __init__(self, dataset: Any, *, workers: int, **options: Any) -> None:
+        """Raises UserError where workers have too little shared memory for their batches."""
+        if workers and not options.get("thread_pool") and len(dataset):
+            sampler = options.get("batch_sampler")
+            batch_size = options["batch_size"] if sampler is None else sampler._batch_size
+            shared_memory.check(min(batch_size, len(dataset)), _bytes_of(dataset[0]), workers)
         with _inherited_by_workers():
             self.loader = mx.gluon.data.DataLoader(dataset, num_workers=workers, **options)
         pool = getattr(self.loader, "_worker_pool", None)
-        started = {process.pid for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")}
+        processes = [process for process in getattr(pool, "_pool", ()) if hasattr(process, "exitcode")]
+        started = {process.pid for process in processes}
+        if processes:
+            watch(pool, processes)
         # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
         self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
 

@@ -75,7 +75,18 @@ def _names_numpy_removed() -> Iterator[None]:
             delattr(np, name)
 
 
-def _remedy(error: BaseException) -> str:
+HALF_LOADED = (
+    'from mtl_core.platform.mxnet import mx, which supplies what NumPy removed, in place of "import mxnet"'
+)
+OUT_OF_MEMORY = ("failed to map segment", "cannot allocate memory")  # as the loader says it
+
+
+def _half_loaded() -> bool:
+    """Whether an earlier import of MXNet failed and left its parts behind."""
+    return "mxnet" not in sys.modules and any(name.startswith("mxnet.") for name in sys.modules)
+
+
+def _remedy(error: BaseException, half_loaded: bool = False) -> str:
     """Which version of what stands in the way of the import, and the command that mends it."""
     reason = " ".join(str(error).split())  # one line, whatever the error's own
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.platform(terse=True)}"
@@ -89,6 +100,17 @@ def _remedy(error: BaseException) -> str:
         return (
             f"MXNet needs distutils, which Python {platform.python_version()} no longer has: "
             'install it with "pip install setuptools".'
+        )
+    if half_loaded:
+        return (
+            f"mxnet was imported before by something else, which failed and left half of it behind "
+            f"({type(error).__name__}: {reason}; {versions}): there, such as in a conftest.py, write from "
+            'mtl_core.platform.mxnet import mx, which supplies what NumPy removed, in place of "import mxnet"'
+        )
+    if isinstance(error, MemoryError) or any(words in reason.lower() for words in OUT_OF_MEMORY):
+        return (
+            f"there is not enough memory to load MXNet ({reason}): raise the limit on this process, such as "
+            "with ulimit -v unlimited, or give the container more"
         )
     if isinstance(error, OSError):
         return (
@@ -106,12 +128,13 @@ def _import_mxnet() -> Any:
     load_cuda_libraries()
     if sys.version_info >= (3, 12) and importlib.util.find_spec("setuptools") is not None:
         importlib.import_module("setuptools")  # brings distutils back
+    half_loaded = _half_loaded()
     with _names_numpy_removed(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MXNet's own; nobody will mend them
         try:
             return importlib.import_module("mxnet")
-        except (ImportError, AttributeError, OSError, RuntimeError) as error:
-            raise UserError(_remedy(error)) from error
+        except (ImportError, AttributeError, OSError, RuntimeError, MemoryError) as error:
+            raise UserError(_remedy(error, half_loaded)) from error
 
 
 mx: Any = _import_mxnet()

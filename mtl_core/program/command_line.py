@@ -137,6 +137,13 @@ def _fail_as_bug(error: Exception) -> NoReturn:
     raise SystemExit(ExitCode.BUG)
 
 
+def _forget_useless_width() -> None:
+    """A COLUMNS that is no width is as good as none: in no columns at all nothing would be printed."""
+    width = os.environ.get("COLUMNS", "").strip()
+    if not (width.isdecimal() and int(width) > 0):
+        os.environ.pop("COLUMNS", None)
+
+
 def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:
     """Run and exit with one of :class:`ExitCode`, or the command's own.
 
@@ -146,6 +153,7 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
+    _forget_useless_width()
     termination = Termination()
     if hears_termination:
         termination.listen()

@@ -54,8 +54,9 @@ def interval(estimate: Estimate, scale: float = 1.0) -> str:
     """``1.21 to 1.26`` in the column's unit; empty where one set-up gave no interval."""
     if not bounded(estimate):
         return ""
-    places = decimals_of(estimate, scale)
-    return f"{number(estimate.low, scale, places)} to {number(estimate.high, scale, places)}"
+    places = estimate.places(scale)
+    _, of_low, of_high = places or (0, *(2 * [decimals_of(estimate, scale)]))
+    return f"{number(estimate.low, scale, of_low)} to {number(estimate.high, scale, of_high)}"
 
 
 def ranged(estimate: Estimate, scale: float = 1.0) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from bench.records.comparison import SCHEMA, BenchmarkChange, ComparedBenchmark, RunComparison, RunPair
@@ -159,6 +160,8 @@ def _speed(time_ratio: Estimate) -> str:
         1 / x if x > 0 else float("inf") for x in (time_ratio.value, time_ratio.high, time_ratio.low)
     )
     places = 3 if high - low < 0.02 else 2
+    if 0 < value < 0.1:
+        places = max(places, 1 - math.floor(math.log10(value)))  # two digits, lest it be told as 0
     interval = f" ({low:.{places}f} to {high:.{places}f})" if time_ratio.n > 1 else ""
     return f"{value:.{places}f}x{interval}"
 

@@ -18,13 +18,26 @@ def machine_facts(
     return (*_machine(machine), *_ceilings(ceilings), *_weather(weather))
 
 
-def machine_page(machine: Machine, ceilings: Ceilings, weather: Weather, warnings: list[str]) -> Page:
-    """A machine by itself, in the rows that a run's report has for it."""
+def machine_page(
+    machine: Machine,
+    ceilings: Ceilings,
+    weather: Weather,
+    warnings: list[str],
+    shared_memory: tuple[int, int] | None = None,
+) -> Page:
+    """A machine by itself, in the rows that a run's report has for it.
+
+    ``shared_memory`` is what /dev/shm has in all and free, in bytes; None where there is none.
+    """
+    rows = machine_facts(machine, ceilings, weather)
+    if shared_memory is not None:
+        total, free = (scaled(size, "bytes") for size in shared_memory)
+        rows = (*rows, ("Shared memory", f"{free} free of {total} in /dev/shm"))
     return Page(
         title="what it is, and its ceilings",
         kind="Machine",
         verdict="",
-        facts=(("Class", machine.class_key), *machine_facts(machine, ceilings, weather)),
+        facts=(("Class", machine.class_key), *rows),
         warnings=tuple(warnings),
     )
 

@@ -1,0 +1,91 @@
+"""DataLoader workers that died are noticed while a batch is waited for, and their pool ends without them.
+
+A pool starts another worker in place of one that died and forgets the batch it had: whoever waits for that
+batch waits until Gluon's time is over, 120 s.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.pool import TERMINATE
+from typing import Any
+
+from mtl_core.errors import UserError
+from mtl_core.platform.segments import SEGMENTS
+
+LOOK_EVERY_S = 0.1  # at exit codes, while a batch is not there; one that arrives ends the wait at once
+CAUSES = {
+    signal.SIGKILL: "most likely the memory was used up",
+    signal.SIGBUS: f"most likely {SEGMENTS} is full",
+}
+
+
+def watch(pool: Any, processes: Sequence[Any]) -> None:
+    """Have what the pool is asked for raise UserError as soon as one of its processes has died."""
+    pool.apply_async = partial(_asked, pool.apply_async, processes)
+    pool.terminate = partial(_end, pool, processes, pool.terminate)
+    pool.join = partial(_join, pool, pool.join)
+
+
+def died(processes: Sequence[Any]) -> str | None:
+    """How the first one that is gone ended; None while all of them live."""
+    codes = [process.exitcode for process in processes]
+    code = next((code for code in codes if code is not None), None)
+    if code is None:
+        return None
+    if code >= 0:
+        return f"ended with exit code {code}"
+    number = signal.Signals(-code)
+    return f"was ended by {number.name}" + (f" ({CAUSES[number]})" if number in CAUSES else "")
+
+
+class Watched:
+    """A batch on its way, as :class:`multiprocessing.pool.AsyncResult` is one."""
+
+    def __init__(self, result: Any, processes: Sequence[Any]) -> None:
+        self.result = result
+        self.processes = processes
+
+    def get(self, timeout: float) -> Any:
+        """The batch. Raises UserError when a worker dies meanwhile, TimeoutError when the time is over."""
+        for _ in range(math.ceil(timeout / LOOK_EVERY_S)):
+            self.result.wait(LOOK_EVERY_S)
+            if self.result.ready():
+                break
+            ending = died(self.processes)
+            if ending:
+                raise UserError(
+                    f"a DataLoader worker {ending}: take fewer workers or smaller batches, or give them more "
+                    "memory"
+                )
+        return self.result.get(0)
+
+
+def _asked(apply_async: Any, processes: Sequence[Any], *arguments: Any, **options: Any) -> Watched:
+    return Watched(apply_async(*arguments, **options), processes)
+
+
+def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
+    """As the pool ends itself, but where a worker died: it may have held a lock that this would wait for."""
+    if pool._state == TERMINATE:
+        return
+    if died(processes) is None:
+        terminate()
+        return
+    pool._state = pool._worker_handler._state = TERMINATE  # nobody is started any more
+    pool._change_notifier.put(None)
+    pool._worker_handler.join()
+    for process in {*processes, *pool._pool}:
+        process.kill()
+        process.join()
+    pool._terminate.cancel()  # what would do it at the end of this program
+    pool.abandoned = True
+
+
+def _join(pool: Any, join: Any) -> None:
+    """Wait for the pool's threads, unless one of them waits for a dead worker: they go with the program."""
+    if not getattr(pool, "abandoned", False):
+        join()
