@@ -110,11 +110,12 @@ def test_a_variable_that_is_not_set_is_not_called_unknown() -> None:
     assert one.machine is not None
     there = {**one.machine.environment, "OMP_PLACES": "cores"}
     other = msgspec.structs.replace(one, machine=msgspec.structs.replace(one.machine, environment=there))
-    told = text(comparison_page(compare([one, other])), "markdown")
+    told = text(comparison_page(compare([one, other])), "markdown").replace("\\", "")
     (row,) = (line for line in told.splitlines() if "OMP_PLACES" in line)
     assert "not set" in row and "cores" in row and "unknown" not in row
-    without = text(comparison_page(compare([msgspec.structs.replace(one, machine=None), other])), "markdown")
-    (row,) = (line for line in without.splitlines() if "OMP_PLACES" in line and "|" in line)
+    bare = msgspec.structs.replace(one, machine=None)
+    told = text(comparison_page(compare([bare, other])), "markdown").replace("\\", "")
+    (row,) = (line for line in told.splitlines() if "OMP_PLACES" in line)
     assert "unknown" in row
 
 

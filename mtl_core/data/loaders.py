@@ -157,7 +157,7 @@ class GluonLoader:
         with _inherited_by_workers():
             self.loader = mx.gluon.data.DataLoader(dataset, num_workers=workers, **options)
         pool = getattr(self.loader, "_worker_pool", None)
-        processes = [process for process in getattr(pool, "_pool", ()) if hasattr(process, "exitcode")]
+        processes = [process for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")]
         started = {process.pid for process in processes}
         if processes:
             watch(pool, processes)
