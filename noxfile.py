@@ -65,7 +65,7 @@ def install_with_mxnet(session: nox.Session, *extras: str) -> None:
     version = tuple(map(int, session.python.split("."))) if session.python else sys.version_info
     if session.venv_backend != "uv" and version >= NEEDS_UV:
         session.error('MXNet\'s metadata stops pip on this Python; uv gets past it: pip install "nox[uv]"')
-    install(session, CHOICE.extra, *extras)
+    install(session, CHOICE.extra, "onnx", *extras)
 
 
 def command(session: nox.Session, name: str, *extras: str, package: str = "bench") -> None:

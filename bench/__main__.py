@@ -13,6 +13,7 @@ if __name__ == "__main__":
     tell_bugs_apart()
 
 from bench.commands.compare import compare
+from bench.commands.export import export
 from bench.commands.history import history
 from bench.commands.machine import machine
 from bench.commands.profile import profile
@@ -33,7 +34,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, report, regress, compare, history, profile, work, trust, machine):
+for command in (run, report, regress, compare, history, profile, work, trust, export, machine):
     app.command()(command)
 
 

@@ -58,6 +58,12 @@ ROOMS = {
     "fsspec": ("bench.results",),
     "ruptures": ("bench.stats",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.program"),
+    "onnx": ("bench.workloads",),
+    "onnxruntime": ("bench.workloads",),
+    "safetensors": ("bench.workloads",),
+    "torch": ("bench.workloads",),
+    "jax": ("bench.workloads",),
+    "optax": ("bench.workloads",),
     "PIL": ("mtl_core.program.picture",),
 }
 

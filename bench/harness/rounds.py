@@ -60,6 +60,8 @@ class SettingUp:
         self.answer: dict[str, Any] = worker.ask(
             "set_up", workload=case.workload, settings=case.settings, seed=seed, **more
         )
+        if "refused" in self.answer:
+            raise WorkerFailedError(self.answer["refused"], [])
         self.warm_up: list[Round] = []
         self.rounds: list[Round] = []
         self.steady = True

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class NotTheSameWorkError(Exception):
+    """A variant does other work than what it would be compared with, so that it is not timed at all."""
+
+
 class Workload(Protocol):
     """Built in a worker from a case's settings. It neither synchronises nor prints by itself."""
 

@@ -41,6 +41,12 @@ class Built(msgspec.Struct):
     first_call_ns: int | None
 
 
+class Refused(msgspec.Struct, forbid_unknown_fields=True):
+    """To ``set_up`` of a workload that does other work than it is compared with."""
+
+    refused: str
+
+
 class Timed(msgspec.Struct):
     """To ``round``: nanoseconds, and what was counted in it."""
 
@@ -64,7 +70,8 @@ def checked(do: str, line: bytes) -> dict[str, Any]:
         answer = json.loads(line)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    msgspec.convert(answer, ANSWERS.get(do, dict[str, Any]))
+    refused = do == "set_up" and isinstance(answer, dict) and "refused" in answer
+    msgspec.convert(answer, Refused if refused else ANSWERS.get(do, dict[str, Any]))
     valid: dict[str, Any] = answer
     return valid
 

@@ -29,7 +29,7 @@ import msgspec
 import bench
 import mtl_core
 from bench.questions.gate import GATE, PROTOCOL
-from bench.questions.workload import Workload
+from bench.questions.workload import NotTheSameWorkError, Workload
 from mtl_core.errors import UserError, visible
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
@@ -98,7 +98,8 @@ class Worker:
     ) -> dict[str, Any]:
         """Build the workload and make its first call, which traces and allocates.
 
-        Where the course of time is what is measured, the first round is the first call.
+        Where the course of time is what is measured, the first round is the first call. A workload that
+        does other work than it is compared with answers why it is ``refused``.
         """
         self.tear_down()
         self.padding = _pad(seed)
@@ -106,7 +107,11 @@ class Worker:
         start = time.perf_counter_ns()
         build = getattr(importlib.import_module(module), factory)
         self.alive("imported")
-        self.workload = build(**settings)
+        try:
+            self.workload = build(**settings)
+        except NotTheSameWorkError as error:
+            return {"refused": f"not the same work: {error}"}
+        assert self.workload is not None
         self.workload.synchronise()
         built = time.perf_counter_ns()
         self.alive("built")
@@ -159,6 +164,15 @@ class Worker:
         build = getattr(importlib.import_module(module), factory)
         counted: dict[str, Any] = msgspec.to_builtins(count(lambda: build(**settings)))
         return counted
+
+    def export(self, **asked: Any) -> dict[str, Any]:
+        """Write a network in another format; ``trouble`` in one line where the user has to mend something."""
+        from bench.workloads.exporting import export
+
+        try:
+            return export(**{"onnx": None, "safetensors": None, **asked})
+        except UserError as error:
+            return {"trouble": str(error)}
 
     def tear_down(self) -> dict[str, Any]:
         if self.workload is not None:

@@ -1,0 +1,245 @@
+"""Networks leave MXNet with the outputs that they had in it, or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("safetensors")
+
+from bench.workloads import exporting  # noqa: E402  # after the libraries that they need
+from bench.workloads.onnx_export import OnnxNetwork, names_onnx_dropped, write_onnx  # noqa: E402
+from bench.workloads.state_dict import fixed_scales, not_carried, state_dict, torch_name  # noqa: E402
+from mtl_core.config import NetworkConfig, StepConfig  # noqa: E402
+from mtl_core.errors import UserError  # noqa: E402
+from mtl_core.platform.mxnet import mx  # noqa: E402
+from mtl_core.program import checkpoint  # noqa: E402
+from mtl_core.step import TrainingStep  # noqa: E402
+from tests.processes import ROOT  # noqa: E402
+
+nn = mx.gluon.nn
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m bench`` with these arguments."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def network(*layers: Any, image: tuple[int, ...]) -> Any:
+    """Layers whose running means and scales are no round numbers, so that each of them shows."""
+    block = nn.HybridSequential()
+    block.add(*layers)
+    mx.random.seed(1)
+    block.initialize(mx.init.Normal(0.5))
+    block(mx.nd.zeros((1, *image)))
+    for number, parameter in enumerate(block.collect_params().values()):
+        if parameter.name.endswith(("gamma", "beta", "running_mean", "running_var")):
+            parameter.set_data(mx.nd.array(0.5 + np.arange(parameter.shape[0]) * 0.25 + number / 8))
+    return block
+
+
+def conv() -> Any:
+    return nn.Conv2D(4, 3, in_channels=3)
+
+
+# What others met when they moved: an epsilon of its own, a Dense that flattens and one that does not, a pool
+# that rounds up, with and without what it adds at the edge.
+TRAPS: dict[str, Callable[[], tuple[Any, tuple[int, ...]]]] = {
+    "epsilon": lambda: (network(conv(), nn.BatchNorm(epsilon=0.3), image=(3, 8, 8)), (3, 8, 8)),
+    "fixed scale": lambda: (network(conv(), nn.BatchNorm(scale=False), image=(3, 8, 8)), (3, 8, 8)),
+    "flatten": lambda: (network(conv(), nn.Dense(5), image=(3, 8, 8)), (3, 8, 8)),
+    "no flatten": lambda: (network(nn.Dense(5, flatten=False), image=(4, 6)), (4, 6)),
+    "ceil": lambda: (network(conv(), nn.MaxPool2D(2, 2, ceil_mode=True), image=(3, 9, 9)), (3, 9, 9)),
+    "ceil of a mean": lambda: (network(nn.AvgPool2D(3, 2, 1, ceil_mode=True), image=(3, 8, 8)), (3, 8, 8)),
+    "edge of a mean": lambda: (
+        network(nn.AvgPool2D(3, 2, 1, count_include_pad=False), image=(3, 9, 9)),
+        (3, 9, 9),
+    ),
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A checkpoint after three steps."""
+    step = TrainingStep(NetworkConfig(), StepConfig())
+    for _ in range(3):
+        step(mx.nd.random.uniform(shape=(8, 784)), mx.nd.arange(8), mx.nd.arange(8) % 2)
+    path = tmp_path / "run.npz"
+    checkpoint.save(path, checkpoint.Checkpoint({}, (), (), step.snapshot()))
+    return path
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_that_others_met_is_none_here(tmp_path: Path, trap: str) -> None:
+    block, image = TRAPS[trap]()
+    report = exporting.to_onnx(exporting.traced_block(block, image), tmp_path / "x.onnx")
+    assert report["batches"] == 100
+    assert len(report["sizes"]) > 4
+    assert report["largest_difference"] <= 1e-5
+    assert (tmp_path / "x.onnx").stat().st_size > 0
+
+
+def test_an_export_with_another_epsilon_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trap is one: with PyTorch's epsilon in place of the network's own the check finds it."""
+    block, image = TRAPS["epsilon"]()
+
+    def with_another(symbol: Any, parameters: Any, shape: Any, path: Path) -> None:
+        write_onnx(symbol, parameters, shape, path)
+        model = onnx.load(path)
+        (norm,) = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+        (epsilon,) = [attribute for attribute in norm.attribute if attribute.name == "epsilon"]
+        epsilon.f = 1e-5
+        onnx.save(model, path)
+
+    monkeypatch.setattr("bench.workloads.onnx_export.write_onnx", with_another)
+    with pytest.raises(UserError, match=r"ONNX Runtime: outputs for 1 images depart from MXNet's by"):
+        exporting.to_onnx(exporting.traced_block(block, image), tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_of_another_shape_are_refused() -> None:
+    def twice(images: Any) -> list[Any]:
+        return [images[:, :2]]
+
+    with pytest.raises(UserError, match="outputs of"):
+        exporting.largest_difference(lambda images: [images], twice, (3,), "another")
+
+
+def test_the_file_takes_any_batch_size_and_its_parameters_are_constants(saved: Path, tmp_path: Path) -> None:
+    exporting.to_onnx(exporting.source(saved, None), tmp_path / "x.onnx")
+    model = onnx.load(tmp_path / "x.onnx")
+    (only,) = model.graph.input
+    assert only.type.tensor_type.shape.dim[0].dim_param == "batch"
+    run = OnnxNetwork(tmp_path / "x.onnx")
+    for size in (1, 5, 300):
+        assert [output.shape for output in run(np.zeros((size, 784), np.float32))] == [(size, 10), (size, 1)]
+
+
+def test_every_operator_without_a_counterpart_is_named(tmp_path: Path) -> None:
+    data = mx.sym.var("data")
+    symbol = mx.sym.erfinv(mx.sym.gamma(mx.sym.abs(data)))
+    with pytest.raises(UserError, match="for erfinv, gamma: build") as refused:
+        write_onnx(symbol, {}, (4,), tmp_path / "x.onnx")
+    assert "abs" not in str(refused.value)
+
+
+def test_onnx_is_left_as_it_was_found() -> None:
+    before = hasattr(onnx, "mapping")
+    with names_onnx_dropped():
+        kinds = onnx.mapping.NP_TYPE_TO_TENSOR_TYPE
+        assert kinds[np.dtype("float32")] == onnx.TensorProto.FLOAT
+        assert onnx.mapping.TENSOR_TYPE_TO_NP_TYPE[onnx.TensorProto.INT64] == np.dtype("int64")
+    assert hasattr(onnx, "mapping") == before
+    assert ("onnx.mapping" in sys.modules) == before
+
+
+@pytest.mark.parametrize(
+    ("mxnet", "torch"),
+    [
+        ("trunk.0.weight", "trunk.0.weight"),
+        ("features.1.gamma", "features.1.weight"),
+        ("conv0_bias", "conv0.bias"),
+        ("batchnorm0_beta", "batchnorm0.bias"),
+        ("stage1_batchnorm2_running_var", "stage1_batchnorm2.running_var"),
+        ("lstm0_l0_i2h_state", "lstm0_l0_i2h_state"),
+    ],
+)
+def test_names_are_pytorchs(mxnet: str, torch: str) -> None:
+    assert torch_name(mxnet) == torch
+
+
+def test_a_scale_that_mxnet_takes_for_one_is_one_in_the_file() -> None:
+    block, image = TRAPS["fixed scale"]()
+    traced = exporting.traced_block(block, image)
+    (scale,) = fixed_scales(traced.symbol)
+    arrays = {name.partition(":")[2]: array.asnumpy() for name, array in traced.parameters.items()}
+    assert not np.allclose(arrays[scale], 1.0)
+    tensors, rows = state_dict(arrays, traced.names, {scale})
+    (name,) = [row.torch for row in rows if row.mxnet == scale]
+    assert np.array_equal(tensors[name], np.ones(4))
+    assert name == "1.weight"
+
+
+def test_two_parameters_never_share_a_name() -> None:
+    with pytest.raises(ValueError, match=r"two parameters would be a\.weight"):
+        state_dict({"a_gamma": np.ones(2), "a_weight": np.ones(2)}, {}, set())
+
+
+@pytest.mark.parametrize(
+    ("trap", "said"),
+    [("epsilon", "eps=0.3"), ("flatten", "flattens"), ("no flatten", ""), ("ceil", "ceil_mode=True")],
+)
+def test_what_parameters_do_not_carry_is_told(trap: str, said: str) -> None:
+    block, image = TRAPS[trap]()
+    lines = not_carried(exporting.traced_block(block, image).symbol)
+    assert [said in line for line in lines] == ([True] if said else [])
+
+
+def test_the_command_writes_both_files_and_tells_the_names(saved: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    files = [tmp_path / "x.onnx", tmp_path / "x.safetensors"]
+    done = bench("export", str(saved), "--onnx", str(files[0]), "--safetensors", str(files[1]))
+    assert done.returncode == 0, done.stderr
+    assert "over 100 batches of 1, 2, 3, 7, 8, 32, 33, 128 images" in done.stdout
+    assert "computed from the file in NumPy" in done.stdout
+    tensors = load_file(files[1])
+    parameters = checkpoint.load(saved).snapshot.parameters
+    names = [*(f"trunk.{n}.{kind}" for n in range(3) for kind in ("weight", "bias"))]
+    names += [f"{head}.{kind}" for head in ("digits", "odd_even") for kind in ("weight", "bias")]
+    assert sorted(tensors) == sorted(names)
+    for name, parameter in zip(names, parameters, strict=True):
+        assert np.array_equal(tensors[name], parameter.asnumpy())
+        assert f"  {name}  " in done.stdout
+
+
+def test_anybodys_network_is_exported_from_what_gluon_wrote(tmp_path: Path) -> None:
+    block, _ = TRAPS["epsilon"]()
+    block.hybridize()
+    block(mx.nd.zeros((1, 3, 8, 8)))
+    block.export(str(tmp_path / "net"))
+    source = str(tmp_path / "net-symbol.json")
+    onnx_file, tensors = str(tmp_path / "x.onnx"), str(tmp_path / "x.safetensors")
+    done = bench("export", source, "--input-shape", "3,8,8", "--onnx", onnx_file, "--safetensors", tensors)
+    assert done.returncode == 0, done.stderr
+    assert "eps=0.3" in done.stdout
+    other = bench("export", source, "--onnx", onnx_file)
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "--input-shape" in other.stderr
+    misfit = bench("export", source, "--input-shape", "784", "--onnx", onnx_file)
+    assert (misfit.returncode, misfit.stderr.count("\n")) == (2, 1)
+    assert "give another --input-shape" in misfit.stderr
+
+
+def test_bad_input_costs_a_line_each(tmp_path: Path) -> None:
+    onnx_file = str(tmp_path / "x.onnx")
+    missing = str(tmp_path / "none.npz")
+    for arguments, said in (
+        (("export", missing), "nothing to write"),
+        (("export", missing, "--onnx", onnx_file), "none.npz cannot be read"),
+        (("export", missing, "--onnx", onnx_file, "--input-shape", "3,x"), "--input-shape is '3,x'"),
+        (("export", missing, "--onnx", str(tmp_path)), "cannot be written"),
+    ):
+        done = bench(*arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_installed_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.machine import libraries
+
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name != "numpy" else object())
+    assert libraries.why_missing("numpy") is None
+    assert libraries.why_missing("numpy", "onnx", "onnxruntime") == (
+        "onnx and onnxruntime are not installed; pip install 'mtl-bench[onnx]' would"
+    )
