@@ -84,6 +84,7 @@ def test_a_full_run_has_the_work_of_the_gate(guarded: Benchmark) -> None:
     cases = [
         case
         for module in pkgutil.iter_modules(benchmarks.__path__)
+        if module.name.startswith("test_")
         for group in importlib.import_module(f"bench.benchmarks.{module.name}").QUESTION.groups()
         for case in group.cases.values()
     ]
