@@ -50,9 +50,11 @@ def recommended(near: Estimate, rivals: list[Measured]) -> str:
 
     That is a rival of the best which the set-ups put below nine tenths of it, but not beyond doubt.
     """
-    by = "one set-up" if near.n == 1 else f"{near.n} set-ups"
+    if near.n < 2:
+        return "one set-up recommends no size"
+    by = f"{near.n} set-ups"
     smaller = [m for m in rivals if m.images < near.value]
-    doubt = f", though {either(smaller)} may be as quick (a larger --budget tells)" if smaller else ""
+    doubt = f", though {either(smaller)} may be as quick" if smaller else ""
     return f"{near.value:.0f} is recommended for speed by {by}{doubt}"
 
 
