@@ -192,7 +192,7 @@ def test_the_line_through_the_sizes_is_found_and_said_in_microseconds() -> None:
     assert (fixed.value, each.value) == pytest.approx((700e-6, 3e-6))
     assert departure < 1e-9
     assert line_in_words(fixed, each, departure).startswith(
-        "A step costs 700 (700 to 700) us and 3.00 (3.00 to 3.00) us an image"
+        "A step costs 700 (700 to 700) \N{MICRO SIGN}s and 3.00 (3.00 to 3.00) \N{MICRO SIGN}s an image"
     )
 
 

@@ -24,7 +24,8 @@ def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
 def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
-        f"A step costs {ranged(fixed, 1e-6)} us and {ranged(each, 1e-6)} us an image; "
+        f"A step costs {ranged(fixed, 1e-6)} \N{MICRO SIGN}s and "
+        f"{ranged(each, 1e-6)} \N{MICRO SIGN}s an image; "
         f"the line misses a size by up to {departure:.0%}."
     )
 
