@@ -264,7 +264,27 @@ def test_other_settings_under_the_same_name_are_refused_by_their_name() -> None:
         run_of({"static": 1e-3}, settings={"batch_size": size}, name=f"{size}.json") for size in (128, 256)
     )
     with pytest.raises(UserError, match=r"settings\.batch_size is 128 in 128\.json and 256 in 256\.json"):
-        compare([one, other])
+        compare([one, other], strict=True)
+
+
+def test_what_is_unlike_is_left_out_by_its_name_and_the_rest_is_compared() -> None:
+    one, other = run_of({"static": 1e-3, "bulk": 1e-3}), run_of({"static": 1e-3, "bulk": 1e-3})
+    (group,) = other.measured
+    bulk = other.measured[group]["bulk"]
+    unlike = msgspec.structs.replace(bulk, case=case("bulk", {"batch_size": 256}))
+    measured = {group: {**other.measured[group], "bulk": unlike}}
+    compared = compare([one, msgspec.structs.replace(other, measured=measured)])
+    assert "hybridize/step/bulk" not in {benchmark.name for benchmark in compared.benchmarks}
+    assert "hybridize/step/static" in {benchmark.name for benchmark in compared.benchmarks}
+    assert compared.missing == {}
+    assert compared.warnings[0].startswith("left out: hybridize/step/bulk is not the same benchmark: ")
+
+
+def test_runs_of_which_all_is_unlike_have_nothing_in_common() -> None:
+    one, other = (run_of({"static": 1e-3}, settings={"batch_size": size}) for size in (128, 256))
+    nothing = compare([one, other])
+    assert nothing.benchmarks == []
+    assert told.verdict(nothing) == "The runs have no benchmark in common."
 
 
 def test_one_run_is_not_compared() -> None:

@@ -151,7 +151,7 @@ def test_the_tables_hold_what_was_found() -> None:
         ("elsewhere", "0.5 (0.0 to 1.5)"),  # a share ends at nothing
     )
     operators = laid_out(operators_table(PROFILE, most=2))
-    assert operators.headings == ("operator", "time a step, us", "share, %", "calls a step")
+    assert operators.headings == ("operator", "time a step, \N{MICRO SIGN}s", "share, %", "calls a step")
     assert [row[0] for row in operators.rows] == ["FullyConnected", "add_n x2, relu", "1 more"]
     assert [row[3] for row in operators.rows] == ["5.00", "1.00", "2.50"]
     memory = laid_out(memory_table(PROFILE))

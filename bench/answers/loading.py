@@ -100,22 +100,23 @@ def parts_of_epoch(
 
 
 def _limit(shares: dict[str, Estimate]) -> str:
-    """Which part takes more than half of an epoch, as far as the intervals tell."""
+    """Which part takes more than each other, as far as the intervals tell."""
     part, most = max(shares.items(), key=lambda item: item[1].value)
-    if most.n > 1 and most.low > 0.5:
+    if most.n < 2:
+        return "one set-up does not tell which part limits it"
+    others = [share for name, share in shares.items() if name != part]
+    if all(most.low > share.high for share in others):
         return f"{LIMITED_BY[part]} limits it"
-    if all(share.n > 1 and share.high < 0.5 for share in shares.values()):
-        return "no part takes more than half"
-    return "undecided which part limits it, if one does; a larger --budget tells"
+    return "its largest parts are too alike to tell which limits it"
 
 
 def _belief(unsplit: Ratio) -> str:
     """Whether the parts of a split epoch stand for the unsplit one."""
     low, high = unsplit.estimate.low, unsplit.estimate.high
     if unsplit.estimate.n > 1 and low > 1.0 / SPLIT_COSTS_MOST and high < SPLIT_COSTS_MOST:
-        return "the parts can be believed"
+        return "measuring the parts hardly changes it"
     if high < 1.0 / SPLIT_COSTS_MOST:
-        return "splitting costs too much to believe the parts"
+        return "measuring the parts makes it so much slower that they mean little"
     if low > SPLIT_COSTS_MOST:
-        return "the unsplit epoch is slower, so that the parts cannot be believed"
-    return "undecided whether the parts can be believed; a larger --budget decides"
+        return "the unsplit epoch is slower, so that the parts mean little"
+    return "too noisy to tell whether measuring the parts changes it"

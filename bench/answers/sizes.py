@@ -24,7 +24,8 @@ def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
 def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
-        f"A step costs {ranged(fixed, 1e-6)} us and {ranged(each, 1e-6)} us an image; "
+        f"A step costs {ranged(fixed, 1e-6)} \N{MICRO SIGN}s and "
+        f"{ranged(each, 1e-6)} \N{MICRO SIGN}s an image; "
         f"the line misses a size by up to {departure:.0%}."
     )
 
@@ -50,9 +51,11 @@ def recommended(near: Estimate, rivals: list[Measured]) -> str:
 
     That is a rival of the best which the set-ups put below nine tenths of it, but not beyond doubt.
     """
-    by = "one set-up" if near.n == 1 else f"{near.n} set-ups"
+    if near.n < 2:
+        return "one set-up recommends no size"
+    by = f"{near.n} set-ups"
     smaller = [m for m in rivals if m.images < near.value]
-    doubt = f", though {either(smaller)} may be as quick (a larger --budget tells)" if smaller else ""
+    doubt = f", though {either(smaller)} may be as quick" if smaller else ""
     return f"{near.value:.0f} is recommended for speed by {by}{doubt}"
 
 

@@ -96,7 +96,7 @@ def price(subject: str, plain: Measured, graph: Measured) -> str:
     extra, effect = graph.extra_first_call_s, graph.effect
     assert extra is not None and effect is not None
     if not extra.low > 0:
-        return f"{subject}: the first call differs by {milliseconds(extra)}; no price was found."
+        return f"{subject}: the first call differs by {milliseconds(extra)}; no extra cost was seen."
     least, most = (
         plain.iteration_s.value * (1.0 - ratio) for ratio in (effect.estimate.high, effect.estimate.low)
     )

@@ -84,7 +84,10 @@ def compare(
         return
     runs, left_out = _runs(paths)
     comparison = compared(
-        chosen(runs, only), parse_share(tolerance, "--tolerance"), parse_share(drift, "--drift")
+        chosen(runs, only),
+        parse_share(tolerance, "--tolerance"),
+        parse_share(drift, "--drift"),
+        strict=fail_on is not None,
     )
     for line in left_out:
         typer.echo(f"left out: {harmless(line)}", err=True)

@@ -22,6 +22,7 @@ from rich.text import Text
 
 from bench.harness import schedule
 
+SAID_EVERY_S = 20.0  # in a pipe
 REDRAWN_HZ = 1  # drawing takes time from the machine that is measured
 
 
@@ -53,12 +54,33 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+class Lines:
+    """Progress as plain lines: the first of each part, and then one whenever 20 s went by without any."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.begun: set[str] = set()
+        self.said_s = 0.0  # time spent at the last line
+
+    def __call__(self, progress: schedule.Progress) -> None:
+        if progress.group in self.begun and progress.spent_s - self.said_s < SAID_EVERY_S:
+            return
+        self.begun.add(progress.group)
+        self.said_s = progress.spent_s
+        clock = _spent_and_left(progress.spent_s, progress.budget_s)
+        line = (
+            f"measuring {progress.group}, {_counted(progress.blocks, 'set-up')} so far; "
+            f"{progress.open_parts} of {_counted(progress.parts, 'part')} undecided; {clock}"
+        )
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def shown() -> Iterator[Show]:
-    """The question being measured, time spent and time left; one plain line a question in a pipe."""
+    """The question being measured, time spent and time left; in a pipe a plain line every 20 s or so."""
     console = Console(file=sys.stderr)  # bound now: what pytest prints there is not for the reader
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), Clock())
-    told: set[str] = set()
+    lines = Lines(console)
     with Progress(
         *columns, console=console, disable=not console.is_terminal, refresh_per_second=REDRAWN_HZ
     ) as bar:
@@ -73,10 +95,8 @@ def shown() -> Iterator[Show]:
                 began=time.monotonic() - progress.spent_s,
                 refresh=True,
             )
-            if not console.is_terminal and progress.group not in told:
-                told.add(progress.group)
-                clock = _spent_and_left(progress.spent_s, progress.budget_s)
-                console.print(f"measuring {progress.group}, {clock}", highlight=False, soft_wrap=True)
+            if not console.is_terminal:
+                lines(progress)
 
         yield show
 

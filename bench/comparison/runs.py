@@ -15,8 +15,9 @@ are never called the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
+import msgspec
 import numpy as np
 
 from bench.records.comparison import (
@@ -50,15 +51,20 @@ NOT_SET = "not set"
 STEPS = "bench.workloads.steps:"  # the workloads whose FLOP are known by formula
 
 
-def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DRIFT) -> RunComparison:
-    """All of it, against the first run.
+def compare(
+    runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DRIFT, strict: bool = False
+) -> RunComparison:
+    """All of it, against the first run; unlike things of one name are left out, and a warning names them.
 
-    Raises UserError, naming the field, where unlike things share a name.
+    Raises UserError for them, naming the field, where it shall be ``strict``, and for fewer than two runs.
     """
     if len(runs) < 2:
         raise UserError(f"{len(runs)} run given; comparing takes two or more result files")
+    unlike = _unlike(runs)
+    if strict and unlike:
+        raise UserError(f"{next(iter(unlike.values()))}; compare runs that are alike, or others with --only")
+    runs = [_without(run, unlike.keys()) for run in runs]
     labelled = {label(number): run for number, run in enumerate(runs)}
-    _check_alike(runs)
     fields = list(_fields(labelled))
     pairs = [_pair(other, labelled, tolerance, drift) for other in list(labelled)[1:]]
     names = list(dict.fromkeys(key for run in runs for key in _keys(run)))
@@ -74,7 +80,10 @@ def compare(runs: Sequence[Run], tolerance: float = TOLERANCE, drift: float = DR
         missing={lab: lost for lab, lost in missing.items() if lost},
         failed={lab: [f.case for f in run.failures] for lab, run in labelled.items() if run.failures},
         tolerance=tolerance,
-        warnings=[f"{lab}: {line}" for lab, run in labelled.items() for line in _cautions(run)],
+        warnings=[
+            *(f"left out: {reason}" for reason in unlike.values()),
+            *(f"{lab}: {line}" for lab, run in labelled.items() for line in _cautions(run)),
+        ],
     )
 
 
@@ -145,18 +154,39 @@ def _name(group: str, variant: str) -> str:
     return f"{group}/{variant}"
 
 
-def _check_alike(runs: Sequence[Run]) -> None:
+def _unlike(runs: Sequence[Run]) -> dict[Key, str]:
+    """What has one name and is not one thing in all runs, with the first field that differs."""
     first: dict[Key, tuple[Run, Measured]] = {}
+    reasons: dict[Key, str] = {}
     for run in runs:
         for group, variant in _keys(run):
             here = run.measured[group][variant]
-            there, known = first.setdefault((group, variant), (run, here))
-            for field, mine, theirs in case_differences(here, known):
-                raise UserError(
+            there, earlier = first.setdefault((group, variant), (run, here))
+            for field, mine, theirs in case_differences(here, earlier):
+                reasons.setdefault(
+                    (group, variant),
                     f"{_name(group, variant)} is not the same benchmark: {field} is {theirs} in "
-                    f"{there.name} and {mine} in {run.name}; compare runs with equal {field}, or others with "
-                    "--only"
+                    f"{there.name} and {mine} in {run.name}",
                 )
+    return reasons
+
+
+def _without(run: Run, unlike: Collection[Key]) -> Run:
+    """The run without these, and without what was held against one of them: its ratio means another thing."""
+    if not unlike:
+        return run
+    names = {run.measured[g][v].case.name for g, v in unlike if v in run.measured.get(g, {})}
+    kept = {
+        group: {
+            variant: m
+            for variant, m in variants.items()
+            if (group, variant) not in unlike and not (m.effect and m.effect.baseline in names)
+        }
+        for group, variants in run.measured.items()
+    }
+    return msgspec.structs.replace(
+        run, measured={group: variants for group, variants in kept.items() if variants}
+    )
 
 
 def case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, str, str]]:

@@ -31,6 +31,8 @@ class Progress:
     spent_s: float
     budget_s: float
     blocks: int
+    open_parts: int = 0  # of all parts of all questions: not decided yet, or not measured
+    parts: int = 1
 
 
 def need(group: Group, blocks: list[Block]) -> float:
@@ -122,7 +124,11 @@ class Schedule:
             self.renew_at.pop(0)
             self.next_invocation()
         blocks = self.blocks[group.name]
-        self.show(Progress(group.name, self.spent_s(), self.budget_s, len(blocks)))
+        self.show(
+            Progress(
+                group.name, self.spent_s(), self.budget_s, len(blocks), self._undecided(), len(self.groups)
+            )
+        )
         block = self.measure(group)
         blocks.append(block)
         self.finished(block)
@@ -138,6 +144,11 @@ class Schedule:
 
     def _open(self) -> list[Group]:
         return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]
+
+    def _undecided(self) -> int:
+        """How many parts still want more, those that were not begun among them."""
+        begun = [group for group in self.groups if self.blocks.get(group.name)]
+        return len(self.groups) - len(begun) + sum(self._need(group) > 1.0 for group in begun)
 
     def _measurable(self, group: Group) -> bool:
         return any(case.name not in self.failures for case in group.cases.values())

@@ -28,6 +28,7 @@ from reports.pages import rounds
 from reports.pages.machine import machine_facts
 from reports.pages.run_charts import Variants, charts_of, headline
 
+KIND = "Benchmark run"
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {
     "network": "network",
@@ -47,7 +48,7 @@ def run_page(run: Run, download: Download | None = None) -> Page:
     sections = [_section(answer, run) for answer in answers]
     return Page(
         title="What a multi-task network in MXNet costs",
-        kind="Benchmark run",
+        kind=KIND,
         verdict=_verdict_line(run),
         recommendation=_recommendation(run),
         headline=headline({answer.question: _groups(answer.question, run) for answer in answers}),
@@ -218,7 +219,11 @@ def noise_floors(parts: dict[str, Variants]) -> Iterator[str]:
         effect = variants[CONTROL].effect if CONTROL in variants else None
         if effect is not None:
             baseline = _last(effect.baseline)
-            yield f"Noise floor of {part}: {baseline} took {times(effect.estimate)} the time of itself."
+            yield (
+                f"Noise floor of {part}: two measurements of {baseline} differ by "
+                f"{abs(effect.estimate.value - 1.0):.1%} ({times(effect.estimate)}): "
+                "smaller differences mean nothing."
+            )
         for name, measured in variants.items():
             if (
                 measured.level

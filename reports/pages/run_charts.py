@@ -66,7 +66,7 @@ def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
         curve = tuple(Point(n, n / (fixed + n * each)) for n in _between(min(sizes), max(sizes)))
         lines.append(Line("fitted line", curve, "line"))
         step, image = (_in_us(fits[name]) for name in ("fixed_s", "image_s"))
-        said += f" The fitted line: {step} us a step and {image} us an image."
+        said += f" The fitted line: {step} \N{MICRO SIGN}s a step and {image} \N{MICRO SIGN}s an image."
     marks = []
     if "recommended" in fits:
         size = fits["recommended"].value

@@ -139,7 +139,7 @@ def here() -> Screen:
 
 def in_ascii(text: str) -> str:
     """With an escape for what ASCII has no sign for."""
-    return text.encode("ascii", "backslashreplace").decode("ascii")
+    return text.replace("\N{MICRO SIGN}s", "us").encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _laid_out(model: Table, width: int | None, ascii_only: bool) -> Laid:
