@@ -248,6 +248,7 @@ def test_a_worker_that_died_is_noticed_at_once_and_the_end_does_not_wait_for_it(
     """The only worker waits for work with the lock of its queue, which nobody else gets then."""
     loader = TutorialLoader(numbered(64), 16, CPU, shuffle=False, workers=1)
     (process,) = loader.loader._worker_pool._pool
+    loader.loader._worker_pool._inqueue._rlock.acquire(block=False)  # where the worker has not come so far
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     with pytest.raises(UserError, match="a DataLoader worker was ended by SIGKILL"):
