@@ -240,7 +240,7 @@ def test_the_control_is_told_as_the_noise_floor() -> None:
     page = run_page(kept())
     told = [sentence for section in page.sections for sentence in section.sentences]
     assert sum(sentence.startswith("Noise floor of step: ") for sentence in told) >= 2
-    assert all("x (" in sentence and "the time of" in sentence for sentence in told)
+    assert all("x (" in sentence and "smaller differences mean nothing" in sentence for sentence in told)
     assert told[0] in in_terminal(page, 200) and told[0] in as_html(page)
 
 

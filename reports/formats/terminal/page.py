@@ -127,7 +127,8 @@ def text(model: Page, screen: Screen) -> str:
     with console.capture() as captured:
         for part in _page(model, console):
             console.print(part, soft_wrap=False)
-    return captured.get()
+    shown = captured.get()
+    return in_ascii(shown) if console.options.ascii_only else shown  # units of tables too
 
 
 def here() -> Screen:
