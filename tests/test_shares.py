@@ -100,7 +100,11 @@ def test_profiles_of_unlike_benchmarks_are_refused_by_the_field() -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [([], "lists no benchmarks"), ({"schema": 1}, "damaged or no profile"), ("twice", "an operator twice")],
+    [
+        ([], "no profile of this suite"),
+        ({"schema": 1}, "damaged or no profile"),
+        ("twice", "an operator twice"),
+    ],
 )
 def test_what_is_no_profile_is_refused_in_one_line(tmp_path: Path, content: Any, said: str) -> None:
     if content == "twice":
