@@ -24,7 +24,16 @@ from bench.records.run import Block, Case
 from bench.stats.estimates import exponential
 from bench.stats.ratios import Effects, log_times, of_invocation, typical
 from bench.stats.rest import AtRest
-from bench.stats.sequential import Decision, Stream, decide, holm, relative_spread, seen, times_the_budget
+from bench.stats.sequential import (
+    LEAST_CALM,
+    Decision,
+    Stream,
+    decide,
+    holm,
+    relative_spread,
+    seen,
+    times_the_budget,
+)
 from bench.stats.verdict import ALPHA
 from mtl_core.errors import UserError
 
@@ -192,7 +201,12 @@ def few_slow_rounds(decision: Decision) -> list[str]:
 def _now_and_then(decision: Decision) -> list[str]:
     """What comes on top of the time at rest, and whether the machine was calm enough to tell."""
     lines = []
-    if decision.few_calm:
+    if decision.few_calm and decision.mean.n < LEAST_CALM:
+        lines.append(
+            f"{decision.mean.n} invocations fitted into the budget, and a verdict takes {LEAST_CALM} "
+            "calm ones at the least: give a larger --budget"
+        )
+    elif decision.few_calm:
         lines.append(
             "hardly any set-up was calm, so that nothing is decided: repeat it in a calmer hour or with a "
             "larger --budget"
