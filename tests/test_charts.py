@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.answers.words import ranged as in_words
+from bench.records.numbers import ranged as in_words
 from bench.records.run import Answer, Estimate, Level, Run
 from reports.formats.html.plots import figures
 from reports.formats.terminal.page import plot

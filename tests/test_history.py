@@ -144,9 +144,9 @@ def test_what_had_other_settings_under_the_name_is_no_part_of_the_series() -> No
 
 def test_a_run_without_machine_or_time_is_left_out_by_name() -> None:
     undated = msgspec.structs.replace(run_of({"a": 1e-3}), measured_at="yesterday", name="odd.json")
-    found = history([undated, *runs_with([1e-3])], ["broken.json is not JSON"])
+    found = history([undated, *runs_with([1e-3])], ["broken.json is no result file (not JSON"])
     assert told.left_out(found) == [
-        "left out: broken.json is not JSON",
+        "left out: broken.json is no result file (not JSON",
         "left out: odd.json: tells no machine or no time of its measurement",
     ]
 
@@ -225,7 +225,7 @@ def test_results_are_read_from_any_place_that_fsspec_knows(scheme: str, tmp_path
         file_system.pipe_file(f"{root}/{name}", content)
     runs, left_out = read_all(place)
     assert [run.name for run in runs] == ["a.json", "b.json"]
-    assert len(left_out) == 1 and left_out[0].startswith("broken.json is not JSON")
+    assert len(left_out) == 1 and left_out[0].startswith("broken.json is no result file (not JSON")
 
 
 class Pieces(io.BytesIO):

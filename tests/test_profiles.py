@@ -148,7 +148,7 @@ def test_a_file_with_one_field_spoilt_is_read_or_refused(data: st.DataObject) ->
 def test_the_tables_hold_what_was_found() -> None:
     assert laid_out(places_table(PROFILE)).rows == (
         ("the transform", "62.0 (61.0 to 63.0)"),
-        ("elsewhere", "0.5 (0.0 to 1.5)"),  # a share ends at nothing
+        ("elsewhere", "0.50 (0.0 to 1.5)"),  # a share ends at nothing
     )
     operators = laid_out(operators_table(PROFILE, most=2))
     assert operators.headings == ("operator", "time a step, \N{MICRO SIGN}s", "share, %", "calls a step")
