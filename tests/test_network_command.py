@@ -71,7 +71,7 @@ def mtl_bench(repository: Path, *arguments: str, suite: Path = ROOT) -> subproce
 
 
 def test_a_run_answers_in_the_users_names(repository: Path) -> None:
-    ran = mtl_bench(repository, "run", "heads", "--quick", "--budget", "1s", "--json", "mine.json")
+    ran = mtl_bench(repository, "run", "heads", "--quick", "--budget", "1s", "--full", "--json", "mine.json")
     assert ran.returncode == 0, ran.stderr
     assert "nose alone takes" in ran.stdout
     assert "tail costs" in ran.stdout

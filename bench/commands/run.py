@@ -254,7 +254,7 @@ def _measure(
     target: Path,
     resume: bool,
     again: str,
-    full: bool,
+    full: bool = False,
 ) -> None:
     """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
     from bench.commands import progress

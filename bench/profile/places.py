@@ -96,7 +96,7 @@ BEGINNINGS = (
 
 def shortened(file: str) -> str:
     """A file as a reader knows it: from the package on, without this machine's folders."""
-    for mark in (r".*/site-packages/", r".*/lib/python3\.\d+/"):
+    for mark in (r".*/site-packages/", r".*/lib/python3\.\d+/", r".*/(?=(?:bench|mtl_core|reports)/)"):
         short, found = re.subn(mark, "", file)
         if found:
             return short
