@@ -58,7 +58,8 @@ def test_a_pipe_gets_a_plain_line_a_group(ran: Any) -> None:
     parts = ("forward", "forward_backward", "step")
     lines = [line for line in ran[0].stderr.splitlines() if not line.startswith("before measuring: ")]
     for part, line in zip(parts, lines, strict=True):
-        assert re.fullmatch(rf"measuring second_head/{part}, \d+:\d\d spent, 0:0[01] left", line)
+        assert line.startswith(f"measuring second_head/{part}, ")
+        assert re.search(r"; \d+:\d\d spent, 0:0[01] left$", line)
 
 
 def test_the_terminal_is_80_columns_wide(ran: Any) -> None:

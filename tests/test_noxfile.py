@@ -176,7 +176,7 @@ def test_the_device_decides_what_is_installed_and_is_told(
         session = PlayedSession(tmp_path / device)
         session.folder.mkdir()
         sessions["tests"](session)
-        assert session.installed == [X
+        assert session.installed == [("-e", f".[{device},onnx,test]")]
         assert session.said[0].startswith(f"MTL_DEVICE={device}")
         assert sessions["nox"].options.envdir == f".nox/{device}"
 

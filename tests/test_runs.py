@@ -17,8 +17,8 @@ from bench.comparison.runs import compare
 from bench.records.run import Answer, Estimate
 from bench.results.run_file import BLOCK, LARGEST_FILE, check_size, entry, header, read_run, run_from
 from mtl_core.errors import UserError
-from reports.model.tables import laid_out
-from reports.pages import comparison as told
+from reports.formats import text
+from reports.pages.comparison import comparison_page
 
 OLD = Path(__file__).parent / "old_runs"
 NEWEST = (OLD / "schema2.json").read_bytes()
@@ -212,9 +212,8 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(
     except UserError as error:
         assert "\n" not in str(error) or "is not the same benchmark" in str(error)
         return
-    shown = [words for table in told.tables(found) for row in laid_out(table).rows for words in row]
-    shown += [*told.sentences(found), *told.footnotes(found)]
-    assert all(str(words).isprintable() for words in shown)
+    shown = text(comparison_page(found), "markdown")
+    assert all(line.isprintable() for line in shown.splitlines())
 
 
 @settings(max_examples=100, deadline=None)

@@ -159,6 +159,10 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
         termination.listen()
     try:
         code = _ended(app, prog)
+    except BaseException:
+        if termination.heard == signal.SIGHUP:  # the terminal is gone, and with it whoever would read why
+            raise SystemExit(int(ExitCode.HUNG_UP)) from None
+        raise
     finally:
         termination.end()
     lost = _output_error()
