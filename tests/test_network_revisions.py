@@ -109,7 +109,16 @@ def test_the_wheel_brings_all_that_a_run_needs(repository: Path, tmp_path: Path)
     (entry,) = site.glob("*.dist-info/entry_points.txt")
     assert "mtl-bench = bench.__main__:main" in entry.read_text(encoding="utf-8")
     ran = mtl_bench(
-        repository, "run", "hybridize", "--quick", "--budget", "1s", "--json", "mine.json", suite=site
+        repository,
+        "run",
+        "hybridize",
+        "--quick",
+        "--budget",
+        "1s",
+        "--full",
+        "--json",
+        "mine.json",
+        suite=site,
     )
     assert ran.returncode == 0, ran.stderr
     assert "Measured is acme.net:task" in ran.stdout
