@@ -158,4 +158,4 @@ def test_some_parts_answer_what_needs_no_other(
         assert answer.sentences[1].startswith("step: quick takes 0.")
         assert answer.sentences[1].endswith(" the time of slow: faster.")
     said = capsys.readouterr().out
-    assert "Noise floor of step: slow took " in said
+    assert "Noise floor of step: two measurements of slow differ by " in said
