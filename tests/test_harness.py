@@ -232,6 +232,15 @@ def test_of_unlike_work_widths_count_and_no_verdict() -> None:
     assert need(wide, blocks_of([1.02 * (1 + x) for x in SPREAD], images=2)) < 1.0
 
 
+def test_what_failed_asks_for_nothing_more() -> None:
+    """One set-up of it has no interval, and no further block will have it."""
+    blocks = blocks_of([0.5 * (1 + x) for x in SPREAD])
+    assert need(BESIDE, blocks_of([0.5])) == math.inf
+    for block in blocks[1:]:
+        del block.set_ups["quick"]
+    assert need(BESIDE, blocks) == 0.0
+
+
 def test_one_set_up_needs_another() -> None:
     assert need(BESIDE, blocks_of([0.5])) == math.inf
 

@@ -56,9 +56,17 @@ def need(group: Group, blocks: list[Block]) -> float:
 
 
 def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
-    """The log ratios that were measured: to the baseline, then those that are asked for beside it."""
+    """The log ratios still measured: to the baseline, then those that are asked for beside it.
+
+    What failed is in no further block, and no time makes more of it known.
+    """
+    if not blocks:
+        return {}
+    there = blocks[-1].set_ups.keys()
     pairs = {v: against_baseline(blocks, v, group.baseline) for v in group.cases if v != group.baseline}
-    pairs |= {f"{one} / {other}": log_effects(blocks, one, other) for one, other in group.question.also}
+    pairs = {v: ratios for v, ratios in pairs.items() if {v, group.baseline} <= there}
+    beside = [pair for pair in group.question.also if there >= set(pair)]
+    pairs |= {f"{one} / {other}": log_effects(blocks, one, other) for one, other in beside}
     return {name: ratios.mean() for name, ratios in pairs.items() if len(ratios)}
 
 
