@@ -22,7 +22,8 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.harness.schedule import Progress
     from bench.harness.session import Session
-    from bench.questions.question import Group, Question
+    from bench.questions.plan import Group
+    from bench.questions.question import Question
     from bench.records.run import Case, Run, SetUp
 
 FIXTURE = "measured_variant"
@@ -36,7 +37,7 @@ BROKEN: pytest.StashKey[Exception] = pytest.StashKey()  # a fault of ours
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 QUESTIONS: pytest.StashKey[list[Question]] = pytest.StashKey()  # asked in place of the modules' own
 BEGUN: pytest.StashKey[bool] = pytest.StashKey()  # measuring
-DECLARED: pytest.StashKey[dict[str, tuple[Group, Case]]] = pytest.StashKey()  # by the case's name
+DECLARED: pytest.StashKey[dict[str, tuple[Question, Group, Case]]] = pytest.StashKey()  # by the case's name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,8 +115,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     questions = metafunc.config.stash.get(QUESTIONS, None) or [metafunc.module.QUESTION]
     asked = _session(metafunc.config).asked
-    groups = [group for question in questions for group in question.groups(asked)]
-    declared = {case.name: (group, case) for group in groups for case in group.cases.values()}
+    groups = [(question, group) for question in questions for group in question.groups(asked)]
+    declared = {
+        case.name: (question, group, case) for question, group in groups for case in group.cases.values()
+    }
     metafunc.config.stash.setdefault(DECLARED, {}).update(declared)
     # By name alone: pytest-benchmark writes a parameter to the file, and heads its tables with it.
     metafunc.parametrize(FIXTURE, list(declared), ids=list(declared), indirect=True)
@@ -156,13 +159,14 @@ def _outcome(session: pytest.Session) -> Run:
     config = session.config
     if OUTCOME not in config.stash:
         items = [item for item in session.items if FIXTURE in getattr(item, "fixturenames", ())]
-        chosen = [config.stash[DECLARED][item.callspec.params[FIXTURE]][0] for item in items]  # type: ignore[attr-defined]
-        groups = {group.name: group for group in chosen}
+        chosen = [config.stash[DECLARED][item.callspec.params[FIXTURE]] for item in items]  # type: ignore[attr-defined]
+        questions = {question.name: question for question, _, _ in chosen}
+        parts = {group.name for _, group, _ in chosen}
         if BROKEN in config.stash:
             raise config.stash[BROKEN]  # not measured again for every variant
         config.stash[BEGUN] = True
         try:
-            config.stash[OUTCOME] = _session(config).measure(list(groups.values()))
+            config.stash[OUTCOME] = _session(config).measure(list(questions.values()), parts)
         except UserError as error:
             config.stash[REFUSED] = error
             pytest.exit(f"error: {error}", returncode=2)
@@ -195,14 +199,14 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
 
     ``benchmark`` stands in the signature, since --benchmark-only skips tests that do not ask for it.
     """
-    group, case = request.config.stash[DECLARED][request.param]
+    question, group, case = request.config.stash[DECLARED][request.param]
     benchmark.group = group.name
 
     def hand_over() -> None:
         from bench.results.run_file import BLOCK, entry
 
         disabled = "" if benchmark.enabled else "benchmarks are disabled, so that nothing is measured"
-        reason = disabled or group.question.skipped()
+        reason = disabled or question.skipped()
         if reason:
             benchmark.skipped = True
             pytest.skip(reason)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench.answers.warnings import warnings_for
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Variant
 from bench.records.run import Block, Case, Measured, Round, SetUp
 from bench.stats.estimates import level_of
@@ -159,8 +160,7 @@ def drifting(slower: np.ndarray) -> tuple[Question, dict[str, list[Block]]]:
         answer=lambda results: [],
         parts={"epoch": Part()},
         control=False,
-        warm_ups=0,
-        least_blocks=3,
+        plan=Plan(warm_ups=0, least_blocks=3),
     )
     blocks = []
     for index in range(4):

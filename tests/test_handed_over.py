@@ -21,6 +21,7 @@ from tests.test_harness import SPEED_NS, Played, PlayedPool
 from tests.test_session import CEILINGS
 
 MODULE = """
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Variant
 
 NEEDS = "step"
@@ -34,7 +35,7 @@ QUESTION = Question(
     parts={"first": Part(), "step": Part()},
     headline="step",
     also=(("quick", "wearing"),),
-    target=10.0,  # four set-ups are enough
+    plan=Plan(target=10.0),  # four set-ups are enough
 )
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
 from bench.harness.schedule import NEAR_THE_EDGE, Schedule, need
-from bench.questions.question import Asked, Group, Part, Question, Quick, Variant
+from bench.questions.plan import Group, Plan
+from bench.questions.question import Asked, Part, Question, Quick, Variant
 from bench.records.run import CONTROL, Block, Failure, Round, SetUp
 
 SPEED_NS = {"slow": 2_000_000, "quick": 1_000_000}
@@ -82,7 +83,7 @@ def test_a_block_has_every_variant_and_the_control() -> None:
     group = question("slow", "quick").groups()[0]
     block = harness(PlayedPool()).measure(group)
     assert set(block.set_ups) == {"slow", "quick", CONTROL}
-    assert all(len(s.rounds) == group.rounds for s in block.set_ups.values())
+    assert all(len(s.rounds) == group.plan.rounds for s in block.set_ups.values())
     assert block.set_ups["slow"].rounds[0].iteration_s == pytest.approx(2e-3)
     assert block.set_ups["quick"].first_call_s == pytest.approx(5e-3)
 
@@ -143,7 +144,7 @@ def schedule(budget_s: float, spread: dict[str, float], cost_s: float = 2.0) -> 
     groups = []
     for name in spread:
         asked = question("slow", "quick")
-        groups.append(Group(question=asked, part=name, baseline="slow", cases=asked.groups()[0].cases))
+        groups.append(replace(asked.groups()[0], part=name))
 
     def block(group: Group) -> Block:
         clock.now += cost_s
@@ -207,12 +208,7 @@ def blocks_of(ratios: list[float], images: int = 1) -> list[Block]:
     return made
 
 
-BESIDE = Group(
-    question=replace(question("slow", "quick"), headline="other", target=0.01),
-    part="p",
-    baseline="slow",
-    cases=question("slow", "quick").groups()[0].cases,
-)
+(BESIDE,) = replace(question("slow", "quick"), headline="other").groups()
 SPREAD = [-0.05, 0.05, -0.04, 0.04]
 
 
@@ -222,13 +218,13 @@ def test_what_is_decided_needs_nothing_more_however_wide_it_is() -> None:
 
 
 def test_a_headline_is_to_be_narrow_as_well() -> None:
-    headline = replace(BESIDE, question=replace(BESIDE.question, headline="p"))
+    (headline,) = replace(question("slow", "quick"), headline="p").groups()
     assert need(headline, blocks_of([0.5 * (1 + x) for x in SPREAD])) > 1.0
 
 
 def test_of_unlike_work_widths_count_and_no_verdict() -> None:
     """Of twice the images a time ratio of 1.02 is no question."""
-    wide = replace(BESIDE, question=replace(BESIDE.question, target=1.0))
+    wide = replace(BESIDE, plan=replace(BESIDE.plan, target=1.0))
     assert need(wide, blocks_of([1.02 * (1 + x) for x in SPREAD], images=2)) < 1.0
 
 
@@ -281,7 +277,7 @@ def test_a_quick_run_leaves_out_what_the_question_says() -> None:
     groups = hasty().groups(Asked(quick=True))
     assert [set(g.cases) for g in groups] == [{"slow", CONTROL}, {"slow", CONTROL}]
     assert groups[0].cases["slow"].settings["images"] == 60
-    assert (groups[0].rounds, groups[0].question.least_blocks) == (2, 3)
+    assert (groups[0].plan.rounds, groups[0].plan.least_blocks) == (2, 3)
 
 
 def test_the_headline_has_the_control_and_twice_the_rounds() -> None:
@@ -289,8 +285,9 @@ def test_the_headline_has_the_control_and_twice_the_rounds() -> None:
     full = replace(question("slow", "quick"), parts=parts, headline="q")
     groups = full.groups()
     assert [CONTROL in group.cases for group in groups] == [False, True]
-    assert [group.rounds for group in groups] == [full.rounds, 2 * full.rounds]
-    assert [group.rounds for group in full.groups(Asked(quick=True))] == [full.rounds, full.rounds]
+    rounds = full.plan.rounds
+    assert [group.plan.rounds for group in groups] == [rounds, 2 * rounds]
+    assert [group.plan.rounds for group in full.groups(Asked(quick=True))] == [rounds, rounds]
 
 
 def test_a_part_has_settings_of_its_own_in_a_quick_run_too() -> None:
@@ -314,8 +311,8 @@ def test_what_the_user_fixes_replaces_what_the_question_names_and_nothing_else()
 
 
 def test_parts_beside_the_headline_may_be_less_certain() -> None:
-    groups = replace(hasty(), headline="q", target=0.01).groups()
-    assert [g.target for g in groups] == pytest.approx([0.05, 0.01])
+    groups = replace(hasty(), headline="q", plan=Plan(target=0.01)).groups()
+    assert [g.plan.target for g in groups] == pytest.approx([0.05, 0.01])
 
 
 def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one() -> None:
@@ -333,14 +330,14 @@ def test_processes_are_not_started_anew_before_every_group_had_its_least() -> No
     plan, order = schedule(150.0, {"a": 0.2, "b": 0.2})
     plan.next_invocation = lambda: order.append("new processes")
     plan.run()
-    least = 2 * plan.groups[0].question.least_blocks
+    least = 2 * plan.groups[0].plan.least_blocks
     assert order.index("new processes") == least
     assert order[least + 1 :].count("new processes") == 1
 
 
 def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call() -> None:
     pool = PlayedPool()
-    group = replace(question("slow"), warm_ups=0, control=False).groups()[0]
+    group = replace(question("slow"), plan=Plan(warm_ups=0), control=False).groups()[0]
     block = harness(pool).measure(group)
     set_up = block.set_ups["slow"]
     assert [do for do, _ in pool.log[:2]] == ["set_up", "round"]

@@ -14,7 +14,7 @@ from bench.harness import session as under_test
 from bench.harness.counting import with_operators
 from bench.harness.session import Session
 from bench.machine.weather import Counters
-from bench.questions.question import Asked, Group
+from bench.questions.question import Asked
 from bench.records.run import Block, Ceilings
 from mtl_core.errors import UserError
 from tests.made_up import MACHINE
@@ -59,14 +59,13 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Se
     return made
 
 
-def groups() -> list[Group]:
-    return question("slow", "quick").groups()
+ASKED = [question("slow", "quick")]
 
 
 def test_a_run_that_was_stopped_goes_on_without_measuring_again_what_is_done(session: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
-        session(Stopping(2)).measure(groups())
-    resumed = session(PlayedPool(), resume=True).measure(groups())
+        session(Stopping(2)).measure(ASKED)
+    resumed = session(PlayedPool(), resume=True).measure(ASKED)
     (blocks,) = resumed.blocks.values()
     assert [block.index for block in blocks] == [0, 1, 2, 3]
     assert [block.invocation for block in blocks] == [0, 0, 1, 1]
@@ -75,35 +74,34 @@ def test_a_run_that_was_stopped_goes_on_without_measuring_again_what_is_done(ses
 
 def test_a_run_of_another_seed_is_not_resumed(session: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
-        session(Stopping(1)).measure(groups())
+        session(Stopping(1)).measure(ASKED)
     with pytest.raises(UserError, match="seed was 0, is 1"):
-        session(PlayedPool(), resume=True, seed=1).measure(groups())
+        session(PlayedPool(), resume=True, seed=1).measure(ASKED)
 
 
 def test_a_run_whose_benchmark_or_data_became_another_is_not_resumed(session: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
-        session(Stopping(1)).measure(groups())
-    (group,) = groups()
-    fixed = {**group.question.fixed, "data": "mnist"}
-    other = replace(group.question, fixed=fixed, rounds=3).groups()
+        session(Stopping(1)).measure(ASKED)
+    (asked,) = ASKED
+    other = replace(asked, fixed={**asked.fixed, "data": "mnist"}, plan=replace(asked.plan, rounds=3))
     with pytest.raises(UserError, match=r"data of q/\w+ was unset, is mnist; rounds of q/\w+ was \d+, is 3"):
-        session(PlayedPool(), resume=True).measure(other)
+        session(PlayedPool(), resume=True).measure([other])
 
 
 def test_a_run_is_not_resumed_after_an_edit_or_with_another_build(
     session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        session(Stopping(1)).measure(groups())
+        session(Stopping(1)).measure(ASKED)
     told = under_test.code
     monkeypatch.setattr(under_test, "code", lambda folder: {**told(folder), "bench/untracked.py": "1"})
     with pytest.raises(UserError, match=r"changed since: bench/untracked.py;"):
-        session(PlayedPool(), resume=True).measure(groups())
+        session(PlayedPool(), resume=True).measure(ASKED)
     monkeypatch.undo()
     monkeypatch.setattr(under_test, "measure_ceilings", lambda environment: CEILINGS)
     monkeypatch.setattr(under_test, "versions", lambda: {"numpy": "0.1", "mxnet": "1.9.1"})
     with pytest.raises(UserError, match=r"numpy was \S+, is 0\.1"):
-        session(PlayedPool(), resume=True).measure(groups())
+        session(PlayedPool(), resume=True).measure(ASKED)
 
 
 def test_the_weather_of_a_resumed_run_is_that_of_all_its_parts(
@@ -115,15 +113,15 @@ def test_the_weather_of_a_resumed_run_is_that_of_all_its_parts(
     later = Counters(steal_s=5.0, total_s=10.0, load=1.0, throttled_s=3.0, thermal_events=2)
     monkeypatch.setattr(under_test, "counters", lambda looks=0: next(readings, later))
     with pytest.raises(KeyboardInterrupt):
-        session(Stopping(2)).measure(groups())
-    weather = session(PlayedPool(), resume=True).measure(groups()).weather
+        session(Stopping(2)).measure(ASKED)
+    weather = session(PlayedPool(), resume=True).measure(ASKED).weather
     assert (weather.load_before, weather.load_after) == (7.0, 1.0)
     assert (weather.throttled_s, weather.thermal_events) == (3.0, 2)
     assert 0.0 < weather.steal_share <= 0.5
 
 
 def test_what_went_on_meanwhile_is_kept(session: Any) -> None:
-    weather = session(PlayedPool()).measure(groups()).weather
+    weather = session(PlayedPool()).measure(ASKED).weather
     assert weather is not None
     assert weather.peak_memory_bytes > 1 << 20
 
@@ -134,7 +132,7 @@ def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.Mo
 
     work = read_golden(GOLDEN).work["step/hybridized"]
     monkeypatch.setattr(counting, "counted", lambda cases: ("1.9.1", dict.fromkeys(cases, work)))
-    (group,) = groups()
+    (group,) = ASKED[0].groups()
     harness = under_test.Harness(0, pool=PlayedPool)  # type: ignore[arg-type]
     blocks: list[Block] = [harness.measure(group), harness.measure(group)]
     counted = with_operators(group, blocks)
@@ -150,7 +148,7 @@ def test_a_run_over_its_budget_and_with_too_many_threads_says_so(
     monkeypatch.setattr(under_test.Schedule, "spent_s", lambda schedule: 188.0)
     made = session(PlayedPool())
     made.asked = Asked(environment={"OMP_NUM_THREADS": "100000"})
-    found = "\n".join(made.measure(groups()).warnings)
+    found = "\n".join(made.measure(ASKED).warnings)
     assert "took 188 s, not the 60 s asked" in found
     assert "OMP_NUM_THREADS is 100000" in found
 
@@ -165,5 +163,5 @@ def test_a_run_on_a_restless_machine_says_so(session: Any, monkeypatch: pytest.M
         return calm(environment, count)
 
     monkeypatch.setattr(pool, "workers_for", every_second_set_up_is_slow)
-    found = session(pool).measure(groups()).warnings
+    found = session(pool).measure(ASKED).warnings
     assert any("the machine was restless" in line for line in found)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from bench.gate.trial import Trial
 from bench.stats.ratios import Effects
+from bench.stats.rest import AtRest
 from bench.stats.sequential import decide
-from tests.made_up import alike
+from tests.made_up import alike, at_rest_pairs
+from tests.scenarios import CALM
 
 
 class Played:
@@ -95,3 +97,13 @@ def test_no_look_is_spent_just_before_the_last() -> None:
     ours = trial(Played(noise(0.0198, 0.05), lambda taken: 1.0), 13.0)
     ours.run()
     assert [look.n for look in ours.looks] == [5, 8, 13]
+
+
+def test_times_at_rest_are_first_looked_at_when_a_verdict_can_be_had() -> None:
+    """Eight effective units at the least: an earlier look would only take from the last one."""
+    rng = np.random.default_rng(3)
+    pairs = iter(at_rest_pairs(rng, CALM, effect=0.2, set_ups=40))
+    clock = iter(range(1000))
+    ours = Trial(lambda: AtRest((next(pairs),)), 60.0, 0.05, 0.02, clock=lambda: float(next(clock)))
+    assert decide(ours.run(), 0.05).verdict == "slower"
+    assert [look.n for look in ours.looks] == [10]

@@ -11,6 +11,7 @@ import pytest
 from bench.benchmarks.test_device import question_for
 from bench.harness.pool import WorkerPool
 from bench.harness.rounds import Harness
+from bench.questions.plan import Plan
 from bench.workloads.loading import MOST_IMAGES, EpochWorkload, LoadingWorkload, TrainingRun, images_for
 from bench.workloads.profiling import steps_in
 from bench.workloads.steps import SeparateNetworks, StepWorkload
@@ -73,7 +74,7 @@ def test_a_step_computes_on_its_device_and_copies_only_when_it_is_to(copied: boo
 
 
 def test_the_device_question_measures_a_second_device_in_real_workers() -> None:
-    (group, *_) = replace(question_for(("cpu(1)",), None), rounds=1).groups()
+    (group, *_) = replace(question_for(("cpu(1)",), None), plan=Plan(rounds=1)).groups()
     harness = Harness(0, pool=WorkerPool)
     try:
         block = harness.measure(group)

@@ -12,7 +12,8 @@ import msgspec
 
 from bench.answers.answer import Selected, answer, ratios_in_words
 from bench.answers.settings import advice_of
-from bench.questions.question import Group, Question
+from bench.questions.plan import Group
+from bench.questions.question import Question
 from bench.records.run import Answer, Measured, Run
 
 NO_ROUNDS = "The file has no rounds of ours, so that nothing can be said of it beside what was typical."
@@ -43,7 +44,7 @@ def _anew(name: str, question: Question | None, stored: Answer | None, run: Run)
     groups = _groups(question, parts, run)
     failures = {failure.case: failure for failure in run.failures}
     try:
-        made = answer(groups, run.measured, run.blocks, failures, _cores(run))
+        made = answer(question, groups, run.measured, run.blocks, failures, _cores(run))
     except LookupError:  # a variant or a fact that sentences of today name and runs of then did not have
         return _bare(name, stored, parts, run)
     return made
@@ -54,7 +55,7 @@ def _groups(question: Question, parts: Mapping[str, str], run: Run) -> list[Grou
     declared = {group.part: group for group in question.groups()}
     of_file = {
         part: Group(
-            question=question,
+            question=question.name,
             part=part,
             baseline=_baseline(run.measured[group]),
             cases={variant: measured.case for variant, measured in run.measured[group].items()},

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from bench.answers.warnings import warnings_for
 from bench.answers.words import interval, verdict_of
-from bench.questions.question import Group, Question, Results
+from bench.questions.plan import Group
+from bench.questions.question import Question, Results
 from bench.records.run import (
     CONTROL,
     Answer,
@@ -51,6 +52,7 @@ def _said(question: Question, results: Selected, missing: list[str]) -> tuple[li
 
 
 def answer(
+    question: Question,
     groups: list[Group],
     results_of: Mapping[str, dict[str, Measured]],
     blocks: Mapping[str, list[Block]],
@@ -62,7 +64,6 @@ def answer(
     ``groups`` are all parts of the question; ``results_of`` and ``blocks``, by group, hold those that were
     measured. ``cores`` are those of the machine that measured, where it was another.
     """
-    question = groups[0].question
     chosen = [group for group in groups if group.name in results_of]
     missing = [group.part for group in groups if group.name not in results_of]
     results = Selected({group.part: results_of[group.name] for group in chosen})

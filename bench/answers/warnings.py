@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.questions.question import Group, Question
+from bench.questions.plan import Group
+from bench.questions.question import Question
 from bench.records.run import CONTROL, Block
 from bench.stats.estimates import exponential, geometric, sign_flip_p
 from bench.stats.measured import against_first
@@ -53,7 +54,7 @@ def control_warning(group: Group, blocks: list[Block]) -> str | None:
 
 def denormal_warning(question: Question, group: Group, blocks: list[Block]) -> str | None:
     """One line when denormal values may have slowed what was to be stationary work."""
-    if not question.warm_ups:
+    if not question.plan.warm_ups:
         return None
     shares = [s.facts.get("denormal_share", 0.0) for block in blocks for s in block.set_ups.values()]
     if max(shares, default=0.0) <= MOST_DENORMALS:
@@ -66,7 +67,7 @@ def denormal_warning(question: Question, group: Group, blocks: list[Block]) -> s
 
 def few_set_ups_warning(question: Question, counts: dict[str, int]) -> str | None:
     """One line for all parts that have fewer set-ups than a narrow interval needs."""
-    few = {part: n for part, n in counts.items() if 0 < n < question.least_blocks}
+    few = {part: n for part, n in counts.items() if 0 < n < question.plan.least_blocks}
     if not few:
         return None
     counted = ", ".join(f"{n} of {part}" for part, n in few.items())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.run import CONTROL, Block
 from bench.stats import rest
 from bench.stats.estimates import Floats

@@ -14,6 +14,7 @@ from bench.answers.training import task_slowing_down
 from bench.harness.probe import nothing_computes
 from bench.machine.identity import cores_granted
 from bench.questions.declared import Declared
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Results, Settings, Variant
 from mtl_core.config import MODES
 from mtl_core.platform.denormals import possible
@@ -107,8 +108,10 @@ def batch_size(known: Known) -> Question:
         fixed={"network": known.task.network, "mode": known.task.best_mode},
         answer=_said(known, lambda results: [*growth(results["step"]), *more]),
         fits=lambda results: growth_fits(results["step"]),
-        target=0.2,  # of the widest of so many: what is recommended hangs on their order
-        least_blocks=3,
+        plan=Plan(
+            target=0.2,  # of the widest of so many: what is recommended hangs on their order
+            least_blocks=3,
+        ),
     )
 
 
@@ -162,11 +165,13 @@ def loader_workers(known: Known) -> Question:
             ],
         ),
         skipped=lambda: None if task.samples else f"{task.network} has no dataset",
-        rounds=2,
-        target=0.25,
-        warm_ups=2,
-        steady_within=0.3,
-        least_blocks=3,
+        plan=Plan(
+            rounds=2,
+            target=0.25,
+            warm_ups=2,
+            steady_within=0.3,
+            least_blocks=3,
+        ),
     )
 
 
@@ -187,10 +192,13 @@ def drift(known: Known) -> Question:
         answer=_said(known, task_slowing_down),
         fixed={**known.fixed, "mode": known.task.best_mode, "steps": STRETCH, "pieces": PIECES},
         control=False,
-        rounds=STRETCHES * PIECES,
-        target=0.1,
-        warm_ups=0,
-        least_blocks=3,
+        plan=Plan(
+            rounds=STRETCHES * PIECES,
+            target=0.1,
+            warm_ups=0,
+            narrow=False,
+            least_blocks=3,
+        ),
     )
 
 

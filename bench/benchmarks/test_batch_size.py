@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.answers.sizes import growth, growth_fits
+from bench.questions.plan import Plan
 from bench.questions.question import Question, Quick, Variant
 
 SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
@@ -16,8 +17,10 @@ QUESTION = Question(
     fixed={"mode": "hybridized", "data": "synthetic"},
     answer=lambda results: growth(results["step"]),
     fits=lambda results: growth_fits(results["step"]),
-    target=0.2,  # of the widest of so many: what is recommended hangs on their order
-    least_blocks=3,
+    plan=Plan(
+        target=0.2,  # of the widest of so many: what is recommended hangs on their order
+        least_blocks=3,
+    ),
     quick=Quick(variants=("1", "8", "64", "128", "512", "4096")),
 )
 

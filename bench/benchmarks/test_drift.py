@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.answers.training import slowing_down, too_few_batches
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Variant
 from mtl_core.data.mnist import lies_here
 from mtl_core.platform.denormals import possible
@@ -25,10 +26,13 @@ QUESTION = Question(
     answer=slowing_down,
     fixed={"images": 60_000, "batch_size": 128, "data": DATA, "pieces": PIECES},
     control=False,
-    rounds=EPOCHS * PIECES,
-    target=0.1,
-    warm_ups=0,
-    least_blocks=2,  # of half a minute each: more only where they decide
+    plan=Plan(
+        rounds=EPOCHS * PIECES,
+        target=0.1,
+        warm_ups=0,
+        narrow=False,
+        least_blocks=2,  # of half a minute each: more only where they decide
+    ),
     impossible=too_few_batches,
     quick=Quick(settings={"images": 12_800, "pieces": QUICK_PIECES}, rounds=EPOCHS * QUICK_PIECES),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.answers.loading import loaders
 from bench.machine.identity import cores_granted
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Variant
 
 HERE = "bench.workloads.loading"
@@ -34,11 +35,8 @@ QUESTION = Question(
     also=(("fast_unsplit", "fast"),),
     fixed={"batch_size": 128, "data": "synthetic", "images": 1280},
     answer=lambda results: loaders(results, COUNTS, TUTORIAL, getattr(results, "cores", None) or CORES),
-    rounds=2,
-    target=0.25,
-    warm_ups=2,
-    steady_within=0.3,
-    least_blocks=5,  # seven variants and more share an error rate
+    # Seven variants and more share an error rate: five set-ups at the least.
+    plan=Plan(rounds=2, target=0.25, warm_ups=2, steady_within=0.3, least_blocks=5),
     quick=Quick(variants=QUICK, settings={"images": 640}, part_settings={"epoch": {"images": 1280}}),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.answers.settings import in_sentences
 from bench.machine.identity import cores_granted
+from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Settings, Variant
 from mtl_core.platform.denormals import possible
 
@@ -29,11 +30,13 @@ QUESTION = Question(
     also=(("together_512", "together"),),
     fixed={"images": 5120, "same_images": True, "split": False, "data": "synthetic"},
     answer=in_sentences,
-    rounds=4,
-    target=0.25,
-    warm_ups=2,
-    steady_within=0.3,
-    least_blocks=4,
+    plan=Plan(
+        rounds=4,
+        target=0.25,
+        warm_ups=2,
+        steady_within=0.3,
+        least_blocks=4,
+    ),
     quick=Quick(variants=("tutorial", "together"), settings={"images": 2560}),
 )
 

@@ -16,7 +16,7 @@ import typer
 from bench.commands.formats import format_named, write_file
 from bench.commands.network import Network, NetworkOption, asked_of, names_of, network_of
 from bench.commands.run import _command, _modules
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.defaults import RESULTS
 from bench.records.run import Case
 from mtl_core.errors import UserError
@@ -29,15 +29,18 @@ LONGEST_PATH = 4096  # characters; one that is cut could not be pasted
 def chosen(name: str, network: Network | None = None) -> tuple[Group, Case]:
     """The benchmark of this name and what it is compared with. Raises UserError with near names."""
     modules = _modules().values() if network is None else asked_of(network, _question_in(name))
-    groups = [group for module in modules for group in module.QUESTION.groups()]
-    known = {case.name: (group, case) for group in groups for case in group.cases.values()}
+    questions = [module.QUESTION for module in modules]
+    groups = [(question, group) for question in questions for group in question.groups()]
+    known = {
+        case.name: (question, group, case) for question, group in groups for case in group.cases.values()
+    }
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         near = near or sorted(case for case in known if case.startswith(name))[:3]
         ask = f"; near are {', '.join(near)}" if near else ""
         raise UserError(f"no benchmark is named {name[:80]!r}{ask}; expected a name such as {EPOCH}")
-    group, case = known[name]
-    reason = group.question.skipped()
+    question, group, case = known[name]
+    reason = question.skipped()
     if reason:
         raise UserError(f"{name} cannot be profiled here: {reason}")
     return group, case
@@ -112,7 +115,7 @@ def profile(
     target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
     with made(target) as folder, telling() as show:
         found = profile_session.profile(
-            case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.question.warm_ups, show=show
+            case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.plan.warm_ups, show=show
         )
         write_profile(found, folder)
     _report(target)

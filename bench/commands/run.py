@@ -221,8 +221,7 @@ def _refuse(modules: list[Any], asked: Asked, resume: bool) -> None:
     if resume and not JOURNAL.exists():
         raise UserError(f"{JOURNAL}: nothing to resume; run without --resume")
     for module in modules:
-        for group in module.QUESTION.groups(asked):
-            group.check()
+        module.QUESTION.check(asked)
 
 
 def _put_aside(journal: Path) -> Path:

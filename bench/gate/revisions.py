@@ -18,7 +18,7 @@ from bench.gate.work import work_changes
 from bench.harness.pool import WorkerFailedError, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.questions.gate import Benchmark
-from bench.questions.question import Group, Question
+from bench.questions.plan import Group, Plan
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Case
 from bench.stats.estimates import exponential
@@ -71,19 +71,9 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
 
 
-def question_of(benchmark: Benchmark) -> Question:
+def plan_of(benchmark: Benchmark) -> Plan:
     """The benchmark in the harness's terms."""
-    return Question(
-        name=benchmark.name,
-        asks=benchmark.asks,
-        workload=benchmark.workload,
-        variants={},
-        baseline=BASE,
-        answer=lambda results: [],
-        rounds=benchmark.rounds,
-        warm_ups=benchmark.warm_ups,
-        control=False,
-    )
+    return Plan(rounds=benchmark.rounds, warm_ups=benchmark.warm_ups)
 
 
 def group_of(benchmark: str, sides: tuple[Side, ...]) -> Group:
@@ -100,7 +90,13 @@ def group_of(benchmark: str, sides: tuple[Side, ...]) -> Group:
         )
         for name, mine in own.items()
     }
-    return Group(question=question_of(own[sides[-1].name]), part="gate", baseline=BASE, cases=cases)
+    return Group(
+        question=benchmark,
+        part="gate",
+        baseline=BASE,
+        cases=cases,
+        plan=plan_of(own[sides[-1].name]),
+    )
 
 
 def chosen(names: list[str], sides: tuple[Side, ...]) -> list[str]:

@@ -39,16 +39,14 @@ class Trial:
 
     def run(self) -> Stream:
         """The stream; its last look decided it, or spent the budget."""
-        start, points = self.clock(), grid()
-        point = next(points)
+        start = self.clock()
         while not self.failed:
             self.show(len(self.units), self.spent_s)
             self._unit()
             self.spent_s = self.clock() - start
             last = not self._another_fits()
-            if last or (len(self.units) >= point and not self._last_is_near()):
+            if last or (len(self.units) >= self._next_look() and not self._last_is_near()):
                 self.looks.append(Look(len(self.units), 1.0 if last else self.spent_s / self.budget_s))
-                point = next(p for p in points if p > len(self.units))
                 if last or decide(self.stream(), self.alpha).verdict != "undecided":
                     break
         return self.stream()
@@ -62,6 +60,12 @@ class Trial:
             self.failed = True
         else:
             self.units.append(unit)
+
+    def _next_look(self) -> int:
+        """The point of the grid that is due: the first beyond the units of the last look."""
+        looked_at = self.looks[-1].n if self.looks else 0
+        at_rest = any(isinstance(unit, AtRest) for unit in self.units)
+        return next(point for point in grid(at_rest) if point > looked_at)
 
     def _last_is_near(self) -> bool:
         """Whether the budget holds so few more units that a look now would only take from the last look.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from bench.harness.pool import WorkerFailedError, WorkerProcess
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.run import Block, Case, Work
 from mtl_core.errors import NothingMeasuredError
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.harness.pool import NotAllStartedError, WorkerFailedError, WorkerHandle, WorkerPool
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.run import STEPS, Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.012  # the least work in a round: short, so that many rounds escape a burst
@@ -153,18 +153,18 @@ class Harness:
         start = self.clock()
         running, counts = self.ready(group)
         self.observe(group.name)
-        for _ in range(group.rounds):
+        for _ in range(group.plan.rounds):
             self._guarded(running, lambda v: v.rounds.append(self.round(v, counts)))
         return self.finish(group, running, start)
 
     def ready(self, group: Group) -> tuple[dict[str, SettingUp], dict[str, int]]:
         """Every variant set up anew and warm, and the iterations of its rounds."""
         running = self._set_up(group)
-        most = group.question.warm_ups
+        most = group.plan.warm_ups
         if not most:
             return running, dict.fromkeys(running, 1)
         self._guarded(running, lambda variant: variant.estimate())
-        counts, within = self._counts(running), group.question.steady_within
+        counts, within = self._counts(running), group.plan.steady_within
         self._guarded(running, lambda v: v.become_steady(counts[v.case.variant], most, within))
         return running, self._counts(running)  # a warm iteration takes less time: a round needs more of them
 
@@ -201,7 +201,7 @@ class Harness:
         running: dict[str, SettingUp] = {}
         for case, worker in self._workers(cases):
             try:
-                seed, warm = self.rng.randrange(2**31), bool(group.question.warm_ups)
+                seed, warm = self.rng.randrange(2**31), bool(group.plan.warm_ups)
                 running[case.variant] = SettingUp(case, worker, seed, warm)
             except WorkerFailedError as failure:
                 self._fail(case, worker, failure)

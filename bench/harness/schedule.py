@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.run import CONTROL, Block, Failure
 from bench.stats.estimates import Mean, student
 from bench.stats.ratios import against_baseline, log_effects
@@ -46,12 +46,11 @@ def need(group: Group, blocks: list[Block]) -> float:
     means = _means(group, blocks)
     if not means:
         return 0.0
-    widths = [_reach(mean, ALPHA) / group.target for mean in means.values()]
+    widths = [_reach(mean, ALPHA) / group.plan.target for mean in means.values()]
     if not _same_work(blocks):
         return max(widths)
     family = [mean for name, mean in means.items() if name != CONTROL]
-    headline = group.question.headline
-    narrow = max(widths) if headline in (None, group.part) and group.question.warm_ups else 0.0
+    narrow = max(widths) if group.plan.narrow else 0.0
     return max([narrow, *(_to_decide(mean, ALPHA / LOOKS / len(family)) for mean in family)])
 
 
@@ -65,7 +64,7 @@ def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
     there = blocks[-1].set_ups.keys()
     pairs = {v: against_baseline(blocks, v, group.baseline) for v in group.cases if v != group.baseline}
     pairs = {v: ratios for v, ratios in pairs.items() if {v, group.baseline} <= there}
-    beside = [pair for pair in group.question.also if there >= set(pair)]
+    beside = [pair for pair in group.also if there >= set(pair)]
     pairs |= {f"{one} / {other}": log_effects(blocks, one, other) for one, other in beside}
     return {name: ratios.mean() for name, ratios in pairs.items() if len(ratios)}
 
@@ -110,8 +109,8 @@ class Schedule:
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
-        for rounds in range(max((g.question.least_blocks for g in self.groups), default=0)):
-            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.question.least_blocks)
+        for rounds in range(max((g.plan.least_blocks for g in self.groups), default=0)):
+            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.plan.least_blocks)
         if self.budget_s >= LEAST_TO_RENEW_S:  # only now: most groups, and so most workers, are done with
             spent = self.spent_s()
             self.renew_at = [spent + share * (self.budget_s - spent) for share in RENEW_AT]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
 from bench.machine.identity import code, collect, measure_ceilings, versions
 from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
-from bench.questions.question import AS_DECLARED, Asked, Group
+from bench.questions.plan import Group
+from bench.questions.question import AS_DECLARED, Asked, Question
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
 from bench.results.journal import Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
@@ -59,12 +60,9 @@ def cases_in_words(groups: list[Group]) -> dict[str, str]:
     told = {}
     for group in groups:
         cases = list(group.cases.values())
-        question = group.question
         told[f"variants of {group.name}"] = ", ".join(group.cases)
         told[f"baseline of {group.name}"] = group.baseline
-        told[f"rounds of {group.name}"] = str(group.rounds)
-        for name in ("warm_ups", "least_blocks", "target", "steady_within"):
-            told[f"{name} of {group.name}"] = str(getattr(question, name))
+        told |= {f"{name} of {group.name}": str(value) for name, value in asdict(group.plan).items()}
         told[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
         told |= _named_of(group.name, cases, lambda case: case.settings)
         told |= _named_of(group.name, cases, lambda case: case.environment)
@@ -132,11 +130,16 @@ class Session:
             **self.asked.environment,
         }
 
-    def measure(self, asked: list[Group]) -> Run:
-        """Measure the groups within the budget; each finished block is in the journal at once."""
-        groups = [group for group in asked if group.question.skipped() is None]
-        for group in groups:
-            group.check()
+    def measure(self, questions: Sequence[Question], parts: Collection[str] | None = None) -> Run:
+        """Ask the questions within the budget; each finished block is in the journal at once.
+
+        ``parts`` are the groups to measure by name, such as ``hybridize/step``; all without.
+        """
+        groups = []
+        for question in questions:
+            if question.skipped() is None:
+                question.check(self.asked)
+                groups += [g for g in question.groups(self.asked) if parts is None or g.name in parts]
         machine = collect()
         identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
@@ -154,7 +157,7 @@ class Session:
         weather = msgspec.structs.replace(
             self.weather(schedule.spent_s(), LOOKS), calm_share=calm_share(groups, blocks)
         )
-        results = {g.name: measured(g.cases, g.baseline, blocks[g.name], g.question.also) for g in groups}
+        results = {g.name: measured(g.cases, g.baseline, blocks[g.name], g.also) for g in groups}
         return Run(
             name="",
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -163,7 +166,7 @@ class Session:
             settings=self.settings(groups),
             blocks=blocks,
             measured=results,
-            answers=self._answers(asked, results, blocks),
+            answers=self._answers(questions, results, blocks),
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             advice=advice_of(results),
@@ -200,14 +203,18 @@ class Session:
         return weather
 
     def _answers(
-        self, asked: list[Group], results: dict[str, dict[str, Measured]], blocks: dict[str, list[Block]]
+        self,
+        questions: Sequence[Question],
+        results: dict[str, dict[str, Measured]],
+        blocks: dict[str, list[Block]],
     ) -> list[Answer]:
         """An answer a question; why there is none where nothing can be measured here."""
         answers = []
-        for question in {group.question.name: group.question for group in asked}.values():
+        for question in questions:
             reason = question.skipped()
             if reason is None:  # all parts, the unselected too
-                answers.append(answer(question.groups(self.asked), results, blocks, self.harness.failures))
+                groups, failures = question.groups(self.asked), self.harness.failures
+                answers.append(answer(question, groups, results, blocks, failures))
             else:
                 why = f"Not measured here: {reason}."
                 answers.append(Answer(question=question.name, asks=question.asks, sentences=[why]))
@@ -215,8 +222,7 @@ class Session:
 
     def _count(self, group: Group, blocks: dict[str, list[Block]]) -> list[str]:
         """Add the operators where the question wants them; what was timed is not lost when that fails."""
-        wanted = group.question.counted and group.part == group.question.headline
-        if not wanted or not blocks[group.name]:
+        if not group.counted or not blocks[group.name]:
             return []
         try:
             blocks[group.name] = with_operators(group, blocks[group.name])

@@ -26,7 +26,7 @@ from bench.profile import profiler, timeline
 from bench.profile.flames import readable
 from bench.profile.memory import MemoryWatch
 from bench.profile.places import Recording, places, read_speedscope, working
-from bench.questions.question import Group, Question, Variant
+from bench.questions.plan import Group, Plan
 from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
 from bench.records.run import Block, Case, Estimate
 from bench.stats.estimates import exponential, geometric, t_interval
@@ -63,18 +63,9 @@ def wrapped(case: Case, way: str, **more: str) -> Case:
 
 def regimes(case: Case, warm_ups: int) -> Group:
     """With and without MXNet's profiler, compared as variants of any question are."""
-    question = Question(
-        name=case.question,
-        asks="",
-        workload=case.workload,
-        variants={PLAIN: Variant(), PROFILED: Variant()},
-        baseline=PLAIN,
-        answer=lambda results: [],
-        rounds=ROUNDS,
-        warm_ups=warm_ups,
-    )
     cases = {way: wrapped(case, way) for way in (PLAIN, PROFILED)}
-    return Group(question=question, part=case.part, baseline=PLAIN, cases=cases)
+    plan = Plan(rounds=ROUNDS, warm_ups=warm_ups)
+    return Group(question=case.question, part=case.part, baseline=PLAIN, cases=cases, plan=plan)
 
 
 def measure_regimes(case: Case, warm_ups: int, show: Callable[[str], None]) -> list[Block]:

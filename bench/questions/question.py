@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from bench.questions.plan import Group, Plan
 from bench.records.run import CONTROL, Case, Estimate, Measured, Setting
 from mtl_core.errors import UserError
 
@@ -68,9 +69,8 @@ AS_DECLARED = Asked()
 class Question:
     """A question, answered by comparing variants with a baseline in one or more parts.
 
-    The ratios of the part ``headline`` are to be known to ``target`` (half-width of the interval,
-    relative), those of the others to five times that; it has the control, and twice the rounds a set-up
-    but in a quick run. ``answer`` turns results into sentences,
+    ``plan`` is that of the part ``headline``, which has the control, and twice the rounds a set-up but in a
+    quick run; the ratios of other parts need not be as narrow. ``answer`` turns results into sentences,
     ``fits`` into the numbers that a plot needs.
     """
 
@@ -84,24 +84,26 @@ class Question:
     parts: dict[str, Part] = field(default_factory=lambda: {"step": Part()})
     fixed: Settings = field(default_factory=dict)
     control: bool = True  # measure the baseline against itself too, in the headline or in all parts
-    rounds: int = 20  # a set-up: the least that tells a time at rest
     headline: str | None = None  # a part; without it all are
-    target: float = 0.01
-    warm_ups: int = 8  # rounds at most, until two agree; none where the course of time is what is measured
-    steady_within: float = 0.05  # two warm-up rounds this alike are steady
-    least_blocks: int = 4
+    plan: Plan = field(default_factory=Plan)
     also: tuple[tuple[str, str], ...] = ()  # ratios beside those to the baseline: (variant, against which)
     counted: bool = False  # count the operators of the headline's steps too, beside what is timed
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     impossible: Callable[[Settings], str | None] = lambda settings: None  # why a case cannot be measured
     quick: Quick = Quick()
-    in_haste: bool = False  # what a quick run asks
 
     def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
         """One group a part: the cases compared with one another."""
         mine = self._in_haste() if asked.quick else self
         mine = replace(mine, fixed={name: asked.settings.get(name, s) for name, s in mine.fixed.items()})
-        return [mine._group(name, part, asked.environment) for name, part in mine.parts.items()]
+        return [mine._group(name, part, asked) for name, part in mine.parts.items()]
+
+    def check(self, asked: Asked = AS_DECLARED) -> None:
+        """Raises UserError where what the user fixed leaves nothing to measure."""
+        for case in (case for group in self.groups(asked) for case in group.cases.values()):
+            why = self.impossible(case.settings)
+            if why:
+                raise UserError(f"{case.name}: {why}")
 
     def _in_haste(self) -> Question:
         """The question of a quick run: no interval without two set-ups, so three, and less of the rest."""
@@ -112,9 +114,11 @@ class Question:
             variants=quick.chosen(self.variants),
             parts=parts,
             fixed={**self.fixed, **quick.settings},
-            rounds=quick.rounds or self.rounds,
-            least_blocks=min(3, self.least_blocks),
-            in_haste=True,
+            plan=replace(
+                self.plan,
+                rounds=quick.rounds or self.plan.rounds,
+                least_blocks=min(3, self.plan.least_blocks),
+            ),
         )
 
     def _part_in_haste(self, name: str) -> Part:
@@ -122,13 +126,30 @@ class Question:
         variants = part.variants and self.quick.chosen(part.variants)
         return replace(part, variants=variants, settings={**part.settings, **less})
 
-    def _group(self, name: str, part: Part, environment: dict[str, str]) -> Group:
+    def _group(self, name: str, part: Part, asked: Asked) -> Group:
         baseline = part.baseline or self.baseline
         variants = dict(part.variants or self.variants)
         if self.control and self.headline in (None, name):
             variants[CONTROL] = variants[baseline]
-        cases = {v: self._case(name, part, v, variant, environment) for v, variant in variants.items()}
-        return Group(question=self, part=name, baseline=baseline, cases=cases)
+        return Group(
+            question=self.name,
+            part=name,
+            baseline=baseline,
+            cases={
+                v: self._case(name, part, v, variant, asked.environment) for v, variant in variants.items()
+            },
+            plan=self._plan(name, asked.quick),
+            also=self.also,
+            counted=self.counted and name == self.headline,
+        )
+
+    def _plan(self, part: str, quick: bool) -> Plan:
+        """The question's, with more rounds for the headline and wider intervals beside it."""
+        if self.headline is None:
+            return self.plan
+        if part != self.headline:
+            return replace(self.plan, target=BESIDE_HEADLINE * self.plan.target, narrow=False)
+        return self.plan if quick else replace(self.plan, rounds=HEADLINE_ROUNDS * self.plan.rounds)
 
     def _case(
         self, name: str, part: Part, variant_name: str, variant: Variant, environment: dict[str, str]
@@ -141,36 +162,3 @@ class Question:
             settings={**self.fixed, **part.settings, **variant.settings},
             environment={**environment, **variant.environment},
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """The cases of one part of a question; their rounds are interleaved."""
-
-    question: Question
-    part: str
-    baseline: str
-    cases: dict[str, Case]
-
-    @property
-    def name(self) -> str:
-        return f"{self.question.name}/{self.part}"
-
-    @property
-    def rounds(self) -> int:
-        """Of a set-up, at least."""
-        more = HEADLINE_ROUNDS if self.question.headline == self.part and not self.question.in_haste else 1
-        return more * self.question.rounds
-
-    def check(self) -> None:
-        """Raises UserError where what the user fixed leaves nothing to measure."""
-        for case in self.cases.values():
-            why = self.question.impossible(case.settings)
-            if why:
-                raise UserError(f"{case.name}: {why}")
-
-    @property
-    def target(self) -> float:
-        """The half-width, relative, to which the ratios are to be known."""
-        headline = self.question.headline
-        return self.question.target * (1.0 if headline in (None, self.part) else BESIDE_HEADLINE)

@@ -33,6 +33,8 @@ from bench.stats.rest import AtRest
 from bench.stats.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
+# Of times at rest, which take eight effective units for any verdict: an earlier look would only cost the last.
+FIRST_AT_REST = 10
 GROWTH = 1.5  # of the number of units from look to look
 # Effective set-ups that a verdict on code at rest takes: in a restless hour few of many are calm, and an
 # interval of so few says less than Student's t believes.
@@ -90,9 +92,9 @@ class Decision(NamedTuple):
         return self.mean.interval(1.0 - self.level)
 
 
-def grid() -> Iterator[int]:
-    """After how many units to look: 5, 8, 12, 18, 27 ..."""
-    n = FIRST_LOOK
+def grid(at_rest: bool) -> Iterator[int]:
+    """After how many units to look: 10, 15, 22 ... of times at rest, 5, 8, 12, 18, 27 ... of others."""
+    n = FIRST_AT_REST if at_rest else FIRST_LOOK
     while True:
         yield n
         n = max(n + 1, round(n * GROWTH))

@@ -15,11 +15,11 @@ from datetime import datetime, timezone
 from itertools import cycle
 from pathlib import Path
 
-from bench.gate.revisions import question_of
+from bench.gate.revisions import plan_of
 from bench.gate.sides import SIDE, Side, SidePool, check_files, not_started
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
-from bench.questions.question import Group
+from bench.questions.plan import Group
 from bench.records.run import Block, Case
 from bench.trust.neighbours import beside
 from bench.trust.recording import Head, Unit, append, begin, packed
@@ -43,7 +43,7 @@ def group_of(variants: Sequence[str]) -> Group:
         )
         for name in variants
     }
-    return Group(question=question_of(STEP), part="trust", baseline=BASE, cases=cases)
+    return Group(question=STEP.name, part="trust", baseline=BASE, cases=cases, plan=plan_of(STEP))
 
 
 class PairsPool(SidePool):

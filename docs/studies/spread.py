@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.harness.rounds import LEAD_IN, Harness
+from bench.questions.plan import Plan
 from bench.questions.question import Question, Variant
 from bench.records.run import Block
 
@@ -46,7 +47,7 @@ QUESTION = Question(
     fixed={"mode": "hybridized", "batch_size": 128},
     answer=lambda results: [],
     control=False,
-    rounds=ROUNDS,
+    plan=Plan(rounds=ROUNDS),
 )
 
 
