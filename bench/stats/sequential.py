@@ -33,7 +33,7 @@ from bench.stats.rest import AtRest
 from bench.stats.verdict import ALPHA, judge
 
 FIRST_LOOK = 5  # units; fewer have an interval too wide to be worth a share of alpha
-# Of times at rest, which take eight effective units for any verdict: an earlier look would only cost the last.
+# Of times at rest, which take eight effective units for any verdict: an earlier look only costs the last one.
 FIRST_AT_REST = 10
 GROWTH = 1.5  # of the number of units from look to look
 # Effective set-ups that a verdict on code at rest takes: in a restless hour few of many are calm, and an
