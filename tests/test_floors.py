@@ -26,7 +26,7 @@ FLOORS = (
     ("mtl_core.program",),
     ("bench.records",),
     ("bench.questions", "bench.stats"),
-    ("bench.answers", "bench.counters", "bench.machine", "bench.workloads"),
+    ("bench.answers", "bench.counters", "bench.gating", "bench.machine", "bench.workloads"),
     ("bench.results", "bench.worker"),
     ("bench.harness",),
     ("bench.benchmarks", "bench.comparison", "bench.gate", "bench.profile"),

@@ -228,6 +228,22 @@ def test_coordinator_and_worker_have_one_name_for_the_channel() -> None:
     assert CHANNEL == CHANNEL_OF_WORKER
 
 
+def test_a_coordinator_of_before_hears_answers_alone_on_standard_output() -> None:
+    """It gives no channel and takes the first line for the answer; the gate it looks for has its old path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.worker"],
+        input='{"do": "gate"}\n',
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["benchmarks"][0]["name"] == "step"
+    assert (ROOT / "bench" / "gating" / "gate.py").exists()
+
+
 def test_a_silent_round_is_a_hang_after_its_part_of_the_budget(worker: WorkerProcess) -> None:
     """Building is given all of the limit: it sends a sign of life at each stage."""
     set_up(worker, spin_s=0.0)

@@ -71,9 +71,7 @@ def test_the_whole_budget_spends_the_whole_of_alpha() -> None:
     assert 0.0 < spent(0.25, ALPHA) < 0.25 * ALPHA
 
 
-@pytest.mark.parametrize(
-    ("at_rest", "points"), [(False, [5, 8, 12, 18, 27]), (True, [10, 15, 22, 33, 50])]
-)
+@pytest.mark.parametrize(("at_rest", "points"), [(False, [5, 8, 12, 18, 27]), (True, [10, 15, 22, 33, 50])])
 def test_looks_grow_apart(at_rest: bool, points: list[int]) -> None:
     first = list(islice(grid(at_rest), 10))
     assert first[:5] == points

@@ -269,8 +269,8 @@ def choose_denormals() -> None:
         raise SystemExit(denormals.why_not())
 
 
-def main(commands: TextIO, answers: TextIO) -> None:
-    """Serve until the commands end."""
+def main(commands: TextIO, answers: TextIO, hears_life: bool = True) -> None:
+    """Serve until the commands end; signs of life only where they are told from answers."""
     forget_folder()
     faulthandler.register(signal.SIGALRM, chain=True)  # then the signal ends the process, whatever it does
     signal.signal(signal.SIGTERM, leave)
@@ -279,6 +279,8 @@ def main(commands: TextIO, answers: TextIO) -> None:
     choose_denormals()
 
     def alive(stage: str) -> None:
+        if not hears_life:
+            return
         answers.write(json.dumps({"alive": stage}) + "\n")
         answers.flush()
 
