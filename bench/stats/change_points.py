@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import ruptures
-from scipy import stats
+from scipy import special
 
 from bench.stats.estimates import Floats, Mean, combined, mean_of
 
@@ -73,6 +72,8 @@ def level_changes(series: dict[str, Floats], alpha: float = ALPHA, seed: int = 0
 
 def _place(values: Floats) -> int:
     """Where the values are best cut in two."""
+    import ruptures  # a second, which only a history needs
+
     search = ruptures.Binseg(model="l2", min_size=LEAST_LEVEL, jump=1)
     return int(search.fit(values[:, None]).predict(n_bkps=1)[0])
 
@@ -103,8 +104,9 @@ def clarity(orders: Floats) -> Floats:
     gain = np.max(sums**2 * runs / (first * (runs - first)), axis=1)
     left = np.maximum(total - gain, 1e-12 * total)  # a step without any noise is as clear as can be
     f = np.divide(gain * (runs - 2), left, out=np.zeros_like(gain), where=left > 0)
-    found: Floats = -stats.f.logsf(f, 1, runs - 2)
-    return found
+    with np.errstate(divide="ignore"):  # a p below all numbers is as clear as can be
+        clear: Floats = -np.log(special.fdtrc(1, runs - 2, f))
+    return clear
 
 
 def _changes(values: Floats, runs: tuple[int, ...], splits: list[tuple[int, float]]) -> list[Change]:

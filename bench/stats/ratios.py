@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from msgspec.structs import replace
-from scipy import stats
+from scipy import special
 
 from bench.records.run import CONTROL, EPOCH, Block
 from bench.stats import rest
@@ -29,7 +29,7 @@ from bench.stats.estimates import Floats, Mean, mean_of
 SCATTER_FROM = 6  # rounds a set-up; how fewer scatter or lie says little
 OTHERS_FROM = 2  # variants that tell how restless it was; the bursts of a single one would count too much
 AT_REST = 0.1  # quantile of a variant's rounds over the run: its time on a calm machine
-NORMAL_QUARTILE = float(stats.norm.ppf(0.75))  # standard deviations
+NORMAL_QUARTILE = float(special.ndtri(0.75))  # standard deviations
 # So much above its time at rest a variant may lie on a calm machine: what one does to the caches of the
 # next is of this size, too, and is no spell.
 CALM_WITHIN = 0.03

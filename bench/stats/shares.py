@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
-
 from bench.records.run import Estimate
-from bench.stats.estimates import Mean, combined
+from bench.stats.estimates import Mean, combined, student
 
 
 def difference(share: Estimate, first: Estimate) -> Mean:
@@ -19,5 +17,5 @@ def mean_behind(estimate: Estimate) -> Mean:
     """The mean and standard error that Student's t interval was made from; endless without an interval."""
     if estimate.n < 2 or not math.isfinite(estimate.high - estimate.low):
         return Mean(estimate.value, math.inf, 1, estimate.n)
-    reach = float(stats.t.ppf(0.5 + estimate.confidence / 2, estimate.n - 1))
+    reach = student(estimate.confidence, estimate.n - 1)
     return Mean(estimate.value, (estimate.high - estimate.low) / 2 / reach, estimate.n - 1, estimate.n)
