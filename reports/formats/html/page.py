@@ -32,7 +32,7 @@ from reports.model.tables import Laid, laid_out
 LARGEST_PAGE = 6_000_000  # bytes, so that it can be mailed
 ROOM_FOR_WARNINGS = 10_000
 SENTENCES = 2  # of an answer that its card has room for; the others stand in its section
-SHORT = 14  # rows of a table that is not divided between two sheets of paper
+SHORT = 8  # rows of a table that is not divided between two sheets of paper
 SIGNS = dict(
     zip(
         VERDICTS,

@@ -29,12 +29,14 @@
     return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, coloured(part)]));
   };
 
-  // Between the margins of A4, in CSS pixels, and lower than on a screen: a plot leaves no half-empty page.
+  // Between the margins of A4, in CSS pixels, and low: what is kept whole leaves no half-empty sheet.
   const onPaper = (layout) => {
+    const names = (layout.yaxis.ticktext || []).join("<br>").split("<br>").length; // a name may have two lines
+    const rows = layout.yaxis.range ? Math.abs(layout.yaxis.range[0] - layout.yaxis.range[1]) : names;
+    const least = layout.yaxis.fixedrange ? 70 + 13 * rows : layout.yaxis2 ? 310 : 130;
     layout.width = 660;
-    const shrunk = layout.height * (layout.yaxis.fixedrange || layout.yaxis2 ? 0.72 : 0.58); // room for names and titles
-    layout.height = Math.round(Math.max(shrunk, Math.min(layout.height, 130)));
-    layout.font.size = 11;
+    layout.height = Math.round(Math.max(least, Math.min(0.6 * layout.height, 270)));
+    layout.font.size = 10.5;
   };
 
   const figure = (id) => {
