@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -21,11 +20,13 @@ if __name__ == "__main__":
     tell_bugs_apart()
 
 from mtl_core.config import Mode, StepConfig, TrainConfig
-from mtl_core.data.dataset import Bytes, Dataset
+from mtl_core.data.dataset import Dataset
 from mtl_core.platform import denormals
 from mtl_core.platform.gpu_choice import default_device
+from mtl_core.program.choice import Data, chosen
 from mtl_core.program.command_line import interrupted_between, run
 from mtl_core.program.files import check_place, write_whole
+from mtl_core.program.predict_command import predict
 
 if TYPE_CHECKING:
     from mtl_core.program.training import EpochResult, TestResult, Training
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
-Data = Literal["auto", "mnist", "synthetic"]
-
-
 EPILOG = "Results go to standard output, notes and the progress bar to standard error."
 
 
@@ -121,7 +119,7 @@ def train(
         "denormals": "keep" if notes else choice,
     }
     files = Files(checkpoint, resume, json_file)
-    _train(config, settings, lambda: _load(data, data_dir), notes, files)
+    _train(config, settings, lambda: chosen(data, data_dir), notes, files)
 
 
 class Files(NamedTuple):
@@ -130,41 +128,6 @@ class Files(NamedTuple):
     checkpoint: Path | None
     resume: bool
     json: Path | None
-
-
-def _load(data: Data, data_dir: Path | None) -> Dataset:
-    """The data asked for; ``auto`` falls back to synthetic digits and says so."""
-    from mtl_core.data.mnist import load_mnist
-    from mtl_core.data.synthetic import load_synthetic
-
-    if data == "synthetic":
-        return load_synthetic()
-    try:
-        with _download_bar() as progress:
-            return load_mnist(data_dir, progress=progress)
-    except UserError as error:
-        if data == "mnist" or data_dir is not None or os.environ.get("MTL_DATA_DIR"):
-            raise
-        return replace(load_synthetic(), note=f"synthetic digits, since MNIST could not be had: {error}")
-
-
-@contextmanager
-def _download_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar a file, in a terminal only."""
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), *Progress.get_default_columns()[1:2], DownloadColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total or None)
-            bar.update(tasks[name], completed=done)
-
-        yield show
 
 
 @contextmanager
@@ -329,76 +292,7 @@ def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
     return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
 
 
-@app.command(epilog=EPILOG)
-def predict(
-    checkpoint: Annotated[Path, typer.Option(help="Written by train --checkpoint.")],
-    index: Annotated[int | None, typer.Option(help="Number of a test image, from 0.  [default: 0]")] = None,
-    image: Annotated[Path | None, typer.Option(help="Any image file of one digit.")] = None,
-    data: Annotated[Data, typer.Option(help="Whose test images --index counts.")] = "auto",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of MNIST's four .gz files; else $MTL_DATA_DIR.")
-    ] = None,
-    save_plot: Annotated[Path | None, typer.Option(help="PNG to draw picture and probabilities in.")] = None,
-) -> None:
-    """Ask a trained network which digit it is, and whether it is odd.
-
-    \b
-    Examples:
-      python -m mtl_core predict --checkpoint run.npz --index 7
-      python -m mtl_core predict --checkpoint run.npz --image seven.jpg
-      python -m mtl_core predict --checkpoint run.npz --save-plot seven.png
-    """
-    from mtl_core.program import picture
-    from mtl_core.program.predict import load_network
-    from mtl_core.program.predict import predict as ask
-
-    if index is not None and image is not None:
-        raise UserError("--index and --image are two images: give one")
-    if save_plot:
-        check_place(save_plot, "--save-plot")
-    step = load_network(checkpoint)
-    if image is not None:
-        pixels, did = picture.from_file(image)
-        typer.echo(f"{image}: {', '.join(did)}")
-    else:
-        pixels = _test_image(_load(data, data_dir), index or 0)
-    answer = ask(step, pixels)
-    _show(pixels)
-    odd = "odd" if answer.odd > 0.5 else "even"
-    certain = max(answer.odd, 1 - answer.odd)
-    typer.echo(f"digit {answer.digit} ({answer.digits[answer.digit]:.1%}), {odd} ({certain:.1%})")
-    for digit, probability in enumerate(answer.digits):
-        typer.echo(f"  {digit} {probability:6.1%} {'#' * round(40 * probability)}".rstrip())
-    if save_plot:
-        drawn = picture.plot(pixels, answer.digits, answer.odd)
-        write_whole(save_plot, lambda file: file.write(drawn), "--save-plot")
-        typer.echo(f"plot: {save_plot}")
-
-
-def _show(image: Bytes) -> None:
-    """28 columns: half blocks in shades of grey, plain characters where there is no colour."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from mtl_core.program.picture import as_text, half_blocks
-
-    console = Console(highlight=False)
-    if not console.is_terminal or console.no_color or not console.encoding.startswith("utf"):
-        typer.echo(as_text(image))
-        return
-    for line in half_blocks(image):
-        console.print(Text.assemble(*(("\u2580", f"{above} on {below}") for above, below in line)))
-
-
-def _test_image(dataset: Dataset, index: int) -> Bytes:
-    count = len(dataset.test.labels)
-    if not 0 <= index < count:
-        raise UserError(f"index is {index}; expected 0 to {count - 1}, the test images of {dataset.name}")
-    if dataset.note:
-        typer.echo(dataset.note, err=True)
-    typer.echo(f"test image {index} of {dataset.name}, labelled {dataset.test.labels[index]}")
-    image: Bytes = dataset.test.images[index]
-    return image
+app.command(epilog=EPILOG)(predict)
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from bench.commands import compare as command
-from bench.comparison.runs import compare, flop_per_image, got_lost, got_slower, label, per_ceiling
+from bench.comparison.changes import per_ceiling
+from bench.comparison.runs import compare, got_lost, got_slower, label
 from bench.records.comparison import BenchmarkChange, ComparedBenchmark, RunComparison
 from bench.records.run import Block, Case, Ceilings, Failure, Machine, Round, Run, Setting, SetUp
 from bench.results.run_file import read_run
@@ -22,6 +23,7 @@ from bench.stats.estimates import combined, mean_of
 from bench.stats.measured import measured
 from bench.stats.ratios import against_baseline
 from bench.stats.verdict import least_alpha, verdicts
+from bench.workloads.flop import flop_per_image
 from mtl_core.config import NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError

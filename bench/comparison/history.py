@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.comparison.runs import case_differences
+from bench.comparison.cases import case_differences
 from bench.records.comparison import HistoricRun, History, LevelChange, MachineHistory, Series
 from bench.records.run import CONTROL, Measured, Run
 from bench.stats.change_points import ALPHA, LEAST_RUNS, Change, level_changes

@@ -18,6 +18,7 @@ import numpy as np
 
 from bench.records.profile import Place
 from bench.stats.estimates import t_interval
+from bench.workloads.code import AROUND, OF_LOADERS, OF_STEPS, OF_TRANSFORMS, Rule
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,9 @@ class Recording:
     processes: frozenset[int]
 
 
-# (place, functions, file): a frame agrees when its file ends so and its function is one of these; no
-# functions are all of them. The first that agrees with any frame of a stack is the stack's place.
-PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("the DataLoader's per-sample transform", ("_transform",), "mtl_core/data/loaders.py"),
+# The first that agrees with any frame of a stack is the stack's place: what is more particular stands first.
+PLACES: tuple[Rule, ...] = (
+    *OF_TRANSFORMS,
     ("the DataLoader's reading of single samples", ("__getitem__",), "gluon/data/dataset.py"),
     (
         "the DataLoader's stacking of samples into batches",
@@ -64,11 +64,11 @@ PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "",
     ),
     ("the rest of the DataLoader", (), "gluon/data/dataloader.py"),
-    ("the fast loader", ("_batches", "_order"), "mtl_core/data/loaders.py"),
+    *OF_LOADERS,
     ("the metrics", (), "mxnet/metric.py"),
     ("calling the optimizer", (), "gluon/trainer.py"),
     ("calling the backward pass", ("backward",), ""),
-    ("calling the forward pass and the losses", ("forward",), "mtl_core/step.py"),
+    *OF_STEPS,
     ("moving batches to the device", ("as_in_context",), ""),
 )
 ELSEWHERE = "elsewhere"
@@ -90,7 +90,7 @@ BEGINNINGS = (
     "multiprocessing/pool.py",
     "bench/worker/__main__.py",
     "bench/worker/process.py",
-    "bench/workloads/profiling.py",
+    AROUND,
 )
 
 

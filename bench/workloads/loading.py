@@ -66,6 +66,11 @@ class LoadingWorkload:
             if start:
                 self.first_batch_s, start = time.perf_counter() - start, 0.0
 
+    @property
+    def iteration_steps(self) -> int:
+        """Batches in an iteration."""
+        return len(self.loader)
+
     def prepare(self) -> None:
         """Every pass starts alike."""
 
@@ -116,6 +121,11 @@ class EpochWorkload:
         self.start = self.step.snapshot()
         self.epochs = 0
         self.spent = {"waiting_s": 0.0, "computing_s": 0.0, "synchronising_s": 0.0}
+
+    @property
+    def iteration_steps(self) -> int:
+        """Training steps in an iteration."""
+        return len(self.loader)
 
     def prepare(self) -> None:
         self.step.restore(self.start)
@@ -211,6 +221,11 @@ class TrainingRun:
                 if number % 50 == 49:
                     mx.nd.waitall()  # a queue without bound would measure memory
             self.done += 1
+
+    @property
+    def iteration_steps(self) -> int:
+        """Training steps in the last piece."""
+        return self.steps
 
     def synchronise(self) -> None:
         mx.nd.waitall()

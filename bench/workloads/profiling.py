@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.workloads.loading import TrainingRun
 from mtl_core.platform.mxnet import mx
 
 PR_SET_PTRACER, ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # linux/prctl.h
@@ -44,11 +43,8 @@ def let_attach() -> None:
 
 
 def steps_in(workload: Any) -> int:
-    """Training steps, or batches loaded, in one iteration of a workload; of a training run its last piece."""
-    if isinstance(workload, TrainingRun):
-        return workload.steps
-    loader = getattr(workload, "loader", None)
-    return 1 if loader is None else len(loader)
+    """Training steps, or batches loaded, in an iteration: its ``iteration_steps``, or else 1."""
+    return int(getattr(workload, "iteration_steps", 1))
 
 
 class Counted:

@@ -50,6 +50,11 @@ class TaskLoading:
                 if start:
                     self.first_batch_s, start = time.perf_counter() - start, 0.0
 
+    @property
+    def iteration_steps(self) -> int:
+        """Batches in an iteration."""
+        return len(self.loader)
+
     def prepare(self) -> None:
         """Every pass starts alike."""
 
@@ -92,6 +97,11 @@ class TaskEpoch:
         self.start = self.step.snapshot()
         self.epochs = 0
         self.spent = {"waiting_s": 0.0, "computing_s": 0.0}
+
+    @property
+    def iteration_steps(self) -> int:
+        """Training steps in an iteration."""
+        return len(self.loader)
 
     def prepare(self) -> None:
         self.step.restore(self.start)
@@ -179,6 +189,11 @@ class TaskTraining:
                 if number % 50 == 49:
                     mx.nd.waitall()  # a queue without bound would measure memory
             self.done += 1
+
+    @property
+    def iteration_steps(self) -> int:
+        """Training steps in the last piece."""
+        return self.steps
 
     def synchronise(self) -> None:
         mx.nd.waitall()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.records.run import CONTROL, Estimate, Measured, Run
+from bench.records.tutorial import is_whole_step
 from bench.stats.verdict import TOLERANCE
 from reports.model.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
 from reports.model.tables import same_work
@@ -123,14 +124,15 @@ def _by_workers(name: str, variants: Variants) -> Line:
 
 def step_alone(run: Run) -> Measured | None:
     """A whole training step as the tutorial does it, wherever this run measured one."""
-    for variants in run.measured.values():
-        for variant, measured in variants.items():
-            settings = measured.case.settings
-            whole = settings.get("part", "step") == "step" and "heads" not in settings
-            like_it = settings.get("batch_size") == 128 and settings.get("mode") == "hybridized"
-            if variant != CONTROL and whole and like_it and measured.case.workload.endswith(":StepWorkload"):
-                return measured
-    return None
+    return next(
+        (
+            measured
+            for variants in run.measured.values()
+            for variant, measured in variants.items()
+            if variant != CONTROL and is_whole_step(measured.case)
+        ),
+        None,
+    )
 
 
 def _split(variants: Variants) -> Bars | None:
