@@ -394,6 +394,6 @@ def test_a_worker_that_does_not_start_costs_the_variants_of_its_environment_only
     ours = harness(Failing())
     block = ours.measure(replace(asked, variants=broken).groups()[0])
     assert set(block.set_ups) == {"slow", "quick", CONTROL}
-    assert ours.failures["q/p/broken"].told == (
+    assert ours.failures["q/p/broken"].summary == (
         "q/p/broken could not be measured: crashed: signal SIGSEGV (no such engine)"
     )

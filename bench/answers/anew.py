@@ -27,10 +27,10 @@ def with_answers_anew(run: Run, questions: Iterable[Question]) -> Run:
     """
     if run.schema is None:
         return msgspec.structs.replace(run, warnings=[*run.warnings, NO_ROUNDS])
-    known = {question.name: question for question in questions}
+    by_name = {question.name: question for question in questions}
     names = dict.fromkeys([*(a.question for a in run.answers), *(g.partition("/")[0] for g in run.measured)])
     stored = {each.question: each for each in run.answers}
-    answers = [_anew(name, known.get(name), stored.get(name), run) for name in names]
+    answers = [_anew(name, by_name.get(name), stored.get(name), run) for name in names]
     made = [each for each in answers if each is not None]
     return msgspec.structs.replace(run, answers=made, advice=advice_of(run.measured))
 

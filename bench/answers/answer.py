@@ -36,8 +36,8 @@ def ratios_in_words(results: Results) -> list[str]:
     return [
         f"{part}: {name} takes {interval(m.effect.estimate)} the time of "
         f"{m.effect.baseline.rsplit('/', 1)[-1]}: {verdict_of(m.effect)}."
-        for part, known in results.items()
-        for name, m in known.items()
+        for part, variants in results.items()
+        for name, m in variants.items()
         if m.effect is not None and name != CONTROL
     ]
 
@@ -80,5 +80,5 @@ def answer(
     else:
         sentences, fits = _said(question, results, missing)
     warned = warnings_for(question, groups, blocks)
-    warned += [f.told for f in lost]
+    warned += [f.summary for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned, fits=fits)

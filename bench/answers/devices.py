@@ -12,8 +12,8 @@ def each_device(results: Results) -> list[str]:
     """Each device at each batch size, and where a GPU overtakes the CPU."""
     compared = [
         as_fast(f"{part.replace('_', ' ')}: {name} is", measured)
-        for part, known in results.items()
-        for name, measured in known.items()
+        for part, variants in results.items()
+        for name, measured in variants.items()
         if measured.effect and name != CONTROL
     ]
     return compared + overtaking(results, "the CPU")
@@ -30,7 +30,7 @@ def overtaking(results: Results, whom: str) -> list[str]:
     """From which part on each variant is faster than its baseline, in all parts after it too, if in any."""
     said = []
     for name in next(iter(results.values())):
-        parts = [(part, known[name].effect) for part, known in results.items() if name in known]
+        parts = [(part, variants[name].effect) for part, variants in results.items() if name in variants]
         slower = [n for n, (_, effect) in enumerate(parts) if effect is None or effect.verdict != "faster"]
         first = max(slower, default=-1) + 1
         if name == CONTROL or all(effect is None for _, effect in parts):

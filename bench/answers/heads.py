@@ -42,8 +42,8 @@ def _costs(head: str, without: Measured) -> str:
     """``box costs 12% (10 to 14) of a step``: what leaving it out saves, and what work that is."""
     assert without.effect is not None
     ratio = without.effect.estimate
-    told = percent_of(1.0 - ratio.high, 1.0 - ratio.value, 1.0 - ratio.low, ratio.n)
-    return f"{head} costs {told} of a step: without it {verdict_of(without.effect)}."
+    share = percent_of(1.0 - ratio.high, 1.0 - ratio.value, 1.0 - ratio.low, ratio.n)
+    return f"{head} costs {share} of a step: without it {verdict_of(without.effect)}."
 
 
 def _alone(head: str, alone: Measured) -> str:

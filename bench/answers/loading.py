@@ -39,8 +39,8 @@ def not_tried(loading: dict[str, Measured], counts: Sequence[int], tutorial: int
         kind: ", ".join(str(n) for n in numbers if f"{prefix}_{n}" not in loading)
         for kind, (prefix, numbers) in kinds.items()
     }
-    told = "; ".join(f"{numbers} as {kind}" for kind, numbers in others.items() if numbers)
-    return [*said, f"Numbers of workers that this run did not measure: {told}."] if told else said
+    unmeasured = "; ".join(f"{numbers} as {kind}" for kind, numbers in others.items() if numbers)
+    return [*said, f"Numbers of workers that this run did not measure: {unmeasured}."] if unmeasured else said
 
 
 def fastest_loader(loading: dict[str, Measured]) -> list[str]:
@@ -69,13 +69,13 @@ def _workers(best: Measured, rivals: list[Measured]) -> str:
     return f"{counts} {'worker' if counts == '1' else 'workers'}{', not told apart' if rivals else ''}"
 
 
-def _rate(known: Measured, rivals: Sequence[Measured] = ()) -> str:
+def _rate(loader: Measured, rivals: Sequence[Measured] = ()) -> str:
     """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``; whose, where rivals are."""
-    memory = known.facts.get("pss_bytes", 0.0)
+    memory = loader.facts.get("pss_bytes", 0.0)
     beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
-    first = f"the first batch after {1e3 * known.facts['first_batch_s']:.0f} ms"
-    whose = f"{known.case.settings['workers']} give " if rivals else ""
-    return f"{whose}{ranged(known.images_per_s)} images/s, {first}{beside}"
+    first = f"the first batch after {1e3 * loader.facts['first_batch_s']:.0f} ms"
+    whose = f"{loader.case.settings['workers']} give " if rivals else ""
+    return f"{whose}{ranged(loader.images_per_s)} images/s, {first}{beside}"
 
 
 def parts_of_epoch(
@@ -90,8 +90,8 @@ def parts_of_epoch(
         shares = {part: facts[f"{part}_share"] for part in EPOCH_PARTS if f"{part}_share" in facts}
         if not shares:  # an epoch that was not split, or a file from before shares were kept
             continue
-        told = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
-        said.append(f"{subject} of {epoch[name].images:,} {samples}: {told}; {_limit(shares)}.")
+        parts = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
+        said.append(f"{subject} of {epoch[name].images:,} {samples}: {parts}; {_limit(shares)}.")
         unsplit = epoch.get(UNSPLIT[name])
         ratio = unsplit and ratio_of(unsplit, epoch[name])
         if ratio:

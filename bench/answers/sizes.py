@@ -11,11 +11,11 @@ from bench.records.run import CONTROL, Estimate, Measured
 from bench.stats.estimates import fit_line, t_interval
 
 
-def line(known: list[Measured]) -> tuple[Estimate, Estimate, float]:
+def line(measured: list[Measured]) -> tuple[Estimate, Estimate, float]:
     """``t = t0 + n * t1`` over the sizes measured: both costs in seconds, and how far it misses a size."""
-    set_ups = min(len(m.times_s) for m in known)
-    sizes = np.array([m.images for m in known], dtype=np.float64)
-    times = np.array([m.times_s[:set_ups] for m in known]).T  # (set-ups, sizes)
+    set_ups = min(len(m.times_s) for m in measured)
+    sizes = np.array([m.images for m in measured], dtype=np.float64)
+    times = np.array([m.times_s[:set_ups] for m in measured]).T  # (set-ups, sizes)
     coefficients, departure = fit_line(sizes, times)
     fixed, each = (t_interval(column) for column in coefficients.T)
     return fixed, each, departure
@@ -30,9 +30,9 @@ def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
     )
 
 
-def growth(known: dict[str, Measured]) -> list[str]:
+def growth(variants: dict[str, Measured]) -> list[str]:
     """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
-    sizes = _without_control(known)
+    sizes = _without_control(variants)
     best, rivals = quickest(sizes)
     also = f"; {either(rivals, 'and')} {'is' if len(rivals) == 1 else 'are'} not told apart from it"
     near = reaching(sizes, 0.9)
@@ -59,28 +59,29 @@ def recommended(near: Estimate, rivals: list[Measured]) -> str:
     return f"{near.value:.0f} is recommended for speed by {by}{doubt}"
 
 
-def growth_fits(known: dict[str, Measured]) -> dict[str, Estimate]:
+def growth_fits(variants: dict[str, Measured]) -> dict[str, Estimate]:
     """The numbers of these sentences, for the plot."""
-    sizes = _without_control(known)
+    sizes = _without_control(variants)
     fixed, each, _ = line(sizes)
     return {"fixed_s": fixed, "image_s": each, "recommended": reaching(sizes, 0.9)}
 
 
-def _without_control(known: dict[str, Measured]) -> list[Measured]:
-    return [measured for name, measured in known.items() if name != CONTROL]
+def _without_control(variants: dict[str, Measured]) -> list[Measured]:
+    return [measured for name, measured in variants.items() if name != CONTROL]
 
 
-def reaching(known: list[Measured], share: float) -> Estimate:
+def reaching(measured: list[Measured], share: float) -> Estimate:
     """The smallest size with this share of the best throughput, and its range over the set-ups.
 
     The range is the least and the largest over the set-ups, no confidence interval: sizes are few.
     """
-    by_size = sorted(known, key=lambda m: m.images)
-    rates = np.array([m.images / np.array(m.times_s[: min(len(m.times_s) for m in known)]) for m in by_size])
-    found = [by_size[int(np.argmax(column >= share * column.max()))].images for column in rates.T]
+    by_size = sorted(measured, key=lambda m: m.images)
+    set_ups = min(len(m.times_s) for m in measured)
+    rates = np.array([m.images / np.array(m.times_s[:set_ups]) for m in by_size])
+    reached = [by_size[int(np.argmax(column >= share * column.max()))].images for column in rates.T]
     middle = np.exp(np.mean(np.log(rates), axis=1))
     value = by_size[int(np.argmax(middle >= share * middle.max()))].images
-    return Estimate(value=value, low=min(found), high=max(found), confidence=PLAIN_RANGE, n=len(found))
+    return Estimate(value=value, low=min(reached), high=max(reached), confidence=PLAIN_RANGE, n=len(reached))
 
 
 def reaching_in_words(size: Estimate) -> str:

@@ -15,24 +15,24 @@ WHOLE_EPOCH = 60_000  # images of MNIST
 WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a training is held against
 
 
-def level_change(known: Measured, whose: str = "its") -> str:
+def level_change(training: Measured, whose: str = "its") -> str:
     """From which epoch on training has left ``whose`` first speed, and by how much."""
-    if known.level is None or known.effect is None:  # as in files from before epochs were timed in pieces
+    if training.level is None or training.effect is None:  # in files from before epochs were timed in pieces
         raise LookupError("no level of the course of epochs")
-    ratio = known.level.ratio
+    ratio = training.level.ratio
     if ratio.n < 2:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
-    share = known.course_facts[-1].get("denormal_share", 0.0)
+    share = training.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
     speed = f"{interval(inverse(ratio))} {whose} first speed"
-    verdict = judge_level(ratio, known.effect.estimate)
-    one, many = passes(known)
-    first = known.level.first
-    if whose != "its" and first and _unlike(first) and _unlike(known.effect.estimate):
-        speed = f"{interval(inverse(known.effect.estimate))} {whose} first speed"
+    verdict = judge_level(ratio, training.effect.estimate)
+    one, many = passes(training)
+    first = training.level.first
+    if whose != "its" and first and _unlike(first) and _unlike(training.effect.estimate):
+        speed = f"{interval(inverse(training.effect.estimate))} {whose} first speed"
         return f"training differs from the first {one} on: it runs at {speed}; {beside}."
     if verdict == "slower":
-        return f"training runs at {speed} from {one} {known.level.since} on; {beside}."
+        return f"training runs at {speed} from {one} {training.level.since} on; {beside}."
     if verdict in ("same", "faster"):
         return f"training is no slower in {many}: it ends at {speed}; {beside}."
     return f"it is undecided whether training slows down in {many}: {speed}; {beside}."
@@ -42,25 +42,25 @@ def _unlike(ratio: Estimate) -> bool:
     return ratio.low > 1.0 or ratio.high < 1.0
 
 
-def passes(known: Measured) -> tuple[str, str]:
+def passes(training: Measured) -> tuple[str, str]:
     """What one pass over the images is called, and all of them: an epoch only where it is a whole one."""
-    count, images = len(known.course_s), _images(known)
-    if "steps" in known.case.settings:
-        return "stretch", f"{count} stretches of {known.case.settings['steps']} steps"
+    count, images = len(training.course_s), _images(training)
+    if "steps" in training.case.settings:
+        return "stretch", f"{count} stretches of {training.case.settings['steps']} steps"
     if images >= WHOLE_EPOCH:
         return "epoch", f"{count} epochs"
     whole = f"{count * images / WHOLE_EPOCH:.1f} epochs, too few to show what more would"
     return "pass", f"{count} passes over {images:,} images ({whole})"
 
 
-def _images(known: Measured) -> int:
+def _images(training: Measured) -> int:
     """Of one pass."""
-    return int(str(known.case.settings.get("images", WHOLE_EPOCH)))
+    return int(str(training.case.settings.get("images", WHOLE_EPOCH)))
 
 
-def trained_on(known: Measured) -> str:
+def trained_on(training: Measured) -> str:
     """``On MNIST``, or how to have it; the same on any machine, as a file may be read on another."""
-    data = known.case.settings.get("data")  # early files do not tell
+    data = training.case.settings.get("data")  # early files do not tell
     if data != "synthetic":
         return "On MNIST" if data == "mnist" else "On the images of that run"
     return "On synthetic digits (nox -s train fetches MNIST)"
@@ -86,7 +86,7 @@ def slowing_down(results: Results) -> list[str]:
         if name in runs:
             opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
             said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
-    if any(_images(known) < WHOLE_EPOCH for known in runs.values()):
+    if any(_images(training) < WHOLE_EPOCH for training in runs.values()):
         said.append("What later epochs do takes a full run: python -m bench run drift trains 8 whole ones.")
     return _or_why_unflushed(runs, said)
 

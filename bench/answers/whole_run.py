@@ -42,14 +42,14 @@ def restless(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> str 
     Some always do on a shared machine, and rounds are weighed for it; but it leaves few that count.
     """
     groups = list(groups)
-    found = [level for group in groups for level in above_rest(blocks.get(group.name, []), group.baseline)]
-    slowed = sum(level > SLOWED for level in found)
-    if not found or slowed < SLOWED_SET_UPS * len(found):
+    levels = [level for group in groups for level in above_rest(blocks.get(group.name, []), group.baseline)]
+    slowed = sum(level > SLOWED for level in levels)
+    if not levels or slowed < SLOWED_SET_UPS * len(levels):
         return None
     share = calm_share(groups, blocks)
     calm = "" if share is None else f" and {share:.0%} of all rounds were calm"
     return (
-        f"the machine was restless: in {slowed} of {len(found)} set-ups the baseline took more than "
+        f"the machine was restless: in {slowed} of {len(levels)} set-ups the baseline took more than "
         f"{SLOWED:g}x its time at rest{calm}, so that intervals are wide; "
         "stop other work, or repeat when the machine is quieter"
     )

@@ -25,10 +25,10 @@ def interval(ratio: Estimate) -> str:
     return f"{ratio.value:.{2 if ratio.value < 10 else 0}f}x ({why})"
 
 
-def as_fast(subject: str, known: Measured) -> str:
+def as_fast(subject: str, measured: Measured) -> str:
     """``Hybridizing makes the step 1.07x as fast (1.05 to 1.09)``; says so when nothing was decided."""
-    assert known.effect is not None
-    return f"{subject} {interval(inverse(known.effect.estimate))} as fast: {verdict_of(known.effect)}."
+    assert measured.effect is not None
+    return f"{subject} {interval(inverse(measured.effect.estimate))} as fast: {verdict_of(measured.effect)}."
 
 
 def ratio_of(one: Measured, other: Measured) -> Ratio | None:
@@ -47,26 +47,26 @@ def verdict_of(ratio: Ratio) -> str:
 
 
 def held_against(
-    known: dict[str, Measured], one: str, subject: str, other: str, other_is: str, work: str
+    variants: dict[str, Measured], one: str, subject: str, other: str, other_is: str, work: str
 ) -> list[str]:
     """``Both heads take 1.17x (1.11 to 1.22) the time of digits alone: slower.``, and what work differs.
 
     Nothing where the two were not measured together.
     """
-    ratio = ratio_of(known[one], known[other]) if {one, other} <= known.keys() else None
+    ratio = ratio_of(variants[one], variants[other]) if {one, other} <= variants.keys() else None
     if ratio is None:
         return []
     return [
         f"{subject} take {interval(ratio.estimate)} the time of {other_is}: {verdict_of(ratio)}.",
-        f"{work} {difference(known[other], known[one])}.",
+        f"{work} {difference(variants[other], variants[one])}.",
     ]
 
 
 def difference(one: Measured, other: Measured) -> str:
     """``28 operators a step (31 to 59) and 11 parameters (109,496 to 109,507)``: exact, so no interval."""
-    known = [fact for fact in WORK if fact in one.facts and fact in other.facts]
-    told = [_from_to(round(one.facts[fact]), round(other.facts[fact]), WORK[fact]) for fact in known]
-    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+    facts = [fact for fact in WORK if fact in one.facts and fact in other.facts]
+    differences = [_from_to(round(one.facts[fact]), round(other.facts[fact]), WORK[fact]) for fact in facts]
+    return " and ".join(part for part in (", ".join(differences[:-1]), *differences[-1:]) if part)
 
 
 def _from_to(before: int, after: int, what: str) -> str:
@@ -109,15 +109,15 @@ def price(subject: str, plain: Measured, graph: Measured) -> str:
     return f"{longer}: paid after {typical} steps ({quickest} to {slowest})."
 
 
-def quickest(known: Sequence[Measured]) -> tuple[Measured, list[Measured]]:
+def quickest(candidates: Sequence[Measured]) -> tuple[Measured, list[Measured]]:
     """The one with the most images a second, and the others that may be as quick for all this run tells.
 
     A rival is not found to be slower set-up by set-up, with one error rate for all, as for ratios to a
     baseline; and its own interval, which the table shows, reaches that of the best. With three set-ups the
     first alone would name what lies far below. The second errs in 1 of 40 equals at most, each by itself.
     """
-    best = max(known, key=lambda m: m.images_per_s.value)
-    others = {m.case.variant: m for m in known if m is not best}
+    best = max(candidates, key=lambda m: m.images_per_s.value)
+    others = {m.case.variant: m for m in candidates if m is not best}
     decided = verdicts({name: mean_of(_per_image(m, best)) for name, m in others.items()})
     rivals = [m for name, m in others.items() if decided[name] != "slower"]
     return best, [m for m in rivals if not _far_below(m, best)]
@@ -135,10 +135,10 @@ def _per_image(one: Measured, other: Measured) -> Floats:
     return np.array([math.log(a / one.images * other.images / b) for a, b in both])
 
 
-def either(known: Sequence[Measured], word: str = "or") -> str:
+def either(candidates: Sequence[Measured], word: str = "or") -> str:
     """``1, 2 or 5``: their numbers of workers, or else of images, in order."""
-    told = [str(n) for n in sorted(int(str(m.case.settings.get("workers", m.images))) for m in known)]
-    return f" {word} ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+    numbers = [str(n) for n in sorted(int(str(m.case.settings.get("workers", m.images))) for m in candidates)]
+    return f" {word} ".join(part for part in (", ".join(numbers[:-1]), *numbers[-1:]) if part)
 
 
 def percent(share: Estimate) -> str:

@@ -347,7 +347,7 @@ def _report(outcome: Run, target: Path | None, full: bool) -> None:
     write(page if full else brief(page), "terminal")
     if target is None:  # nor will a report of a file tell them
         for failure in outcome.failures:
-            typer.echo("\n".join([f"\n{failure.told}", *failure.last_lines]), err=True)
+            typer.echo("\n".join([f"\n{failure.summary}", *failure.last_lines]), err=True)
         typer.echo("\nnothing could be measured, so that no results were written", err=True)
         return
     typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")

@@ -53,11 +53,11 @@ LARGEST_FILE = 10 * 2**20  # bytes; ours has 10 kB
 def cases_of(questions: list[Question]) -> dict[str, Case]:
     """The step of every variant that these questions compare, each once: ``step/hybridized`` ..."""
     steps = [group for question in questions for group in question.groups() if group.part == PART]
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     for variant, case in (pair for group in steps for pair in group.cases.items()):
-        if variant != CONTROL and _work_of(case) not in map(_work_of, found.values()):
-            found[f"{PART}/{variant}"] = case
-    return found
+        if variant != CONTROL and _work_of(case) not in map(_work_of, cases.values()):
+            cases[f"{PART}/{variant}"] = case
+    return cases
 
 
 def _work_of(case: Case) -> tuple[str, dict[str, Setting]]:
@@ -80,8 +80,8 @@ def read_golden(path: Path) -> Golden:
 
 def write_golden(path: Path, mxnet: str, work: dict[str, Work]) -> None:
     """Write the golden file: one counter a line, names sorted, so that a difference reads as one."""
-    told = {name: msgspec.structs.replace(counted, waited_at={}) for name, counted in sorted(work.items())}
-    document = msgspec.to_builtins(Golden(schema=SCHEMA, mxnet=mxnet, work=told))
+    counts = {name: msgspec.structs.replace(counted, waited_at={}) for name, counted in sorted(work.items())}
+    document = msgspec.to_builtins(Golden(schema=SCHEMA, mxnet=mxnet, work=counts))
     for counted in document["work"].values():
         del counted["waited_at"]
     text = json.dumps(document, indent=2) + "\n"
@@ -96,8 +96,8 @@ def amount(work: Work, counter: str) -> Count:
 
 def changes(before: dict[str, Work], after: dict[str, Work]) -> list[WorkChange]:
     """Everything that differs, the largest growth first; what steps have in common is told once."""
-    found = [change for name in {**before, **after} for change in _of_step(name, before, after)]
-    return sorted(_together(found), key=lambda c: (-c.growth, _rank(c.counter)))
+    of_each_step = [change for name in {**before, **after} for change in _of_step(name, before, after)]
+    return sorted(_together(of_each_step), key=lambda c: (-c.growth, _rank(c.counter)))
 
 
 def _rank(counter: str) -> int:
@@ -133,10 +133,10 @@ def _places(old: dict[str, Count], new: dict[str, Count], work: Work) -> list[st
     return sorted({place for name in more for place in work.waited_at.get(name, [])})
 
 
-def _together(found: list[WorkChange]) -> list[WorkChange]:
+def _together(of_each_step: list[WorkChange]) -> list[WorkChange]:
     """Changes that are the same in all but the step, as one; the order of the first is kept."""
     merged: dict[bytes, WorkChange] = {}
-    for change in found:
+    for change in of_each_step:
         key = msgspec.json.encode(msgspec.structs.replace(change, steps=[]))
         steps = merged[key].steps + change.steps if key in merged else change.steps
         merged[key] = msgspec.structs.replace(change, steps=steps)

@@ -90,7 +90,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     last_lines: list[str]  # what its worker said last
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line: what, why, and the last thing that was said."""
         last = next((line.strip() for line in reversed(self.last_lines) if line.strip()), "")
         return f"{self.case} could not be measured: {self.reason}" + (f" ({last})" if last else "")

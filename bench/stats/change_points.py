@@ -60,9 +60,9 @@ def level_changes(series: dict[str, Floats], alpha: float = ALPHA, seed: int = 0
     splits: dict[str, list[tuple[int, float]]] = {name: [] for name in series}
     while waiting:
         ps = _adjusted_ps([series[s.name][list(s.runs)] for s in waiting], waiting, rng)
-        found = [(s, p) for s, p in zip(waiting, ps, strict=True) if p <= alpha]
+        clear = [(s, p) for s, p in zip(waiting, ps, strict=True) if p <= alpha]
         waiting = []
-        for segment, p in found:
+        for segment, p in clear:
             place = _place(series[segment.name][list(segment.runs)])
             splits[segment.name].append((segment.runs[place], p))
             parts = (segment.runs[:place], segment.runs[place:])

@@ -49,8 +49,8 @@ def _log_rounds(set_ups: list[SetUp], count: int) -> Floats:
 def _stages(rounds: list[Round]) -> list[list[int]]:
     """The rounds of each epoch where they tell theirs, else each by itself."""
     stages: dict[float, list[int]] = {}
-    for number, told in enumerate(rounds):
-        stages.setdefault(told.facts.get(EPOCH, number), []).append(number)
+    for number, timed in enumerate(rounds):
+        stages.setdefault(timed.facts.get(EPOCH, number), []).append(number)
     return list(stages.values())
 
 
@@ -145,11 +145,11 @@ def measured(
     ``also`` names pairs whose ratio is asked for as well: (variant, against which).
     """
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
-    found = {name: against_baseline(blocks, name, baseline) for name in present if name != baseline}
-    effects = {name: effect.mean() for name, effect in found.items() if len(effect)}
+    ratios = {name: against_baseline(blocks, name, baseline) for name in present if name != baseline}
+    effects = {name: effect.mean() for name, effect in ratios.items() if len(effect)}
     family = {name: mean for name, mean in effects.items() if name != CONTROL}
     decided = verdicts(family) | verdicts({n: m for n, m in effects.items() if n == CONTROL})
-    known = {}
+    by_variant = {}
     for name in present:
         set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
         times = log_times(blocks, name)
@@ -161,7 +161,7 @@ def measured(
             usual = exponential(typical(blocks, name, baseline).interval())
             ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of, usual)
         course_s, course_facts = _course(set_ups)
-        known[name] = Measured(
+        by_variant[name] = Measured(
             case=cases[name],
             images=set_ups[0].images,
             iteration_s=iteration,
@@ -179,4 +179,4 @@ def measured(
             typical_s=exponential(typical_times(blocks, name).interval()),
             rule=rule_of(blocks, name),
         )
-    return known
+    return by_variant

@@ -95,9 +95,9 @@ class Effects:
         """The same of the sums of the rounds."""
         return self._mean_of(self.totals)
 
-    def _mean_of(self, found: Floats) -> Mean:
-        shape = len(found), -1
-        values, each = found.reshape(shape), self.weights().reshape(shape)
+    def _mean_of(self, numbers: Floats) -> Mean:
+        shape = len(numbers), -1
+        values, each = numbers.reshape(shape), self.weights().reshape(shape)
         of_units = each.sum(axis=1)
         units = (each * values).sum(axis=1) / of_units
         shares = of_units / of_units.sum()
@@ -117,8 +117,8 @@ class Effects:
         if len(self) < WEIGHED_FROM or not np.isfinite(self.errors).all():
             return np.ones_like(self.errors)
         least = max(float(np.median(self.errors)) / math.sqrt(self.bound), LEAST_ERROR)
-        found: Floats = 1.0 / np.maximum(self.errors, least) ** 2
-        return found
+        weights: Floats = 1.0 / np.maximum(self.errors, least) ** 2
+        return weights
 
     def part(self, start: int, end: int) -> Effects:
         """The units from one to another."""

@@ -139,8 +139,8 @@ def _at_rest(effects: AtRest, level: float, tolerance: float) -> Decision:
     """
     at_rest, beside = (1.0 - NOW_AND_THEN) * level, NOW_AND_THEN * level
     mean, excess = effects.mean(), effects.now_and_then()
-    known = mean.freedom + 1.0 >= LEAST_CALM
-    verdict = _judged(mean, at_rest, tolerance) if known else "undecided"
+    enough_calm = mean.freedom + 1.0 >= LEAST_CALM
+    verdict = _judged(mean, at_rest, tolerance) if enough_calm else "undecided"
     more = excess is not None and excess.freedom + 1.0 >= LEAST_CALM
     more = more and excess is not None and excess.interval(1.0 - beside).low > math.log1p(tolerance)
     decision = Decision(verdict, mean, at_rest, now_and_then=excess, calm=effects.calm)

@@ -36,8 +36,8 @@ def judge_level(level: Estimate, whole: Estimate) -> Verdict:
     From which epoch on that is was chosen as the data fit best, so that the last ones alone claim no
     slow-down: the whole training must be slower, too.
     """
-    found = judge(level.low, level.high)
-    return "undecided" if found == "slower" and not whole.low > 1.0 else found
+    verdict = judge(level.low, level.high)
+    return "undecided" if verdict == "slower" and not whole.low > 1.0 else verdict
 
 
 def least_alpha(effect: Mean, tolerance: float = TOLERANCE) -> float:

@@ -64,7 +64,7 @@ def run_page(run: Run, download: Download | None = None) -> Page:
         ),
         decided=_decided(run),
         facts=(*_when(run), *machine_facts(run.machine, run.ceilings, run.weather)),
-        warnings=(*run.warnings, *(f.told for f in run.failures)),
+        warnings=(*run.warnings, *(f.summary for f in run.failures)),
         sections=tuple(section for section in sections if section.tables or section.warnings),
         method=_method(run),
         reproduce=_reproduce(run),

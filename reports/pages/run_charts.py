@@ -168,9 +168,9 @@ def _shares(measured: Measured) -> dict[str, float]:
     """
     names = [part[: -len("_s")] for part in PARTS]
     facts = measured.round_facts
-    told = [facts.get(f"{name}_share", facts[f"{name}_s"]).value for name in names]
-    whole = sum(told) or 1.0
-    return {name: value / whole for name, value in zip(names, told, strict=True)}
+    values = [facts.get(f"{name}_share", facts[f"{name}_s"]).value for name in names]
+    whole = sum(values) or 1.0
+    return {name: value / whole for name, value in zip(names, values, strict=True)}
 
 
 def headline(questions: Mapping[str, dict[str, Variants]]) -> Intervals | None:

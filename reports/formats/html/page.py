@@ -108,9 +108,9 @@ def _rendered(model: Page) -> str:
     advised = _advice(model, numbered)
     headline = _plot(model.headline, numbered) if model.headline else None
     below = [replace(section, tables=tables_below(model, section)) for section in model.sections]
-    told = {answered.section: _told_below(answered) for answered in reversed(model.answers)}
+    sentences = {answered.section: _told_below(answered) for answered in reversed(model.answers)}
     sections = [
-        _section(number, section, told.get(section.title, ()), numbered)
+        _section(number, section, sentences.get(section.title, ()), numbered)
         for number, section in enumerate(below)
     ]
     anchors = {section["title"]: section["anchor"] for section in reversed(sections)}
@@ -160,7 +160,7 @@ def _told_below(answered: Answered) -> tuple[str, ...]:
 
 
 def _section(
-    number: int, section: Section, told: tuple[str, ...], numbered: dict[str, Figure]
+    number: int, section: Section, answers: tuple[str, ...], numbered: dict[str, Figure]
 ) -> dict[str, Any]:
     """What the template needs of a section, the rest of its answer first; figures go into ``numbered``."""
 
@@ -170,7 +170,7 @@ def _section(
     return {
         "anchor": f"section-{number + 1}",
         "title": section.title,
-        "sentences": (*told, *section.sentences),
+        "sentences": (*answers, *section.sentences),
         "warnings": section.warnings,
         "flame_graph": _as_address(section.flame_graph),
         "flame_height": _height(section.flame_graph),
