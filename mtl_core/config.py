@@ -31,9 +31,9 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         _check(self.inputs >= 1, "inputs", self.inputs, "at least 1")
         _check(all(units >= 1 for units in self.trunk), "trunk", self.trunk, "layers of at least 1 unit")
-        known = set(self.heads) <= set(HEADS) and len(set(self.heads)) == len(self.heads)
+        valid = set(self.heads) <= set(HEADS) and len(set(self.heads)) == len(self.heads)
         _check(
-            bool(self.heads) and known, "heads", self.heads, f"one or more of {', '.join(HEADS)}, each once"
+            bool(self.heads) and valid, "heads", self.heads, f"one or more of {', '.join(HEADS)}, each once"
         )
 
 

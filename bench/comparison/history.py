@@ -18,8 +18,8 @@ from bench.stats.estimates import Floats, exponential
 Key = tuple[str, str]  # group, variant
 Measure = Literal["throughput", "time ratio"]
 MEASURES: dict[Measure, Callable[[Measured], float | None]] = {
-    "throughput": lambda known: known.images_per_s.value,
-    "time ratio": lambda known: known.effect.estimate.value if known.effect else None,
+    "throughput": lambda measured: measured.images_per_s.value,
+    "time ratio": lambda measured: measured.effect.estimate.value if measured.effect else None,
 }
 
 
@@ -48,22 +48,22 @@ def _dated(run: Run) -> bool:
 
 def _moment(run: Run) -> datetime:
     """When a run was measured; a time without a zone is taken for UTC, as pytest-benchmark writes it."""
-    told = datetime.fromisoformat((run.measured_at or "").replace("Z", "+00:00"))
-    return told if told.tzinfo else told.replace(tzinfo=timezone.utc)
+    moment = datetime.fromisoformat((run.measured_at or "").replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
     """``runs`` oldest first."""
     points = [_point(run) for run in runs]
-    keys = dict.fromkeys((g, v) for run in runs for g, known in run.measured.items() for v in known)
+    keys = dict.fromkeys((g, v) for run in runs for g, variants in run.measured.items() for v in variants)
     newest = {key: _newest(runs, key) for key in keys}
     values: dict[tuple[Key, Measure], Floats] = {}
     for key in keys:
         for measure, ask in MEASURES.items():
-            told = [_value(run, key, newest[key], ask) for run in runs]
-            if key[1] != CONTROL and not all(math.isnan(value) for value in told):
-                values[key, measure] = np.array(told)
-    names = {str(number): told for number, told in enumerate(values)}  # a file's names may run together
+            of_runs = [_value(run, key, newest[key], ask) for run in runs]
+            if key[1] != CONTROL and not all(math.isnan(value) for value in of_runs):
+                values[key, measure] = np.array(of_runs)
+    names = {str(number): place for number, place in enumerate(values)}  # a file's names may run together
     changes = level_changes({name: np.log(values[key]) for name, key in names.items()}, alpha)
     return MachineHistory(
         machine=name,
@@ -73,10 +73,10 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
                 benchmark="/".join(key),
                 measure=measure,
                 values=[None if math.isnan(v) else float(v) for v in values[key, measure]],
-                changes=[_told(change, points, values[key, measure]) for change in changes[told]],
+                changes=[_told(change, points, values[key, measure]) for change in changes[name_of_series]],
                 note=_left_out(runs, key, newest[key]),
             )
-            for told, (key, measure) in names.items()
+            for name_of_series, (key, measure) in names.items()
         ],
         tested=sum(int(np.count_nonzero(~np.isnan(v))) >= LEAST_RUNS for v in values.values()),
         least_runs=LEAST_RUNS,
@@ -109,10 +109,10 @@ def _newest(runs: list[Run], key: Key) -> Measured:
 
 
 def _value(run: Run, key: Key, newest: Measured, ask: Callable[[Measured], float | None]) -> float:
-    known = run.measured.get(key[0], {}).get(key[1])
-    if known is None or any(case_differences(known, newest)):
+    measured = run.measured.get(key[0], {}).get(key[1])
+    if measured is None or any(case_differences(measured, newest)):
         return math.nan
-    value = ask(known)
+    value = ask(measured)
     return math.nan if value is None else value
 
 
@@ -123,12 +123,12 @@ def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
         for run in runs
         if key[1] in run.measured.get(key[0], {})
     ]
-    unlike = [told for told in fields if told]
+    unlike = [names for names in fields if names]
     if not unlike:
         return ""
     many = len(unlike) > 1
-    told = f"{len(unlike)} runs are left out: they differ" if many else "1 run is left out: it differs"
-    return f"{told} in {', '.join(sorted(set.union(*unlike)))}"
+    which = f"{len(unlike)} runs are left out: they differ" if many else "1 run is left out: it differs"
+    return f"{which} in {', '.join(sorted(set.union(*unlike)))}"
 
 
 def _told(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:

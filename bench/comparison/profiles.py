@@ -45,12 +45,12 @@ def read_shares(path: Path) -> OperatorShares:
     document = read_document(path)
     check_schema(document, path)
     try:
-        found = msgspec.convert(endless(document), OperatorShares)
+        shares = msgspec.convert(endless(document), OperatorShares)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
-    if len({operator.name for operator in found.operators}) < len(found.operators):
+    if len({operator.name for operator in shares.operators}) < len(shares.operators):
         raise UserError(f"{path} tells of an operator twice; profile again")
-    return found
+    return shares
 
 
 def compare_shares(profiles: Sequence[OperatorShares], names: Sequence[str]) -> SharedOperators:
@@ -63,21 +63,23 @@ def compare_shares(profiles: Sequence[OperatorShares], names: Sequence[str]) -> 
     first = profiles[0]
     for other, name in zip(profiles, names, strict=True):
         _check_alike(first.case, other.case, names[0], name)
-    known = {label(n): {o.name: o for o in profile.operators} for n, profile in enumerate(profiles)}
-    everywhere = dict.fromkeys(name for operators in known.values() for name in operators)
+    by_label = {label(n): {o.name: o for o in profile.operators} for n, profile in enumerate(profiles)}
+    everywhere = dict.fromkeys(name for operators in by_label.values() for name in operators)
     changes = {
-        f"{lab} {name}": difference(operators[name].share, known["A"][name].share)
-        for lab, operators in known.items()
+        f"{lab} {name}": difference(operators[name].share, by_label["A"][name].share)
+        for lab, operators in by_label.items()
         for name in everywhere
-        if lab != "A" and name in operators and name in known["A"]
+        if lab != "A" and name in operators and name in by_label["A"]
     }
     # The band of the rule is on logarithms; a difference of shares takes their place.
     decided = verdicts(changes, math.expm1(TOLERANCE))
-    told = [_operator(name, known, changes, {n: _word(v) for n, v in decided.items()}) for name in everywhere]
+    shared = [
+        _operator(name, by_label, changes, {n: _word(v) for n, v in decided.items()}) for name in everywhere
+    ]
     return SharedOperators(
         benchmark=first.case.name,
         sides=[_side(label(n), name, p) for n, (p, name) in enumerate(zip(profiles, names, strict=True))],
-        operators=sorted(told, key=lambda o: -max(share.value for share in o.shares.values())),
+        operators=sorted(shared, key=lambda o: -max(share.value for share in o.shares.values())),
         tolerance=TOLERANCE,
     )
 
@@ -98,11 +100,11 @@ def _word(verdict: str) -> Judgement:
 
 def _operator(
     name: str,
-    known: dict[str, dict[str, ProfiledOperator]],
+    by_label: dict[str, dict[str, ProfiledOperator]],
     changes: dict[str, Mean],
     words: dict[str, Judgement],
 ) -> SharedOperator:
-    mine = {lab: operators[name] for lab, operators in known.items() if name in operators}
+    mine = {lab: operators[name] for lab, operators in by_label.items() if name in operators}
     return SharedOperator(
         name=name,
         shares={lab: operator.share for lab, operator in mine.items()},

@@ -19,8 +19,8 @@ def _all_of(run: Run) -> Run:
     return run
 
 
-def _unseen(found: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int]]:
-    return found
+def _unseen(candidates: Sequence[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    return candidates
 
 
 def read_all(
@@ -33,18 +33,20 @@ def read_all(
     ``keep`` is what is kept of each run, since the raw rounds of many fill the memory; ``watched`` shows
     how far the files are read. Raises UserError when the place is not there or cannot be reached.
     """
-    files, found = _reached(place)
+    files, candidates = _reached(place)
     runs, left_out = [], []
-    for path, size in watched(found[-MOST_FILES:]):
+    for path, size in watched(candidates[-MOST_FILES:]):
         name = path.rsplit("/", 1)[-1]
         try:
             check_size(size, name)
             runs.append(keep(run_from(_content(files, path), name, name)))
         except UserError as error:
             left_out.append(str(error))
-    if len(found) > MOST_FILES:
-        more = len(found) - MOST_FILES
-        left_out.append(f"{more} of {len(found)} files, the first by name: at most {MOST_FILES} are read")
+    if len(candidates) > MOST_FILES:
+        more = len(candidates) - MOST_FILES
+        left_out.append(
+            f"{more} of {len(candidates)} files, the first by name: at most {MOST_FILES} are read"
+        )
     return runs, left_out
 
 
@@ -56,15 +58,15 @@ def _reached(place: str) -> tuple[Any, list[tuple[str, int]]]:
             raise UserError(
                 f"{place} is no folder; give one with result files, or a URL such as s3://bucket/x"
             )
-        told = files.ls(root, detail=True)
+        listing = files.ls(root, detail=True)
     except UserError:
         raise
     except ImportError as error:
         raise UserError(f"{place} needs another package ({error})") from None
     except Exception as error:  # each file system has errors of its own, and all mean the same here
         raise UserError(f"{place} cannot be reached ({_said(error)})") from None
-    found = [(str(f["name"]), int(f.get("size") or 0)) for f in told if f.get("type") == "file"]
-    return files, sorted(f for f in found if _is_result(f[0].rsplit("/", 1)[-1]))
+    candidates = [(str(f["name"]), int(f.get("size") or 0)) for f in listing if f.get("type") == "file"]
+    return files, sorted(f for f in candidates if _is_result(f[0].rsplit("/", 1)[-1]))
 
 
 def _is_result(name: str) -> bool:

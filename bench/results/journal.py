@@ -120,22 +120,22 @@ def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
 
 
 def _differences(then: Identity, now: Identity) -> list[str]:
-    found = []
+    differences = []
     if then.machine != now.machine:
-        found.append(f"machine was {then.machine}, is {now.machine}")
+        differences.append(f"machine was {then.machine}, is {now.machine}")
     if then.revision != now.revision:
-        found.append(f"revision was {then.revision}, is {now.revision}")
+        differences.append(f"revision was {then.revision}, is {now.revision}")
     # Other settings measure other cases, in tens of lines that follow from one or two.
     for field in ("settings", "versions") if then.settings != now.settings else ("cases", "versions"):
         before, after = getattr(then, field), getattr(now, field)
-        found += [
+        differences += [
             f"{name} was {_short(before.get(name))}, is {_short(after.get(name))}"
             for name in _unlike(before, after)
         ]
     edited = _unlike(then.code, now.code)
     if edited:
-        found.append(f"changed since: {', '.join(edited[:MOST_NAMED])}{_more(edited)}")
-    return found[:MOST_NAMED] + ([_more(found)[2:]] if _more(found) else [])
+        differences.append(f"changed since: {', '.join(edited[:MOST_NAMED])}{_more(edited)}")
+    return differences[:MOST_NAMED] + ([_more(differences)[2:]] if _more(differences) else [])
 
 
 def _unlike(then: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -143,9 +143,9 @@ def _unlike(then: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _short(value: str | None) -> str:
-    told = "unset" if value is None else value
-    return told if len(told) <= LONGEST_VALUE else told[: LONGEST_VALUE - 3] + "..."
+    shown = "unset" if value is None else value
+    return shown if len(shown) <= LONGEST_VALUE else shown[: LONGEST_VALUE - 3] + "..."
 
 
-def _more(found: list[str]) -> str:
-    return f", {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+def _more(items: list[str]) -> str:
+    return f", {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""

@@ -72,7 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 def header(run: Run) -> dict[str, Any]:
     """What stands under our key at the top of a result file."""
     assert run.machine is not None and run.ceilings is not None
-    told = Header(
+    contents = Header(
         schema=SCHEMA,
         machine=run.machine,
         ceilings=run.ceilings,
@@ -88,7 +88,7 @@ def header(run: Run) -> dict[str, Any]:
         "build": {n: getattr(run.ceilings, n) for n in ("mxnet", "numpy", "features", "libraries")},
         "source": run.machine.source,
     }
-    whole: dict[str, Any] = finite({**msgspec.to_builtins(told), **more})
+    whole: dict[str, Any] = finite({**msgspec.to_builtins(contents), **more})
     for fit in (fit for answer in whole["answers"] for fit in answer["fits"].values()):
         fit["confidence"] = None if fit["confidence"] == PLAIN_RANGE else fit["confidence"]
     return whole
@@ -96,40 +96,40 @@ def header(run: Run) -> dict[str, Any]:
 
 def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
     """What stands under our key in the entry of one variant."""
-    known = run.measured[group][variant]
-    effect = known.effect
+    record = run.measured[group][variant]
+    effect = record.effect
     set_ups = [block.set_ups[variant] for block in run.blocks[group] if variant in block.set_ups]
-    told: dict[str, Any] = {
-        "case": known.case,
-        "baseline": (effect.baseline if effect else known.case.name).rsplit("/", 1)[-1],
-        "images": known.images,
-        "images_per_s": known.images_per_s,
-        "iteration_s": known.iteration_s,
-        "first_call_s": known.first_call_s,
-        "facts": known.facts,
+    contents: dict[str, Any] = {
+        "case": record.case,
+        "baseline": (effect.baseline if effect else record.case.name).rsplit("/", 1)[-1],
+        "images": record.images,
+        "images_per_s": record.images_per_s,
+        "iteration_s": record.iteration_s,
+        "first_call_s": record.first_call_s,
+        "facts": record.facts,
         "effect": None if effect is None else _effect(effect),
         "verdict": None if effect is None else _verdict(effect, run.measured[group]),
         "beside": {
             v: {**_effect(ratio), "verdict": _verdict(ratio, run.measured[group])}
-            for v, ratio in known.beside.items()
+            for v, ratio in record.beside.items()
         },
         "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
-    whole: dict[str, Any] = finite(msgspec.to_builtins(told))
+    whole: dict[str, Any] = finite(msgspec.to_builtins(contents))
     return whole
 
 
 def _effect(ratio: Ratio) -> dict[str, float]:
     """Time of the variant over time of its baseline, with the interval that holds it."""
-    found = ratio.estimate
-    ends = {"low": found.low, "high": found.high, "confidence": found.confidence}
-    return {"ratio": found.value, **ends, "n": found.n}
+    estimate = ratio.estimate
+    ends = {"low": estimate.low, "high": estimate.high, "confidence": estimate.confidence}
+    return {"ratio": estimate.value, **ends, "n": estimate.n}
 
 
-def _verdict(ratio: Ratio, known: dict[str, Measured]) -> Verdict | None:
+def _verdict(ratio: Ratio, variants: dict[str, Measured]) -> Verdict | None:
     """None where an iteration of the two does unlike work: then no ratio of their times decides."""
-    images = {m.images for m in known.values() if m.case.name in (ratio.case, ratio.baseline)}
+    images = {m.images for m in variants.values() if m.case.name in (ratio.case, ratio.baseline)}
     return ratio.verdict if len(images) == 1 else None
 
 
@@ -207,16 +207,16 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         type(schema) is int and 1 <= schema <= SCHEMA,
         f"schema {schema!r:.40}, while this version reads 1 to {SCHEMA}",
     )
-    told = msgspec.convert(endless(block), Header)
-    _check_machine(told)
-    entries = [msgspec.convert(found, Entry) for found in _entries(document["benchmarks"])]
+    ours = msgspec.convert(endless(block), Header)
+    _check_machine(ours)
+    entries = [msgspec.convert(member, Entry) for member in _entries(document["benchmarks"])]
     if schema == 1:
-        entries = [_numbered(found) for found in entries]
-    for found in entries:
-        _check_entry(found)
+        entries = [_numbered(member) for member in entries]
+    for member in entries:
+        _check_entry(member)
     groups: dict[str, list[Entry]] = {}
-    for found in entries:
-        groups.setdefault(found.case.group, []).append(found)
+    for member in entries:
+        groups.setdefault(member.case.group, []).append(member)
     for members in groups.values():
         _check_group(members)
     blocks = {group: _blocks(group, members) for group, members in groups.items()}
@@ -224,14 +224,14 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         name=name,
         measured_at=stamp,
         schema=schema,
-        machine=told.machine,
-        ceilings=told.ceilings,
-        settings=told.settings,
-        answers=told.answers,
-        warnings=told.warnings,
-        weather=told.weather,
-        failures=told.failures,
-        spent_s=told.spent_s,
+        machine=ours.machine,
+        ceilings=ours.ceilings,
+        settings=ours.settings,
+        answers=ours.answers,
+        warnings=ours.warnings,
+        weather=ours.weather,
+        failures=ours.failures,
+        spent_s=ours.spent_s,
         measured={group: _measured(members, blocks[group]) for group, members in groups.items()},
         blocks=blocks,
     )
@@ -245,38 +245,38 @@ def _failed_in(document: dict[str, Any]) -> bool:
 
 def _entries(benchmarks: list[Any]) -> list[Any]:
     """Our block of each entry that has one."""
-    extras = [_part(told, "extra_info") for told in benchmarks]
+    extras = [_part(benchmark, "extra_info") for benchmark in benchmarks]
     return [extra[BLOCK] for extra in extras if BLOCK in extra]
 
 
-def _part(told: Any, name: str) -> dict[str, Any]:
+def _part(holder: Any, name: str) -> dict[str, Any]:
     """The object of this name in an object; empty where there is none."""
-    found = told.get(name, {}) if isinstance(told, dict) else None
-    _ensure(isinstance(found, dict), f"{name} is missing or no object")
-    assert isinstance(found, dict)
-    return found
+    part = holder.get(name, {}) if isinstance(holder, dict) else None
+    _ensure(isinstance(part, dict), f"{name} is missing or no object")
+    assert isinstance(part, dict)
+    return part
 
 
-def _check_machine(told: Header) -> None:
+def _check_machine(ours: Header) -> None:
     """Numbers that are divided by."""
     for name in ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s"):
-        value = getattr(told.ceilings, name)
+        value = getattr(ours.ceilings, name)
         _ensure(1e-9 < value < 1e18, f"{name} is {value:g}")
-    _ensure(0 < told.machine.cores_granted < 1e6, f"cores_granted is {told.machine.cores_granted:g}")
+    _ensure(0 < ours.machine.cores_granted < 1e6, f"cores_granted is {ours.machine.cores_granted:g}")
 
 
-def _check_entry(found: Entry) -> None:
+def _check_entry(member: Entry) -> None:
     """One variant: set-ups of it alone, all alike, with times that can be."""
-    name = found.case.name
-    _ensure(bool(found.set_ups), f"{name} has no set-up")
-    _ensure(all(s.case == name for s in found.set_ups), f"{name} holds set-ups of another case")
-    _ensure(len({s.block for s in found.set_ups}) == len(found.set_ups), f"{name} has a block twice")
-    _ensure(len({s.images for s in found.set_ups}) == 1, f"images of {name} vary")
-    _ensure(found.set_ups[0].images > 0, f"images of {name} is {found.set_ups[0].images}")
-    _ensure(all(s.rounds for s in found.set_ups), f"{name} has a set-up without rounds")
-    facts = {tuple(sorted(r.facts)) for s in found.set_ups for r in s.rounds}
+    name = member.case.name
+    _ensure(bool(member.set_ups), f"{name} has no set-up")
+    _ensure(all(s.case == name for s in member.set_ups), f"{name} holds set-ups of another case")
+    _ensure(len({s.block for s in member.set_ups}) == len(member.set_ups), f"{name} has a block twice")
+    _ensure(len({s.images for s in member.set_ups}) == 1, f"images of {name} vary")
+    _ensure(member.set_ups[0].images > 0, f"images of {name} is {member.set_ups[0].images}")
+    _ensure(all(s.rounds for s in member.set_ups), f"{name} has a set-up without rounds")
+    facts = {tuple(sorted(r.facts)) for s in member.set_ups for r in s.rounds}
     _ensure(len(facts) == 1, f"rounds of {name} tell unlike facts")
-    for set_up in found.set_ups:
+    for set_up in member.set_ups:
         _check_time(f"first_call_s of {name}", set_up.first_call_s)
         for timed in (*set_up.warm_up, *set_up.rounds):
             _check_time(f"seconds of {name}", timed.seconds)
@@ -300,11 +300,11 @@ def _check_group(members: list[Entry]) -> None:
     _ensure(not torn, f"rounds of {members[0].case.group} were not interleaved in block {torn[:1]}")
 
 
-def _numbered(found: Entry) -> Entry:
+def _numbered(member: Entry) -> Entry:
     """An entry of schema 1: its set-ups were interleaved in the order in which they stand."""
-    set_ups = [msgspec.structs.replace(s, block=number) for number, s in enumerate(found.set_ups)]
-    baseline = found.case.variant if found.effect is None else None
-    return msgspec.structs.replace(found, set_ups=set_ups, baseline=baseline)
+    set_ups = [msgspec.structs.replace(s, block=number) for number, s in enumerate(member.set_ups)]
+    baseline = member.case.variant if member.effect is None else None
+    return msgspec.structs.replace(member, set_ups=set_ups, baseline=baseline)
 
 
 def _blocks(group: str, members: list[Entry]) -> list[Block]:
@@ -333,15 +333,16 @@ def _measured(members: list[Entry], blocks: list[Block]) -> dict[str, Measured]:
 
 def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
     """What a file of pytest-benchmark alone tells: rounds of one process, so no interval at all."""
-    found: dict[str, dict[str, Measured]] = {}
-    for told in benchmarks:
-        seconds = _part(told, "stats").get("median")
-        group, name = str(told.get("group") or "ungrouped"), str(told.get("fullname") or told.get("name"))
+    groups: dict[str, dict[str, Measured]] = {}
+    for benchmark in benchmarks:
+        seconds = _part(benchmark, "stats").get("median")
+        group = str(benchmark.get("group") or "ungrouped")
+        name = str(benchmark.get("fullname") or benchmark.get("name"))
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
             raise DamagedError(f"{name} has no median")
         _check_time(f"median of {name}", seconds)
         iteration = geometric(np.log([float(seconds)]))
-        found.setdefault(group, {})[name] = Measured(
+        groups.setdefault(group, {})[name] = Measured(
             case=Case(question=group, part="", variant=name, workload="", settings={}),
             images=0,
             iteration_s=iteration,
@@ -353,4 +354,4 @@ def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
             times_s=[float(seconds)],
             course_facts=[],
         )
-    return found
+    return groups

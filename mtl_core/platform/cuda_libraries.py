@@ -42,7 +42,7 @@ def load_cuda_libraries() -> list[Path]:
     """
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     folders = nvidia_library_folders()
-    found = [folder / name for name in CUDA_LIBRARIES for folder in folders if (folder / name).exists()]
-    for library in found:
+    libraries = [folder / name for name in CUDA_LIBRARIES for folder in folders if (folder / name).exists()]
+    for library in libraries:
         ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-    return found
+    return libraries

@@ -66,8 +66,8 @@ def _gpu(nvml: Any, index: int) -> Gpu:
     _call(nvml, "nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(device))
     _call(nvml, "nvmlDeviceGetName", device, name, ctypes.c_uint(len(name)))
     _call(nvml, "nvmlDeviceGetCudaComputeCapability", device, ctypes.byref(major), ctypes.byref(minor))
-    told = name.value.decode(errors="replace")
-    return Gpu(told, _trouble(told, (major.value, minor.value), _mig_instances(nvml, device)))
+    model = name.value.decode(errors="replace")
+    return Gpu(model, _trouble(model, (major.value, minor.value), _mig_instances(nvml, device)))
 
 
 def _trouble(name: str, capability: tuple[int, int], mig_instances: int | None) -> str | None:
@@ -134,11 +134,11 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
     if wanted == "cpu":
         return Choice("cpu", (), "MTL_DEVICE=cpu: CPU")
     try:
-        found = visible(ask())
-        trouble = "; ".join(gpu.trouble for gpu in found if gpu.trouble) or _no_gpu()
+        gpus = visible(ask())
+        trouble = "; ".join(gpu.trouble for gpu in gpus if gpu.trouble) or _no_gpu()
     except NoDriverError as error:
-        found, trouble = [], str(error)
-    usable = {f"gpu({index})": gpu.name for index, gpu in enumerate(found) if gpu.trouble is None}
+        gpus, trouble = [], str(error)
+    usable = {f"gpu({index})": gpu.name for index, gpu in enumerate(gpus) if gpu.trouble is None}
     if usable:
         return Choice("gpu", tuple(usable), f"{', '.join(usable.values())}: GPU")
     if wanted == "gpu":

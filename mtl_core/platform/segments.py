@@ -27,8 +27,8 @@ def forget_segments(processes: Collection[int]) -> None:
     another number; elsewhere than on Linux it does not show as a file.
     """
     named = ((path, re.fullmatch(r"mx_([0-9a-f]+)_[0-9a-f]+", path.name)) for path in SEGMENTS.glob("mx_*"))
-    found = [path for path, told in named if told and int(told[1], 16) in processes]
-    mapped = Path("/proc/self/maps").read_text() if found else ""
-    for path in found:
+    ours = [path for path, match in named if match and int(match[1], 16) in processes]
+    mapped = Path("/proc/self/maps").read_text() if ours else ""
+    for path in ours:
         if str(path) not in mapped:
             path.unlink(missing_ok=True)
