@@ -31,15 +31,15 @@ def chosen(name: str, network: Network | None = None) -> tuple[Group, Case]:
     modules = _modules().values() if network is None else asked_of(network, _question_in(name))
     questions = [module.QUESTION for module in modules]
     groups = [(question, group) for question in questions for group in question.groups()]
-    known = {
+    by_name = {
         case.name: (question, group, case) for question, group in groups for case in group.cases.values()
     }
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        near = near or sorted(case for case in known if case.startswith(name))[:3]
+    if name not in by_name:
+        near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.4)
+        near = near or sorted(case for case in by_name if case.startswith(name))[:3]
         ask = f"; near are {', '.join(near)}" if near else ""
         raise UserError(f"no benchmark is named {name[:80]!r}{ask}; expected a name such as {EPOCH}")
-    question, group, case = known[name]
+    question, group, case = by_name[name]
     reason = question.skipped()
     if reason:
         raise UserError(f"{name} cannot be profiled here: {reason}")
@@ -114,10 +114,10 @@ def profile(
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
     with made(target) as folder, telling() as show:
-        found = profile_session.profile(
+        result = profile_session.profile(
             case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.plan.warm_ups, show=show
         )
-        write_profile(found, folder)
+        write_profile(result, folder)
     _report(target)
 
 

@@ -107,7 +107,7 @@ class TrialShown:
     def __init__(self, console: Console, bar: Progress, budget_s: float) -> None:
         self.console, self.bar, self.budget_s = console, bar, budget_s
         self.task = bar.add_task("starting", total=None)
-        self.told: set[str] = set()
+        self.announced: set[str] = set()
 
     def say(self, line: str) -> None:
         """A line that stays."""
@@ -120,8 +120,8 @@ class TrialShown:
             completed=min(spent_s, self.budget_s),
             total=self.budget_s,
         )
-        if not self.console.is_terminal and benchmark not in self.told:
-            self.told.add(benchmark)
+        if not self.console.is_terminal and benchmark not in self.announced:
+            self.announced.add(benchmark)
             self.say(f"measuring {benchmark}")
 
 

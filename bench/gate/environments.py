@@ -48,16 +48,16 @@ Run = Callable[[list[str], Path], None]
 def project(root: Path) -> dict[str, Any]:
     """What a checkout's pyproject.toml says. Raises UserError when it cannot be read."""
     try:
-        told: dict[str, Any] = tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
+        contents: dict[str, Any] = tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{root / PROJECT} cannot be read ({error}): no checkout of this suite") from None
-    return told
+    return contents
 
 
 def dependencies(root: Path, extra: str) -> dict[str, list[str]]:
     """What a checkout needs to measure, sorted: so that the order of lines makes no difference."""
-    told = project(root)
-    needs, uv = told.get("project", {}), told.get("tool", {}).get("uv", {})
+    contents = project(root)
+    needs, uv = contents.get("project", {}), contents.get("tool", {}).get("uv", {})
     return {
         "required": sorted(needs.get("dependencies", [])),
         "mxnet": sorted(needs.get("optional-dependencies", {}).get(extra, [])),
@@ -86,8 +86,8 @@ def python_for(
     wanted = dependencies(root, extra)
     if wanted == dependencies(like, extra):
         return otherwise
-    told = json.dumps([wanted, extra, sys.version, sys.executable])
-    folder = cache() / hashlib.sha256(told.encode()).hexdigest()[:16]
+    identity = json.dumps([wanted, extra, sys.version, sys.executable])
+    folder = cache() / hashlib.sha256(identity.encode()).hexdigest()[:16]
     say(f"environment: one of its own for {root.name}, since its dependencies differ ({folder})")
     python = folder / "bin" / "python"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -109,15 +109,15 @@ def installed(python: str, names: Iterable[str]) -> dict[str, str]:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise UserError(f"{python} does not tell what is installed: {last}; remove {cache()} to make it anew")
-    told: dict[str, str] = json.loads(done.stdout)
-    return told
+    versions: dict[str, str] = json.loads(done.stdout)
+    return versions
 
 
 def declared_names(root: Path) -> set[str]:
     """The distributions that a checkout needs to measure, without their versions."""
     needs = dependencies(root, choose().extra)
-    found = (NAME.match(line) for line in (*needs["required"], *needs["mxnet"]))
-    return {re.sub("[-_.]+", "-", match[0]).lower() for match in found if match}
+    matches = (NAME.match(line) for line in (*needs["required"], *needs["mxnet"]))
+    return {re.sub("[-_.]+", "-", match[0]).lower() for match in matches if match}
 
 
 def differing(base: tuple[str, Path], head: tuple[str, Path]) -> list[str]:

@@ -80,7 +80,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
     gone, unknown = removed(given, side) if not names else ([], False)
     if settings.seed is None:
         settings = replace(settings, seed=seed_of(machine.source, *(_revision(run) for run in given)))
-    found = [_one(benchmark, side, given, around, settings) for benchmark in picked]
+    outcomes = [_one(benchmark, side, given, around, settings) for benchmark in picked]
     return Regression(
         base=", ".join(path.name for path in files),
         head="working tree",
@@ -89,7 +89,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         seed=settings.seed,
         confidence=1.0 - ALPHA,
         comparisons=[
-            *judged(found),
+            *judged(outcomes),
             *(vanished(name, settings.tolerance(name)) for name in gone),
         ],
         notes=[
@@ -102,22 +102,24 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
     )
 
 
-def judged(found: Sequence[Found]) -> list[Comparison]:
+def judged(outcomes: Sequence[Found]) -> list[Comparison]:
     """The verdicts at one error rate, shared by what there is to judge (Holm); each interval says its own."""
-    means = {one.comparison.benchmark: one.mean for one in found if one.mean}
-    words = verdicts(means, {one.comparison.benchmark: one.comparison.tolerance for one in found if one.mean})
+    means = {one.comparison.benchmark: one.mean for one in outcomes if one.mean}
+    words = verdicts(
+        means, {one.comparison.benchmark: one.comparison.tolerance for one in outcomes if one.mean}
+    )
     open_ = sum(word == "undecided" for word in words.values())
-    told = []
-    for one in found:
+    comparisons = []
+    for one in outcomes:
         name = one.comparison.benchmark
         if name not in words:
-            told.append(one.comparison)
+            comparisons.append(one.comparison)
             continue
         # As wide as the step-down came: all of the decided ones are so at this share, none of the others is.
         share = ALPHA / (open_ if words[name] == "undecided" else open_ + 1)
         shown = exponential(means[name].interval(1.0 - share))
-        told.append(msgspec.structs.replace(one.comparison, effect=shown, verdict=words[name]))
-    return told
+        comparisons.append(msgspec.structs.replace(one.comparison, effect=shown, verdict=words[name]))
+    return comparisons
 
 
 def in_mode(names: list[str], side: Side) -> tuple[list[Benchmark], list[str]]:
@@ -227,31 +229,35 @@ def other_builds(
             ("python", run.machine.python if run.machine else None, machine.python),
             ("numpy", run.ceilings.numpy if run.ceilings else None, here.get("numpy")),
         ]
-        told = [f"{n} was {then}, is {now}" for n, then, now in fields if then and now and then != now]
-        if told:
-            notes.append(f"{path.name} is of another build: {'; '.join(told)}; what differs may be theirs")
+        differing = [f"{n} was {then}, is {now}" for n, then, now in fields if then and now and then != now]
+        if differing:
+            notes.append(
+                f"{path.name} is of another build: {'; '.join(differing)}; what differs may be theirs"
+            )
     return notes
 
 
 def neighbours(files: Sequence[Path]) -> list[Run]:
     """All runs that lie where the given ones lie; what cannot be read is none."""
     paths = sorted({other.resolve() for path in files for other in path.parent.glob("*.json")})
-    found = []
+    runs = []
     for path in paths:
         try:
-            found.append(read_run(path))
+            runs.append(read_run(path))
         except UserError:
             continue
-    return found
+    return runs
 
 
 def stored(run: Run, benchmark: Benchmark) -> Measured | None:
     """The case of a run that measured the same workload with the same settings."""
     for variants in run.measured.values():
-        for known in variants.values():
-            same = known.case.workload == benchmark.workload and known.case.settings == benchmark.settings
-            if same and not known.case.environment:
-                return known
+        for measured in variants.values():
+            same = (
+                measured.case.workload == benchmark.workload and measured.case.settings == benchmark.settings
+            )
+            if same and not measured.case.environment:
+                return measured
     return None
 
 
@@ -259,9 +265,9 @@ def levels(runs: Sequence[Run], benchmark: Benchmark) -> list[DayMean]:
     """One level a day: the mean over that day's runs."""
     by_day: dict[str, list[float]] = {}
     for run in runs:
-        known = stored(run, benchmark)
-        if known is not None and run.measured_at:
-            by_day.setdefault(run.measured_at[:10], []).append(math.log(known.iteration_s.value))
+        measured = stored(run, benchmark)
+        if measured is not None and run.measured_at:
+            by_day.setdefault(run.measured_at[:10], []).append(math.log(measured.iteration_s.value))
     return [DayMean(day, float(np.mean(values))) for day, values in sorted(by_day.items())]
 
 
@@ -332,19 +338,19 @@ def _one(
     start = settings.clock()
     logs, blocks, failure = measure(benchmark, side, settings)
     seconds = settings.clock() - start
-    known = msgspec.structs.replace(untold, missing=None, seconds=seconds)
+    comparison = msgspec.structs.replace(untold, missing=None, seconds=seconds)
     if failure or not logs:
-        return Found(msgspec.structs.replace(known, failure=failure or "no time"))
+        return Found(msgspec.structs.replace(comparison, failure=failure or "no time"))
     mean, enough = effect(logs, base, days), len(days) >= LEAST_DAYS
-    known = msgspec.structs.replace(
-        known,
+    comparison = msgspec.structs.replace(
+        comparison,
         effect=exponential(mean.interval()),
         set_ups=len(blocks),
         base_s=exponential(mean_of_days(base)),
         head_s=geometric(np.array(logs)),
         notes=[] if enough else [_too_few(len(days))],
     )
-    return Found(known, mean if enough else None)
+    return Found(comparison, mean if enough else None)
 
 
 def mean_of_days(base: Sequence[DayMean]) -> Estimate:

@@ -29,13 +29,13 @@ class Tolerances:
     def __call__(self, benchmark: str) -> float:
         return self.own.get(benchmark, TOLERANCE) if self.for_all is None else self.for_all
 
-    def check(self, known: Collection[str]) -> None:
+    def check(self, benchmarks: Collection[str]) -> None:
         """Raise UserError for a name in the table that is no benchmark: it would hold for nothing."""
         for name in self.own:
-            if name not in known:
+            if name not in benchmarks:
                 raise UserError(
                     f"{name!r} in {TABLE} of {PROJECT} is no benchmark of the gate; "
-                    f"expected one of {', '.join(dict.fromkeys(known))}"
+                    f"expected one of {', '.join(dict.fromkeys(benchmarks))}"
                 )
 
 
@@ -43,8 +43,8 @@ def tolerances(root: Path, option: str | None) -> Tolerances:
     """From the option, or from the pyproject.toml of a repository's root."""
     if option is not None:
         return Tolerances(for_all=parse_tolerance(option, "--tolerance"))
-    told = project(root) if (root / PROJECT).exists() else {}
-    table = told.get("tool", {}).get("mtl-bench", {}).get("tolerance", {})
+    contents = project(root) if (root / PROJECT).exists() else {}
+    table = contents.get("tool", {}).get("mtl-bench", {}).get("tolerance", {})
     if not isinstance(table, dict):
         raise UserError(f'{TABLE} of {PROJECT} holds {table!r}; expected a line such as step = "2%"')
     places = {name: f"{name} in {TABLE} of {PROJECT}" for name in table}

@@ -63,10 +63,10 @@ def readable(svg: str) -> str:
     As it came where it is not drawn the way py-spy draws it: a picture of any kind is better than none.
     """
     svg = svg.replace(CUT_AT_LEFT, CUT_AT_RIGHT)
-    found = FRAMES.search(svg)
-    if found is None:
+    picture = FRAMES.search(svg)
+    if picture is None:
         return svg
-    start, total, inside, end = found.groups()
+    start, total, inside, end = picture.groups()
     frames = [
         Drawn(unescape(f["name"]), f["fill"], int(f["y"]), int(f["height"]), int(f["x"]), int(f["w"]))
         for f in FRAME.finditer(inside)
@@ -79,7 +79,7 @@ def readable(svg: str) -> str:
         return svg
     rows = sorted({frame.y for frame in frames})
     shown = "".join(_drawn(roots, 0, int(total), rows, frames[0].height))
-    return svg[: found.start()] + start + shown + end
+    return svg[: picture.start()] + start + shown + end
 
 
 def _towers(frames: list[Drawn]) -> list[Tower]:

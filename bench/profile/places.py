@@ -97,8 +97,8 @@ BEGINNINGS = (
 def shortened(file: str) -> str:
     """A file as a reader knows it: from the package on, without this machine's folders."""
     for mark in (r".*/site-packages/", r".*/lib/python3\.\d+/", r".*/(?=(?:bench|mtl_core|reports)/)"):
-        short, found = re.subn(mark, "", file)
-        if found:
+        short, count = re.subn(mark, "", file)
+        if count:
             return short
     return "/".join(file.split("/")[-2:])
 
@@ -108,11 +108,11 @@ def read_speedscope(path: Path) -> Recording:
 
     Raises ValueError or KeyError for anything else.
     """
-    told = json.loads(path.read_bytes())
-    frames = [Frame(f["name"], f["file"] or "", f["line"] or 0) for f in told["shared"]["frames"]]
+    document = json.loads(path.read_bytes())
+    frames = [Frame(f["name"], f["file"] or "", f["line"] or 0) for f in document["shared"]["frames"]]
     stacks: Counter[Stack] = Counter()
     processes = set()
-    for thread in told["profiles"]:
+    for thread in document["profiles"]:
         number = re.match(r"Process (\d+)", thread["name"])
         processes.add(int(number[1]) if number else 0)
         for sample in thread["samples"]:
@@ -155,8 +155,8 @@ def places(recordings: Iterable[Recording]) -> list[Place]:
     by_place: dict[str, Counter[Stack]] = {}
     for stack, count in together.items():
         by_place.setdefault(place(stack), Counter())[stack] = count
-    found = [_place(name, stacks, counted, together.total()) for name, stacks in by_place.items()]
-    return sorted(found, key=lambda one: one.share.value, reverse=True)
+    shares = [_place(name, stacks, counted, together.total()) for name, stacks in by_place.items()]
+    return sorted(shares, key=lambda one: one.share.value, reverse=True)
 
 
 def _place(name: str, stacks: Counter[Stack], counted: list[Counter[Stack]], total: int) -> Place:

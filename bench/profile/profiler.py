@@ -35,12 +35,12 @@ class Sampled:
 
 def entitle(flames: Path, title: str) -> None:
     """Give a flame graph a title: py-spy puts its whole command there, with this machine's folders."""
-    told = flames.read_text(encoding="utf-8")
+    picture = flames.read_text(encoding="utf-8")
     # The first text of the picture; its place is left to the picture's own script.
     named = re.sub(
         r'(<text id="title"[^>]*>).*?(</text>)',
-        lambda found: found[1] + escape(title) + found[2],
-        told,
+        lambda match: match[1] + escape(title) + match[2],
+        picture,
         count=1,
         flags=re.S,
     )
@@ -49,10 +49,10 @@ def entitle(flames: Path, title: str) -> None:
 
 def find() -> Path:
     """The py-spy on the path, else the one installed beside this Python."""
-    found = shutil.which("py-spy") or shutil.which("py-spy", path=sysconfig.get_path("scripts"))
-    if found is None:
+    program = shutil.which("py-spy") or shutil.which("py-spy", path=sysconfig.get_path("scripts"))
+    if program is None:
         raise NoSamplesError("py-spy is not installed: install it with 'pip install py-spy'")
-    return Path(found)
+    return Path(program)
 
 
 def why(said: str, platform: str = sys.platform) -> str:
@@ -68,8 +68,8 @@ def why(said: str, platform: str = sys.platform) -> str:
         )
         return f"py-spy may not attach (ptrace refused): {change}"
     lines = [line.strip() for line in said.splitlines()]
-    told = next((line for line in lines if line.startswith(("Error", "error"))), "")
-    return f"py-spy failed ({told or (lines[-1] if lines else 'it said nothing')})"
+    complaint = next((line for line in lines if line.startswith(("Error", "error"))), "")
+    return f"py-spy failed ({complaint or (lines[-1] if lines else 'it said nothing')})"
 
 
 def lacks_native(said: str) -> bool:
@@ -131,14 +131,14 @@ class PySpy:
 
     def _why(self, said: str) -> str:
         """The reason of a failure. With children asked for, py-spy hides it: ask without them."""
-        found = why(said)
-        if not found.startswith("py-spy failed"):
-            return found
+        reason = why(said)
+        if not reason.startswith("py-spy failed"):
+            return reason
         command = [str(self.program), "dump", "--pid", str(self.pid)]
         try:
             looked = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=ANSWER_LIMIT_S, errors="replace"
             )
         except (subprocess.TimeoutExpired, OSError):
-            return found
-        return why(looked.stderr) if looked.returncode else found
+            return reason
+        return why(looked.stderr) if looked.returncode else reason

@@ -18,11 +18,11 @@ def read_calls(path: Path) -> list[dict[str, Any]]:
 
     Raises ValueError or KeyError for a file that is not one of MXNet's.
     """
-    told = json.loads(path.read_bytes())["traceEvents"]
-    devices = {e["pid"]: e["args"]["name"] for e in told if e["ph"] == "M" and e["name"] == "process_name"}
+    traced = json.loads(path.read_bytes())["traceEvents"]
+    devices = {e["pid"]: e["args"]["name"] for e in traced if e["ph"] == "M" and e["name"] == "process_name"}
     waiting: dict[tuple[int, int, str], list[int]] = {}
     calls = []
-    for event in told:
+    for event in traced:
         if event["ph"] not in ("B", "E"):
             continue
         begun = waiting.setdefault((event["pid"], event["tid"], event["name"]), [])
@@ -61,5 +61,5 @@ def tidy(calls: list[dict[str, Any]], most: int = MOST_CALLS) -> bytes:
         }
         for call in kept
     ]
-    told = {"traceEvents": named + events, "displayTimeUnit": "ms"}
-    return json.dumps(told, separators=(",", ":")).encode()
+    document = {"traceEvents": named + events, "displayTimeUnit": "ms"}
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -96,10 +96,10 @@ class Calls:
 
     def named(self, names: dict[str, str]) -> Counter[str]:
         """How often the functions of ``names`` were called, under the names given there."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for function, name in names.items():
-            found[name] += self.by_function[function]
-        return +found
+            counts[name] += self.by_function[function]
+        return +counts
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def counted_calls() -> Iterator[Calls]:
 @contextmanager
 def _profiled(read: Callable[[str], dict[str, int]], **config: Any) -> Iterator[Counter[str]]:
     """The engine's operations of the block by name, as ``read`` takes them from the profiler's file."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     enabled = gc.isenabled()
     mx.nd.waitall()
     with tempfile.TemporaryDirectory() as folder:
@@ -143,13 +143,13 @@ def _profiled(read: Callable[[str], dict[str, int]], **config: Any) -> Iterator[
         gc.disable()
         mx.profiler.set_state("run")
         try:
-            yield found
+            yield counts
         finally:
             mx.nd.waitall()
             mx.profiler.set_state("stop")
             if enabled:
                 gc.enable()
-        found.update({name: n for name, n in read(file).items() if name not in BY_CHANCE})
+        counts.update({name: n for name, n in read(file).items() if name not in BY_CHANCE})
 
 
 def _pushes_in(file: str) -> dict[str, int]:
@@ -159,8 +159,8 @@ def _pushes_in(file: str) -> dict[str, int]:
 
 
 def _operators_in(_file: str) -> dict[str, int]:
-    told = json.loads(mx.profiler.dumps(reset=True, format="json"))
-    return {name: times["Count"] for name, times in told["Time"].get("operator", {}).items()}
+    profile = json.loads(mx.profiler.dumps(reset=True, format="json"))
+    return {name: times["Count"] for name, times in profile["Time"].get("operator", {}).items()}
 
 
 def pushes() -> Any:
@@ -184,22 +184,22 @@ def operators_a_step(workload: Countable, steps: int = STEPS) -> dict[str, Count
     for step in workload.training_steps:
         step.model.apply(_one_operator_a_push)
     workload.run(WARM_UP)
-    with _profiled(_operators_in, aggregate_stats=True) as found:
+    with _profiled(_operators_in, aggregate_stats=True) as counts:
         workload.run(steps)
-    joined = [name for name in found if "," in name]
+    joined = [name for name in counts if "," in name]
     if joined:
         raise RuntimeError(f"operators that share a push cannot be told apart: {joined[0]}")
-    return _a_step({name: n for name, n in found.items() if not COPY.fullmatch(name)}, steps)
+    return _a_step({name: n for name, n in counts.items() if not COPY.fullmatch(name)}, steps)
 
 
 def _copies(pushed: Counter[str], calls: Calls) -> Counter[str]:
     """Arrays copied from place to place, and between MXNet and NumPy."""
-    found = calls.named(COPYING)
+    copies = calls.named(COPYING)
     for name, n in pushed.items():
         match = COPY.fullmatch(name)
         if match:
-            found[f"{PLACES[match[1]]} to {PLACES[match[2]]}"] += n
-    return found
+            copies[f"{PLACES[match[1]]} to {PLACES[match[2]]}"] += n
+    return copies
 
 
 def count(build: Callable[[], Countable], steps: int = STEPS) -> Work:

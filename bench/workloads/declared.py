@@ -66,8 +66,8 @@ def in_words(error: BaseException, folder: Path) -> str:
     place, said = _place(error, folder), _last_line(error)
     if isinstance(error, UserError):
         return f"{said} ({place})" if place else said
-    told = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return f"{place}: {told}" if place else told
+    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return f"{place}: {what}" if place else what
 
 
 @contextmanager
@@ -128,16 +128,16 @@ def factory(network: str) -> Callable[..., Any]:
         raise UserError(f"network is {network!r}; expected module:factory, such as acme.bench:task")
     with told_as(network):
         module = _module(module_name, network)
-    found = getattr(module, name, None)
-    if found is None:
+    made = getattr(module, name, None)
+    if made is None:
         raise UserError(f"{network}: {module_name} has no {name!r}; expected a function that returns a Task")
-    if isinstance(found, Task):
+    if isinstance(made, Task):
         raise UserError(
             f"{network} is a Task; expected a function that returns one, so that it is built anew"
         )
-    if not callable(found):
-        raise UserError(f"{network} is {shown(found)}; expected a function that returns a Task")
-    result: Callable[..., Any] = found
+    if not callable(made):
+        raise UserError(f"{network} is {shown(made)}; expected a function that returns a Task")
+    result: Callable[..., Any] = made
     return result
 
 

@@ -44,10 +44,10 @@ def difference(one: dict[str, Array], other: dict[str, Array]) -> Difference | N
     """Where two trials depart most; None where no array departs by more than the tolerance."""
     worst = Difference(where="", share=0.0)
     for what, expected in one.items():
-        found, scale = other[what], float(np.max(np.abs(expected), initial=0.0)) or 1.0
-        if found.shape != expected.shape:
+        actual, scale = other[what], float(np.max(np.abs(expected), initial=0.0)) or 1.0
+        if actual.shape != expected.shape:
             return Difference(where=what, share=float("inf"))
-        apart = np.max(np.abs(found.astype(np.float64) - expected), initial=0.0) / scale
+        apart = np.max(np.abs(actual.astype(np.float64) - expected), initial=0.0) / scale
         share = float(apart) if np.isfinite(apart) else float("inf")
         if share > worst.share:
             worst = Difference(where=what, share=share)
@@ -153,8 +153,8 @@ class TaskCheck:
             try:
                 apart = difference(reference, self._tried(mode, batch))
             except (Exception, SystemExit) as error:
-                told = in_words(error, project()).removeprefix(f"{self.network}: ")
-                impossible[mode] = told.removeprefix(f"{mode} is not possible: ")
+                reason = in_words(error, project()).removeprefix(f"{self.network}: ")
+                impossible[mode] = reason.removeprefix(f"{mode} is not possible: ")
                 continue
             if apart:
                 differs[mode] = apart
