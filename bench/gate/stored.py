@@ -105,9 +105,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
 def judged(outcomes: Sequence[Found]) -> list[Comparison]:
     """The verdicts at one error rate, shared by what there is to judge (Holm); each interval says its own."""
     means = {one.comparison.benchmark: one.mean for one in outcomes if one.mean}
-    words = verdicts(
-        means, {one.comparison.benchmark: one.comparison.tolerance for one in outcomes if one.mean}
-    )
+    words = verdicts(means, {o.comparison.benchmark: o.comparison.tolerance for o in outcomes if o.mean})
     open_ = sum(word == "undecided" for word in words.values())
     comparisons = []
     for one in outcomes:
@@ -229,11 +227,9 @@ def other_builds(
             ("python", run.machine.python if run.machine else None, machine.python),
             ("numpy", run.ceilings.numpy if run.ceilings else None, here.get("numpy")),
         ]
-        differing = [f"{n} was {then}, is {now}" for n, then, now in fields if then and now and then != now]
-        if differing:
-            notes.append(
-                f"{path.name} is of another build: {'; '.join(differing)}; what differs may be theirs"
-            )
+        changed = [f"{n} was {then}, is {now}" for n, then, now in fields if then and now and then != now]
+        if changed:
+            notes.append(f"{path.name} is of another build: {'; '.join(changed)}; what differs may be theirs")
     return notes
 
 
@@ -253,10 +249,9 @@ def stored(run: Run, benchmark: Benchmark) -> Measured | None:
     """The case of a run that measured the same workload with the same settings."""
     for variants in run.measured.values():
         for measured in variants.values():
-            same = (
-                measured.case.workload == benchmark.workload and measured.case.settings == benchmark.settings
-            )
-            if same and not measured.case.environment:
+            case = measured.case
+            same = case.workload == benchmark.workload and case.settings == benchmark.settings
+            if same and not case.environment:
                 return measured
     return None
 

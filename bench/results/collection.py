@@ -44,9 +44,8 @@ def read_all(
             left_out.append(str(error))
     if len(candidates) > MOST_FILES:
         more = len(candidates) - MOST_FILES
-        left_out.append(
-            f"{more} of {len(candidates)} files, the first by name: at most {MOST_FILES} are read"
-        )
+        by_name = f"{more} of {len(candidates)} files, the first by name"
+        left_out.append(f"{by_name}: at most {MOST_FILES} are read")
     return runs, left_out
 
 
