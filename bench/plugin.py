@@ -99,7 +99,7 @@ def _asks_for_benchmarks(config: pytest.Config) -> bool:
 
 def budget_s(option: Callable[[str], Any]) -> float:
     """Seconds, by the options given; raises UsageError for what is no time."""
-    from bench.harness.session import parse_duration
+    from bench.questions.durations import parse_duration
 
     given = option("--mtl-budget")
     try:
@@ -140,12 +140,12 @@ def _session(config: pytest.Config) -> Session:
 
 def _told_by(config: pytest.Config) -> Callable[[Progress], None]:
     """A line a group, since measuring happens while the first test seems to run."""
-    reporter, told = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
+    reporter, announced = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
     capture = config.pluginmanager.get_plugin("capturemanager")  # it keeps what a test prints
 
     def show(progress: Progress) -> None:
-        if reporter is not None and progress.group not in told and reporter.verbosity >= 0:
-            told.add(progress.group)
+        if reporter is not None and progress.group not in announced and reporter.verbosity >= 0:
+            announced.add(progress.group)
             spent = f"{progress.spent_s:.0f} of {progress.budget_s:.0f} s spent"
             with capture.global_and_fixture_disabled() if capture else nullcontext():
                 reporter.ensure_newline()

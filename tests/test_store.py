@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.harness.session import parse_duration
+from bench.questions.durations import parse_duration
 from bench.records.run import Block, Failure
 from bench.results.journal import Identity, Journal, JournalLine, finished_in, read_journal, write_atomically
 from mtl_core.errors import UserError

@@ -9,10 +9,10 @@ import numpy as np
 
 from bench.records.numbers import bounded, times
 from bench.records.run import Estimate, Measured, Ratio
+from bench.records.undecided import of_ratio
 from bench.stats.estimates import Floats, inverse, mean_of
 from bench.stats.verdict import TOLERANCE, verdicts
 
-LARGEST_SLOW_DOWN = 1.0  # that a sentence gives a number for: twice the time
 # Facts of a workload that tell its work, and what they are called.
 WORK = {"operators": "operators a step", "parameters": "parameters", "training_flop": "FLOP an image"}
 
@@ -43,7 +43,7 @@ def ratio_of(one: Measured, other: Measured) -> Ratio | None:
 
 def verdict_of(ratio: Ratio) -> str:
     """The verdict's word; for undecided with what it takes to decide."""
-    return undecided(ratio) if ratio.verdict == "undecided" else ratio.verdict
+    return of_ratio(ratio, TOLERANCE) if ratio.verdict == "undecided" else ratio.verdict
 
 
 def held_against(
@@ -71,18 +71,6 @@ def difference(one: Measured, other: Measured) -> str:
 
 def _from_to(before: int, after: int, what: str) -> str:
     return f"{abs(after - before):,} {what} ({before:,} to {after:,})"
-
-
-def undecided(ratio: Ratio) -> str:
-    """Not knowing, with the smallest slow-down that this run would have called and what would decide it."""
-    if ratio.estimate.n < 2:
-        return "undecided, since one set-up has no interval; a larger --budget decides"
-    could = f"undecided, this run would have called a slow-down of {ratio.detectable:.1%} or more"
-    if not ratio.detectable < LARGEST_SLOW_DOWN:
-        could = "undecided, this run could not even have called twice the time"
-    if ratio.times is None:
-        return f"{could}; no reasonable --budget decides at this noise, so near the edge of {TOLERANCE:.0%}"
-    return f"{could}; about {max(1.1, ratio.times):.1f} times as many set-ups decide (a larger --budget)"
 
 
 def milliseconds(estimate: Estimate) -> str:

@@ -112,5 +112,5 @@ def asked_of(network: Network, names: list[str]) -> list[Asking]:
     typer.echo(f"building and trying {network.name} ...", err=True)
     task = declared(network.name, network.batch_size)
     sizes, left_out = sizes_of(task) if "batch_size" in names else ([], "")
-    asked = of_task.Known(task=task, sizes=sizes, left_out=left_out)
-    return [Asking(of_task.QUESTIONS[name](asked), str(of_task.__file__)) for name in names]
+    basis = of_task.Basis(task=task, sizes=sizes, left_out=left_out)
+    return [Asking(of_task.QUESTIONS[name](basis), str(of_task.__file__)) for name in names]

@@ -91,9 +91,9 @@ def _compared(
     from bench.gate import revisions as comparing
     from bench.gate import stored as against_stored
     from bench.gate.tolerances import tolerances
-    from bench.harness.session import parse_duration
     from bench.machine.identity import collect
     from bench.machine.preflight import commands, of_machine, of_other_runs
+    from bench.questions.durations import parse_duration
 
     if bool(baseline) == (base is not None):
         raise UserError("compared with what? give either --base REV, such as --base main, or --baseline FILE")

@@ -13,7 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import check_place
+
+if TYPE_CHECKING:
+    from bench.harness.session import Session
 
 JOURNAL = RESULTS / "run.journal"
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
@@ -137,7 +140,7 @@ def run(
     if list_only:
         _list(modules)
         return
-    from bench.harness.session import parse_duration
+    from bench.questions.durations import parse_duration
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
     options = {"batch_size": batch_size, "data": data and data.value} if theirs is None else {}
@@ -245,6 +248,28 @@ def _make_room(journal: Path) -> None:
     )
 
 
+class _Frame:
+    """Gives pytest our session and questions, and takes the outcome from it."""
+
+    outcome: Run | None = None
+    refused: UserError | None = None
+
+    def __init__(self, session: Session, questions: list[Question]) -> None:
+        self.session, self.questions = session, questions
+
+    def pytest_configure(self, config: Any) -> None:
+        from bench.plugin import QUESTIONS, SESSION
+
+        config.stash[SESSION] = self.session
+        config.stash[QUESTIONS] = self.questions
+
+    def pytest_unconfigure(self, config: Any) -> None:
+        from bench.plugin import OUTCOME, REFUSED
+
+        self.outcome = config.stash.get(OUTCOME, None)
+        self.refused = config.stash.get(REFUSED, None)
+
+
 def _measure(
     modules: list[Any],
     budget_s: float,
@@ -259,27 +284,12 @@ def _measure(
     from bench.commands import progress
     from bench.harness.session import Session
     from bench.machine.preflight import preflight
-    from bench.plugin import OUTCOME, QUESTIONS, REFUSED, SESSION
 
-    class Frame:
-        """Gives pytest our session, and takes the outcome from it."""
-
-        outcome: Run | None = None
-        refused: UserError | None = None
-
-        def pytest_configure(self, config: Any) -> None:
-            config.stash[SESSION] = session
-            config.stash[QUESTIONS] = [m.QUESTION for m in modules if isinstance(m, Asking)]
-
-        def pytest_unconfigure(self, config: Any) -> None:
-            self.outcome = config.stash.get(OUTCOME, None)
-            self.refused = config.stash.get(REFUSED, None)
-
-    frame = Frame()
     journal = JOURNAL
     check_place(journal, "the journal of a run, which lies in the current folder")
     with progress.shown() as show:
         session = Session(budget_s, seed, journal, resume, asked, show)
+        frame = _Frame(session, [m.QUESTION for m in modules if isinstance(m, Asking)])
         if journal.exists() and in_use(journal):
             raise UserError(
                 f"a run is under way in this folder ({journal}): wait for it, or run in another one"

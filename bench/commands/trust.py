@@ -90,7 +90,7 @@ def trust(
     """
     from bench.commands.formats import format_named
     from bench.gate.tolerances import parse_tolerance
-    from bench.harness.session import parse_duration
+    from bench.questions.durations import parse_duration
     from bench.trust.study import check_conditions, chosen, study
     from bench.trust.variants import QUICK
     from reports.formats import write

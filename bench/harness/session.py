@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,44 +27,20 @@ from bench.stats.measured import measured
 from mtl_core.errors import UserError
 from mtl_core.platform.memory import family_memory
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_duration(text: str, option: str = "--budget") -> float:
-    """Seconds from ``90s``, ``5m`` or ``1h``. Raises UserError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not match or float(match[1]) <= 0:
-        near = _nearest_duration(text)
-        meant = f"; did you mean {near}?" if near else ""
-        raise UserError(f"{option} is {text!r}; expected a time above zero such as 90s, 5m or 1h{meant}")
-    return float(match[1]) * _UNITS[match[2]]
-
-
-def _nearest_duration(text: str) -> str | None:
-    """What ``90``, ``5M``, ``5 minutes`` or ``1h30m`` may stand for; None where it is anyone's guess."""
-    told, one = text.strip().lower(), r"(\d+(?:\.\d+)?)\s*([smh])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?)?"
-    if re.fullmatch(r"\d+(?:\.\d+)?", told):
-        told += "s"
-    if not re.fullmatch(rf"(?:{one}\s*)+", told):
-        return None
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(one, told))
-    unit = next((unit for unit in "hm" if seconds % _UNITS[unit] == 0), "s")
-    return f"{seconds / _UNITS[unit]:.12g}{unit}" if 0 < seconds < math.inf else None
-
 
 def cases_in_words(groups: list[Group]) -> dict[str, str]:
     """All that says how the groups are measured, such as ``data of drift/epoch``: what a file edited or
     a data set found between two parts of a run changes without an option."""
-    told = {}
+    words = {}
     for group in groups:
         cases = list(group.cases.values())
-        told[f"variants of {group.name}"] = ", ".join(group.cases)
-        told[f"baseline of {group.name}"] = group.baseline
-        told |= {f"{name} of {group.name}": str(value) for name, value in asdict(group.plan).items()}
-        told[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
-        told |= _named_of(group.name, cases, lambda case: case.settings)
-        told |= _named_of(group.name, cases, lambda case: case.environment)
-    return told
+        words[f"variants of {group.name}"] = ", ".join(group.cases)
+        words[f"baseline of {group.name}"] = group.baseline
+        words |= {f"{name} of {group.name}": str(value) for name, value in asdict(group.plan).items()}
+        words[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
+        words |= _named_of(group.name, cases, lambda case: case.settings)
+        words |= _named_of(group.name, cases, lambda case: case.environment)
+    return words
 
 
 def _named_of(group: str, cases: list[Case], of: Callable[[Case], Mapping[str, object]]) -> dict[str, str]:
@@ -239,13 +213,13 @@ class Session:
                 self.harness.failures[line.failure.case] = line.failure
         if done:
             self.harness.go_on_after([line.block for line in done if line.block])
-        told = set(self.harness.failures)
+        kept = set(self.harness.failures)
 
         def finished(block: Block) -> None:
             if journal:
-                for name in self.harness.failures.keys() - told:
+                for name in self.harness.failures.keys() - kept:
                     journal.add(JournalLine(failure=self.harness.failures[name]))
-                    told.add(name)
+                    kept.add(name)
                 spent = schedule.spent_s()
                 journal.add(JournalLine(block=block, spent_s=spent, weather=self.weather(spent)))
 

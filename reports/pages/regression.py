@@ -11,6 +11,7 @@ import msgspec
 
 from bench.records.regression import GATE_FILE, REGRESSION_SCHEMA, Comparison, Regression
 from bench.records.run import Estimate
+from bench.records.undecided import factor, of_comparison
 from bench.stats.verdict import TOLERANCE
 from reports.model.page import Annotation, Level, Page, Record
 from reports.model.tables import Cell, Column, Table
@@ -107,7 +108,7 @@ def sentence(comparison: Comparison) -> str:
     if c.verdict == "same":
         return f"{start}: same, within {edge}."
     if c.verdict == "undecided":
-        return f"{start}: undecided. {undecided(c)}"
+        return f"{start}: undecided. {of_comparison(c)}"
     if c.cause == "now and then" and c.now_and_then is not None:
         more = c.now_and_then
         low, high = 100 * more.low, 100 * more.high
@@ -118,41 +119,16 @@ def sentence(comparison: Comparison) -> str:
     return f"{start}: {c.verdict}, by more than {edge}."
 
 
-def undecided(comparison: Comparison) -> str:
-    """The smallest slow-down that this would have called, and what it would take to decide."""
-    c = comparison
-    if c.sums is not None:
-        return _now_and_then(c.sums)
-    if c.effect is None or c.effect.n < 2 or c.detectable is None:
-        return "Too few invocations for an interval; a larger --budget gives one."
-    if c.detectable > 1.0:
-        could = "It could not have told even a slow-down to twice the time from the tolerance"
-    else:
-        could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
-    if c.times_the_budget is None:
-        return f"{could}; at this noise and so near the edge of it, no reasonable budget would decide."
-    return f"{could}; about {max(1.1, c.times_the_budget):.1f} times the budget would decide it."
-
-
 def to_decide(regression: Regression) -> list[str]:
     """The command to paste for what a larger budget would decide; a line for all of it."""
     open_ones = [c for c in regression.comparisons if c.verdict == "undecided" and c.times_the_budget]
     if regression.against is None or not open_ones:
         return []
-    times = max(max(1.1, c.times_the_budget or 0.0) for c in open_ones)
+    times = max(factor(c.times_the_budget or 0.0) for c in open_ones)
     budget = 10 * math.ceil(regression.budget_s * times / 10)
     names = " ".join(quote(c.benchmark) for c in open_ones)
     base = quote(regression.against)
     return [f"To decide: python -m bench regress {names} --base {base} --budget {budget}s"]
-
-
-def _now_and_then(sums: Estimate) -> str:
-    """Why what is usually the same is not called so; more of the same rounds would not change that."""
-    what = "few slow rounds make the whole slower" if sums.value > 1.0 else "few rounds make the whole faster"
-    return (
-        f"The usual round is the same, but {what} (sums {sums.value:.3f}x, {sums.low:.3f} to "
-        f"{sums.high:.3f}); look at what happens now and then, e.g. with python -m bench profile."
-    )
 
 
 def table(regression: Regression) -> Table:
