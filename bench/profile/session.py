@@ -26,8 +26,9 @@ from bench.profile import profiler, timeline
 from bench.profile.flames import readable
 from bench.profile.memory import MemoryWatch
 from bench.profile.places import Recording, places, read_speedscope, working
+from bench.profile.words import notes, sentence
 from bench.questions.plan import Group, Plan
-from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Place, Profile, Sampling
+from bench.records.profile import PROFILE_SCHEMA, MemorySample, Operator, Phase, Profile, Sampling
 from bench.records.run import Block, Case, Estimate
 from bench.stats.estimates import exponential, geometric, t_interval
 from bench.stats.ratios import log_effects, log_times
@@ -91,11 +92,11 @@ def operators(blocks: list[Block], steps: int) -> list[Operator]:
     tables = [_summed(block, steps) for block in blocks]
     names = {name.removeprefix(SECONDS) for table in tables for name in table if name.startswith(SECONDS)}
     totals = [sum(v for n, v in table.items() if n.startswith(SECONDS)) for table in tables]
-    found = []
+    rows = []
     for name in names:
         seconds = np.array([table.get(SECONDS + name, 0.0) for table in tables])
         calls = [table.get(CALLS + name, 0.0) for table in tables]
-        found.append(
+        rows.append(
             Operator(
                 name=name,
                 seconds=t_interval(seconds),
@@ -103,7 +104,7 @@ def operators(blocks: list[Block], steps: int) -> list[Operator]:
                 calls=statistics.fmean(calls),
             )
         )
-    return sorted(found, key=lambda one: (-one.share.value, one.name))
+    return sorted(rows, key=lambda one: (-one.share.value, one.name))
 
 
 def _summed(block: Block, steps: int) -> dict[str, float]:
@@ -164,67 +165,67 @@ class Watcher:
         self.seconds = seconds
         self.rate_hz = rate_hz
         self.show = show
-        self.found = Watch()
+        self.recorded = Watch()
 
     def watch(self) -> Watch:
         """Record, or say in a warning why not; memory is watched either way."""
-        found = self.found
+        recorded = self.recorded
         with worker_for(self.case) as worker, MemoryWatch(worker.process.pid) as memory:
             try:
                 program = profiler.find()
                 iterations = self._record(program, worker, memory)
             except profiler.NoSamplesError as reason:
-                kept = f"stacks of {len(found.recordings)} of {RECORDINGS} recordings alone"
-                lost = "no flame graph and " + (kept if found.recordings else "no stacks")
-                found.warnings.append(f"{lost}: {reason}")
+                kept = f"stacks of {len(recorded.recordings)} of {RECORDINGS} recordings alone"
+                lost = "no flame graph and " + (kept if recorded.recordings else "no stacks")
+                recorded.warnings.append(f"{lost}: {reason}")
                 self._unwatched(worker, memory)
             else:
                 self._flames(program, worker, memory, iterations)
-        found.memory, found.phases = memory.samples, memory.phases
-        return found
+        recorded.memory, recorded.phases = memory.samples, memory.phases
+        return recorded
 
     def _record(self, program: Path, worker: WorkerProcess, memory: MemoryWatch) -> int:
         """The recordings, a set-up each; returns how many iterations make a round of the last."""
-        found = self.found
+        recorded = self.recorded
         each = max(1, round(self.seconds / RECORDINGS))
         for number in range(1, RECORDINGS + 1):
             self.show(f"py-spy: recording {number} of {RECORDINGS}")
             iterations = self._quietly(worker, memory, number)
             memory.phase(f"recording {number}")
             file = self.folder / f"recording-{number}.speedscope.json"
-            spy = self._spy(program, worker, iterations, found.watched_s)
+            spy = self._spy(program, worker, iterations, recorded.watched_s)
             self._late(spy.record(file, "speedscope", each, self.rate_hz, native=False))
-            found.recordings.append(_read(file))
-            found.seconds += each
-            found.files.setdefault("speedscope", []).append(file.name)
-            self._all_seen(worker, found.recordings[-1])
+            recorded.recordings.append(_read(file))
+            recorded.seconds += each
+            recorded.files.setdefault("speedscope", []).append(file.name)
+            self._all_seen(worker, recorded.recordings[-1])
         return iterations
 
     def _flames(self, program: Path, worker: WorkerProcess, memory: MemoryWatch, iterations: int) -> None:
         """The flame graph, or a warning why there is none: the recordings are good without it."""
-        found = self.found
+        recorded = self.recorded
         self.show("py-spy: flame graph with native frames")
         memory.phase("flame graph")
-        spy = self._spy(program, worker, iterations, found.native_s)
+        spy = self._spy(program, worker, iterations, recorded.native_s)
         rate, file = max(1, self.rate_hz // NATIVE_EVERY), self.folder / "flamegraph.svg"
         try:
             flames = spy.record(file, "flamegraph", self.seconds, rate, native=True)
             if flames.behind_s >= BEHIND_S:
-                found.warnings.append(
+                recorded.warnings.append(
                     f"py-spy fell {flames.behind_s:.1f} s behind in {file.name}: its widths are off; "
                     "lower --rate"
                 )
             profiler.entitle(flames.file, f"{self.name}: py-spy, {rate} samples a second")
             flames.file.write_text(readable(flames.file.read_text(encoding="utf-8")), encoding="utf-8")
         except (profiler.NoSamplesError, OSError, ValueError) as reason:
-            found.warnings.append(f"no flame graph: {_in_a_line(reason)}")
-            found.native_s.clear()
+            recorded.warnings.append(f"no flame graph: {_in_a_line(reason)}")
+            recorded.native_s.clear()
             file.unlink(missing_ok=True)
             return
-        found.native = flames.native
-        found.files["flame graph"] = [flames.file.name]
+        recorded.native = flames.native
+        recorded.files["flame graph"] = [flames.file.name]
         if not flames.native:
-            found.warnings.append(
+            recorded.warnings.append(
                 "the flame graph has Python's frames alone: no native ones on this platform"
             )
 
@@ -233,7 +234,7 @@ class Watcher:
         memory.phase(f"set-up {seed}")
         iterations = _set_up(worker, self.case, seed)
         for _ in range(QUIET_ROUNDS):
-            self._round(worker, iterations, self.found.quiet_s)
+            self._round(worker, iterations, self.recorded.quiet_s)
         return iterations
 
     def _round(self, worker: WorkerProcess, iterations: int, times: list[float]) -> None:
@@ -246,9 +247,9 @@ class Watcher:
 
     def _late(self, sampled: profiler.Sampled) -> None:
         """Keep how far the recordings fell behind, which makes their shares worthless."""
-        self.found.behind_s = max(self.found.behind_s, sampled.behind_s)
+        self.recorded.behind_s = max(self.recorded.behind_s, sampled.behind_s)
         if sampled.behind_s >= BEHIND_S:
-            self.found.warnings.append(
+            self.recorded.warnings.append(
                 f"py-spy fell {sampled.behind_s:.1f} s behind in {sampled.file.name}: its shares are off; "
                 "lower --rate"
             )
@@ -257,12 +258,12 @@ class Watcher:
         there = {member.pid for member in family(psutil.Process(worker.process.pid))}
         missing = len(there - recording.processes)
         if missing and recording.processes != {0}:
-            self.found.warnings.append(f"py-spy saw no sample of {missing} of {len(there)} processes")
+            self.recorded.warnings.append(f"py-spy saw no sample of {missing} of {len(there)} processes")
 
     def _unwatched(self, worker: WorkerProcess, memory: MemoryWatch) -> None:
         """What memory does without py-spy: a set-up and rounds, as many as are timed otherwise."""
         self.show("memory")
-        if not self.found.quiet_s:
+        if not self.recorded.quiet_s:
             self._quietly(worker, memory, 1)
 
 
@@ -303,77 +304,27 @@ def write_timeline(case: Case, folder: Path) -> str:
     return file.name
 
 
-def sampling(found: Watch, rate_hz: int) -> Sampling | None:
+def sampling(recorded: Watch, rate_hz: int) -> Sampling | None:
     """What py-spy saw, in numbers; None when it saw nothing."""
-    if not found.recordings:
+    if not recorded.recordings:
         return None
-    samples = sum(r.stacks.total() for r in found.recordings)
+    samples = sum(r.stacks.total() for r in recorded.recordings)
     return Sampling(
         rate_hz=rate_hz,
-        seconds=found.seconds,
-        recordings=len(found.recordings),
+        seconds=recorded.seconds,
+        recordings=len(recorded.recordings),
         samples=samples,
-        waiting=samples - sum(working(r).total() for r in found.recordings),
-        processes=max(len(r.processes) for r in found.recordings),
-        native=found.native,
-        slowdown=_over(found.watched_s, found.quiet_s),
-        native_slowdown=_over(found.native_s, found.quiet_s),
-        behind_s=found.behind_s,
+        waiting=samples - sum(working(r).total() for r in recorded.recordings),
+        processes=max(len(r.processes) for r in recorded.recordings),
+        native=recorded.native,
+        slowdown=_over(recorded.watched_s, recorded.quiet_s),
+        native_slowdown=_over(recorded.native_s, recorded.quiet_s),
+        behind_s=recorded.behind_s,
     )
 
 
 def _over(watched: list[float], quiet: list[float]) -> float | None:
     return statistics.median(watched) / statistics.median(quiet) if watched and quiet else None
-
-
-def sentence(found: list[Place], seen: Sampling | None) -> str | None:
-    """Where the time goes, in one sentence."""
-    if not found or seen is None:
-        return None
-    share, others = found[0].share, seen.processes - 1
-    where = (
-        f"the main process and {others} DataLoader worker{'s' * (others > 1)}" if others else "its process"
-    )
-    return (
-        f"{share.value:.0%} ({max(share.low, 0):.0%} to {min(share.high, 1):.0%}) of the time that Python "
-        f"works in {where} goes into {found[0].name}."
-    )
-
-
-def notes(profile: Profile) -> list[str]:
-    """How a profile is to be read."""
-    seen, cost = profile.sampling, profile.slowdown
-    found = []
-    if seen:
-        waited = f"{seen.waiting / max(seen.samples, 1):.0%} of {seen.samples:,} samples waited"
-        found.append(
-            f"py-spy looked {seen.rate_hz} times a second for {seen.seconds:g} s, on {seen.recordings} "
-            f"set-ups; {waited} and are in no share. "
-            "It follows Python's threads; MXNet's engine computes in threads of its own, in no stack here. "
-            "The flame graph shows waits too."
-        )
-    if seen and seen.slowdown:
-        slowed = f"A round took {seen.slowdown:.2f} times as long while py-spy looked on"
-        native = f", {seen.native_slowdown:.2f} with native frames" if seen.native_slowdown else ""
-        found.append(
-            f"{slowed}{native} (medians). Shares and the speedscope files are from recordings of Python's "
-            "frames alone: py-spy stops the process for each stack, and unwinding native frames takes it "
-            "so long that the shares would be bent."
-        )
-    if cost:
-        found.append(
-            "A run under MXNet's profiler is another regime: bulking is off and every call is timed. It took "
-            f"{cost.value:.2f} ({cost.low:.2f} to {cost.high:.2f}) times as long as the unprofiled one "
-            "measured beside it, so the operators' shares can be read, and no step's time comes from them."
-        )
-    if seen and seen.processes > 1:
-        found.append(
-            "What DataLoader workers do is in the flame graph; the operators and the timeline are the main "
-            "process's alone."
-        )
-    if any("," in one.name for one in profile.operators):
-        found.append("Operators joined by commas were run by MXNet as one.")
-    return found
 
 
 def explained(error: WorkerFailedError, case: Case) -> UserError:
@@ -406,7 +357,7 @@ def profile(
     except WorkerFailedError as error:
         raise explained(error, case) from None
     steps = int(blocks[0].set_ups[PLAIN].facts["steps"])
-    seen, found = sampling(watched, rate_hz), places(watched.recordings)
+    seen, ranked = sampling(watched, rate_hz), places(watched.recordings)
     whole = Profile(
         schema=PROFILE_SCHEMA,
         case=case,
@@ -414,9 +365,9 @@ def profile(
         machine=machine,
         steps=steps,
         step_s=step_time(blocks, steps),
-        sentence=sentence(found, seen),
+        sentence=sentence(ranked, seen),
         sampling=seen,
-        places=found,
+        places=ranked,
         operators=operators(blocks, steps),
         slowdown=exponential(log_effects(blocks, PROFILED, PLAIN).mean().interval()),
         memory=watched.memory,
