@@ -30,7 +30,7 @@ PARTS = {part: Part(settings={"part": part}) for part in ("forward", "forward_ba
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class Basis:
     """What the questions are built from: the task, and what was found out for one of them."""
 
     task: Declared
@@ -43,14 +43,14 @@ class Known:
         return {"network": self.task.network, "batch_size": self.task.batch_size}
 
 
-def _said(known: Known, say: Callable[[Results], list[str]]) -> Callable[[Results], list[str]]:
+def _said(basis: Basis, say: Callable[[Results], list[str]]) -> Callable[[Results], list[str]]:
     """The answer, and what was measured."""
-    return lambda results: [*say(results), in_words(known.task)]
+    return lambda results: [*say(results), in_words(basis.task)]
 
 
-def hybridize(known: Known) -> Question:
+def hybridize(basis: Basis) -> Question:
     """The modes that the network can be run in, against imperative."""
-    task = known.task
+    task = basis.task
     modes = [mode for mode in MODES if mode not in task.impossible]
     return Question(
         name="hybridize",
@@ -60,15 +60,15 @@ def hybridize(known: Known) -> Question:
         headline="step",
         variants={mode: Variant(settings={"mode": mode}) for mode in modes},
         baseline="imperative",
-        fixed=known.fixed,
-        answer=_said(known, lambda results: modes_of_task(results["step"], task)),
+        fixed=basis.fixed,
+        answer=_said(basis, lambda results: modes_of_task(results["step"], task)),
         quick=Quick(parts=("step",)),
     )
 
 
-def heads(known: Known) -> Question:
+def heads(basis: Basis) -> Question:
     """All heads against all but one, each alone, and a network for each."""
-    task = known.task
+    task = basis.task
     chosen = {c: heads for c, heads in task.choices().items() if c not in task.heads_impossible}
     variants = {ALL: Variant(), **{c: Variant(settings={"heads": heads}) for c, heads in chosen.items()}}
     if not task.heads_impossible and len(task.heads) > 1:
@@ -81,8 +81,8 @@ def heads(known: Known) -> Question:
         headline="step",
         variants=variants,
         baseline=ALL,
-        fixed={**known.fixed, "mode": task.best_mode},
-        answer=_said(known, lambda results: cost_of_heads(results["step"], task)),
+        fixed={**basis.fixed, "mode": task.best_mode},
+        answer=_said(basis, lambda results: cost_of_heads(results["step"], task)),
         skipped=lambda: _no_heads(task),
         quick=Quick(parts=("step",)),
     )
@@ -96,17 +96,17 @@ def _no_heads(task: Declared) -> str | None:
     return None if task.takes_heads else f"{task.network} takes no heads; write it as def {name}(heads=None)"
 
 
-def batch_size(known: Known) -> Question:
+def batch_size(basis: Basis) -> Question:
     """Sizes in powers of two, as far as memory and time allow, and the task's own."""
-    more = [known.left_out] if known.left_out else []
+    more = [basis.left_out] if basis.left_out else []
     return Question(
         name="batch_size",
         asks="How does throughput grow with the batch size?",
         workload=STEP,
-        variants={str(size): Variant(settings={"batch_size": size}) for size in known.sizes},
-        baseline=str(known.task.batch_size),
-        fixed={"network": known.task.network, "mode": known.task.best_mode},
-        answer=_said(known, lambda results: [*growth(results["step"]), *more]),
+        variants={str(size): Variant(settings={"batch_size": size}) for size in basis.sizes},
+        baseline=str(basis.task.batch_size),
+        fixed={"network": basis.task.network, "mode": basis.task.best_mode},
+        answer=_said(basis, lambda results: [*growth(results["step"]), *more]),
         fits=lambda results: growth_fits(results["step"]),
         plan=Plan(
             target=0.2,  # of the widest of so many: what is recommended hangs on their order
@@ -115,31 +115,31 @@ def batch_size(known: Known) -> Question:
     )
 
 
-def device(known: Known, choice: Choice | None = None) -> Question:
+def device(basis: Basis, choice: Choice | None = None) -> Question:
     """CPU against each GPU, with the batch already there and with the copy included."""
-    found = choice or choose()
+    gpus = choice or choose()
     ways = {
-        f"{name}_{way}": (name, way == "copied") for name in found.devices for way in ("resident", "copied")
+        f"{name}_{way}": (name, way == "copied") for name in gpus.devices for way in ("resident", "copied")
     }
     return Question(
         name="device",
         asks="What does a GPU buy?",
         workload=STEP,
-        parts={f"batch_{known.task.batch_size}": Part()},
+        parts={f"batch_{basis.task.batch_size}": Part()},
         variants={
             "cpu": Variant(),
             **{n: Variant(settings={"device": d, "copy_each_batch": c}) for n, (d, c) in ways.items()},
         },
         baseline="cpu",
-        fixed={**known.fixed, "mode": known.task.best_mode},
-        answer=_said(known, each_device),
-        skipped=lambda: why_no_gpu(found) or nothing_computes(found.devices),
+        fixed={**basis.fixed, "mode": basis.task.best_mode},
+        answer=_said(basis, each_device),
+        skipped=lambda: why_no_gpu(gpus) or nothing_computes(gpus.devices),
     )
 
 
-def loader_workers(known: Known) -> Question:
+def loader_workers(basis: Basis) -> Question:
     """The dataset's batches with more and more workers, and where an epoch's time goes."""
-    task = known.task
+    task = basis.task
     samples = min(task.samples, MOST_BATCHES * task.batch_size)
     epoch = {"epoch": Variant(), "unsplit": Variant(settings={"split": False})}
     counts = [count for count in COUNTS if count <= CORES]
@@ -156,9 +156,9 @@ def loader_workers(known: Known) -> Question:
         headline="loading",
         variants={f"workers_{n}": Variant(settings={"workers": n}) for n in counts},
         baseline="workers_0",
-        fixed={**known.fixed, "samples": samples},
+        fixed={**basis.fixed, "samples": samples},
         answer=_said(
-            known,
+            basis,
             lambda results: [
                 *fastest_loader(results["loading"]),
                 *parts_of_epoch(results["epoch"], {"epoch": "An epoch without workers"}, "samples"),
@@ -175,7 +175,7 @@ def loader_workers(known: Known) -> Question:
     )
 
 
-def drift(known: Known) -> Question:
+def drift(basis: Basis) -> Question:
     """Training that goes on, against its first stretch again and again, and with denormals flushed."""
     flush = {"flush": Variant(environment={"MTL_DENORMALS": "flush"})} if possible() else {}
     return Question(
@@ -189,8 +189,8 @@ def drift(known: Known) -> Question:
             **flush,
         },
         baseline="first_epoch",
-        answer=_said(known, task_slowing_down),
-        fixed={**known.fixed, "mode": known.task.best_mode, "steps": STRETCH, "pieces": PIECES},
+        answer=_said(basis, task_slowing_down),
+        fixed={**basis.fixed, "mode": basis.task.best_mode, "steps": STRETCH, "pieces": PIECES},
         control=False,
         plan=Plan(
             rounds=STRETCHES * PIECES,
@@ -202,7 +202,7 @@ def drift(known: Known) -> Question:
     )
 
 
-QUESTIONS: dict[str, Callable[[Known], Question]] = {
+QUESTIONS: dict[str, Callable[[Basis], Question]] = {
     "hybridize": hybridize,
     "heads": heads,
     "batch_size": batch_size,

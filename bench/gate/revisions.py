@@ -67,8 +67,8 @@ class BenchmarkTrial:
 
 def seed_of(*parts: object) -> int:
     """A seed that follows from the parts alone: other revisions draw other orders, the same ones the same."""
-    told = "\0".join(map(str, parts))
-    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
+    joined = "\0".join(map(str, parts))
+    return int.from_bytes(hashlib.sha256(joined.encode()).digest()[:4], "big")
 
 
 def plan_of(benchmark: Benchmark) -> Plan:
@@ -216,26 +216,26 @@ def _now_and_then(decision: Decision) -> list[str]:
     return lines
 
 
-def comparison(known: BenchmarkTrial, decision: Decision) -> Comparison:
+def comparison(trial: BenchmarkTrial, decision: Decision) -> Comparison:
     """What is known of one benchmark, with its verdict."""
-    tolerance = known.stream.tolerance
+    tolerance = trial.stream.tolerance
     return Comparison(
-        benchmark=known.benchmark.name,
-        asks=known.benchmark.asks,
+        benchmark=trial.benchmark.name,
+        asks=trial.benchmark.asks,
         effect=exponential(decision.estimate),
         verdict=decision.verdict,
         tolerance=tolerance,
-        seconds=known.seconds,
-        set_ups=len(known.blocks),
+        seconds=trial.seconds,
+        set_ups=len(trial.blocks),
         spread=relative_spread(decision.mean),
-        base_s=exponential(log_times(known.blocks, BASE).mean().interval()),
-        head_s=exponential(log_times(known.blocks, HEAD).mean().interval()),
+        base_s=exponential(log_times(trial.blocks, BASE).mean().interval()),
+        head_s=exponential(log_times(trial.blocks, HEAD).mean().interval()),
         detectable=seen(decision, tolerance),
         times_the_budget=times_the_budget(decision, tolerance),
         sums=exponential(decision.totals.interval()) if decision.held_back and decision.totals else None,
         now_and_then=decision.now_and_then.interval() if decision.now_and_then else None,
         cause=decision.cause if decision.verdict == "slower" else None,
-        typical=exponential(typical(known.blocks, HEAD, BASE).interval()),
+        typical=exponential(typical(trial.blocks, HEAD, BASE).interval()),
         notes=few_slow_rounds(decision),
     )
 
@@ -243,17 +243,17 @@ def comparison(known: BenchmarkTrial, decision: Decision) -> Comparison:
 def differences(name: str, sides: tuple[Side, ...]) -> str | None:
     """Why the two revisions' benchmarks of this name cannot be compared; None where they can."""
     base, head = (side.benchmarks[name] for side in sides)
-    found = []
+    changed = []
     if base.workload != head.workload:
-        found.append(f"workload {base.workload} -> {head.workload}")
+        changed.append(f"workload {base.workload} -> {head.workload}")
     for key in sorted(base.settings.keys() | head.settings.keys()):
         before, after = base.settings.get(key, "unset"), head.settings.get(key, "unset")
         if before != after:
-            found.append(f"{key} {before} -> {after}")
-    if not found:
+            changed.append(f"{key} {before} -> {after}")
+    if not changed:
         return None
-    told = ", ".join(found)
-    return f"declared differently, so that unlike work would be compared: {told}; give it another name"
+    listed = ", ".join(changed)
+    return f"declared differently, so that unlike work would be compared: {listed}; give it another name"
 
 
 def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> list[Comparison]:
@@ -269,29 +269,29 @@ def compare(names: list[str], sides: tuple[Side, ...], settings: Settings) -> li
             "name a benchmark that both revisions have, or a later --base"
         )
     both = [name for name in picked if all(name in side.benchmarks for side in sides)]
-    known: dict[str, BenchmarkTrial] = {}
+    trials: dict[str, BenchmarkTrial] = {}
     decided = 0
     unlike = {name: reason for name in both if (reason := differences(name, sides))}
     both = [name for name in both if name not in unlike]
     for name in both:
         alpha = ALPHA / (len(both) - decided)  # as Holm's step-down would allow by now
-        known[name] = measure(name, sides, settings, alpha)
-        if not known[name].failure:
-            decided += decide(known[name].stream, alpha).verdict != "undecided"
-    made = holm({name: m.stream for name, m in known.items() if not m.failure}, ALPHA)
-    told = []
+        trials[name] = measure(name, sides, settings, alpha)
+        if not trials[name].failure:
+            decided += decide(trials[name].stream, alpha).verdict != "undecided"
+    made = holm({name: m.stream for name, m in trials.items() if not m.failure}, ALPHA)
+    comparisons = []
     for name in picked:
         if name in unlike:
             benchmark = sides[-1].benchmarks[name]
-            told.append(failed(benchmark, settings.tolerance(name), 0.0, unlike[name]))
+            comparisons.append(failed(benchmark, settings.tolerance(name), 0.0, unlike[name]))
         elif name not in both:
-            told.append(one_sided(name, sides, settings.tolerance(name)))
+            comparisons.append(one_sided(name, sides, settings.tolerance(name)))
         elif name in made:
-            told.append(comparison(known[name], made[name]))
+            comparisons.append(comparison(trials[name], made[name]))
         else:
-            lost = known[name]
-            told.append(failed(lost.benchmark, lost.stream.tolerance, lost.seconds, lost.failure))
-    return told
+            lost = trials[name]
+            comparisons.append(failed(lost.benchmark, lost.stream.tolerance, lost.seconds, lost.failure))
+    return comparisons
 
 
 def between(names: list[str], base: str, head: str | None, folder: Path, settings: Settings) -> Regression:
@@ -347,9 +347,9 @@ def _own_environment(sides: tuple[Side, Side]) -> list[str]:
     base, head = sides
     if base.python == head.python:
         return []
-    found = differing((base.python, base.root), (head.python, head.root))
-    told = f": {', '.join(found)}" if found else ", with the same versions of all that either declares"
-    return [f"base ran in an environment of its own{told}"]
+    changed = ", ".join(differing((base.python, base.root), (head.python, head.root)))
+    libraries = f": {changed}" if changed else ", with the same versions of all that either declares"
+    return [f"base ran in an environment of its own{libraries}"]
 
 
 def _named(asked: str, revision: str) -> str:

@@ -44,7 +44,7 @@ def with_operators(group: Group, blocks: list[Block]) -> list[Block]:
     """The blocks of a group, with the operators an iteration runs among the facts of every set-up."""
     there = {name: c for name, c in group.cases.items() if any(name in block.set_ups for block in blocks)}
     _, work = counted(there)
-    facts = {name: {"operators": float(sum(found.operators.values()))} for name, found in work.items()}
+    facts = {name: {"operators": float(sum(counts.operators.values()))} for name, counts in work.items()}
     return [
         msgspec.structs.replace(
             block,
