@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 
 from bench.stats.estimates import Floats
-from bench.trust.recording import Head, Unit, packed
+from bench.trust.units import Head, Unit, packed
 from bench.trust.variants import BASE
 from tests.made_up import at_rest_pairs
 from tests.scenarios import CALM, Hour

@@ -22,7 +22,7 @@ from bench.counters.work import GOLDEN, read_golden
 from bench.records.regression import REGRESSION_SCHEMA
 from bench.results.recognise import read_regression
 from bench.results.run_file import read_run
-from bench.trust import recording as trust_recording
+from bench.trust import units as trust_recording
 from mtl_core.data.mnist import parse_idx
 from mtl_core.errors import UserError
 from mtl_core.on_disk import ForeignError, content, json_value

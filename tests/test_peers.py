@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from bench.harness.pool import WorkerFailedError
-from bench.trust.recording import begin
+from bench.trust.units import begin
 from mtl_core.errors import UserError
 from tests.recordings import HEAD, units
 from tests.revisions import ROOT

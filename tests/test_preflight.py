@@ -14,7 +14,7 @@ from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine import identity, preflight
 from bench.machine.spoilers import spoilers
 from bench.trust.recorder import record
-from bench.trust.recording import Head
+from bench.trust.units import Head
 from mtl_core.errors import ExitCode, NothingMeasuredError, UserError
 from mtl_core.platform import shared_memory
 from reports.formats import text

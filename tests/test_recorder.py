@@ -21,8 +21,8 @@ from bench.trust import neighbours
 from bench.trust import recorder as recorder_module
 from bench.trust.neighbours import ALONE, KINDS, beside
 from bench.trust.recorder import SLICE_S, PairsPool, Recorder, record, slices
-from bench.trust.recording import Head, Unit, append, begin, packed, read
 from bench.trust.study import chosen, record_here
+from bench.trust.units import Head, Unit, append, begin, packed, read
 from bench.trust.variants import BASE, QUICK, STEP, USUAL, settings_of
 from mtl_core.errors import UserError
 from tests.recordings import HEAD as MADE_UP_HEAD

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bench.records.trust import Trust
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
-from bench.trust.recording import Unit, against_base
 from bench.trust.replay import (
     calls,
     calm_value,
@@ -24,6 +23,7 @@ from bench.trust.replay import (
     stretches,
 )
 from bench.trust.study import recommended, summary
+from bench.trust.units import Unit, against_base
 from bench.trust.variants import BY_NAME, USUAL, VARIANTS
 from reports.formats import text
 from reports.model.screen import Screen

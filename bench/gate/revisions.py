@@ -46,7 +46,7 @@ class Settings:
 
     budget_s: float
     tolerance: Callable[[str], float]  # by benchmark
-    check: Callable[[Collection[str]], None] = lambda known: None  # raises for settings of unknown benchmarks
+    check: Callable[[Collection[str]], None] = lambda names: None  # raises for settings of unknown benchmarks
     seed: int | None = None  # of the random orders; None: drawn from what is compared
     say: Callable[[str], None] = lambda line: None
     show: Callable[[str, int, float], None] = lambda benchmark, units, spent_s: None

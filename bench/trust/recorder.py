@@ -22,7 +22,7 @@ from bench.harness.rounds import LEAD_IN, Harness
 from bench.questions.plan import Group
 from bench.records.run import Block, Case
 from bench.trust.neighbours import beside
-from bench.trust.recording import Head, Unit, append, begin, packed
+from bench.trust.units import Head, Unit, append, begin, packed
 from bench.trust.variants import BASE, STEP, WORKLOAD, settings_of
 from mtl_core.errors import NothingMeasuredError, UserError
 

@@ -25,7 +25,7 @@ from bench.stats.ratios import stacked
 from bench.stats.rest import AtRest, calm_share
 from bench.stats.sequential import Decision, decide
 from bench.stats.verdict import ALPHA
-from bench.trust.recording import Unit, against_base, seconds
+from bench.trust.units import Unit, against_base, seconds
 from bench.trust.variants import BASE, IDENTICAL, Variant
 
 HOUR_S = 3600.0  # a stretch lasts no longer

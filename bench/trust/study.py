@@ -15,8 +15,8 @@ from bench.stats.rest import tail_mean
 from bench.stats.verdict import ALPHA
 from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
 from bench.trust.recorder import Recorder, record
-from bench.trust.recording import Head, Unit, read, read_head, seconds
 from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
+from bench.trust.units import Head, Unit, read, read_head, seconds
 from bench.trust.variants import BASE, BY_NAME, HAVE_CALM_VALUE, IDENTICAL, STEP, USUAL
 from mtl_core.errors import UserError
 
