@@ -21,6 +21,7 @@ from bench.commands.network import Asking, NetworkOption, asked_of, names_of, ne
 from bench.questions.question import Asked, Question, Settings
 from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
 from bench.records.run import Run
+from bench.records.tutorial import BATCH_SIZE
 from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
@@ -320,8 +321,8 @@ def _measure(
 
 def _batch_size(asked: Asked) -> int:
     """Images a batch of the loaders that are measured, the tutorial's where nothing else was asked for."""
-    size = asked.settings.get("batch_size", 128)
-    return size if isinstance(size, int) else 128
+    size = asked.settings.get("batch_size", BATCH_SIZE)
+    return size if isinstance(size, int) else BATCH_SIZE
 
 
 def _why_nothing(code: int, said: str, journal: Path, again: str) -> BaseException:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.records.run import EPOCH, STEPS
+from bench.records.tutorial import BATCH_SIZE
 from bench.workloads.steps import device_named, training_split
 from mtl_core.config import Mode, NetworkConfig, StepConfig
 from mtl_core.data.dataset import Split
@@ -20,8 +21,9 @@ from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]
-BATCH_SIZE = 128  # the tutorial's; of larger batches there are as many, or workers would have nothing to do
-MOST_IMAGES = 20_480  # a pass; beyond them larger batches are fewer, or a pass would take many seconds
+# Of larger batches than the tutorial's there are as many, or workers would have nothing to do; beyond so many
+# images a pass they are fewer, or it would take many seconds.
+MOST_IMAGES = 20_480
 
 
 def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_pool: bool = False) -> Any:
