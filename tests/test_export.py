@@ -16,7 +16,8 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("safetensors")
 
 from bench.workloads import exporting  # noqa: E402  # after the libraries that they need
-from bench.workloads.onnx_export import OnnxNetwork, names_onnx_dropped, write_onnx  # noqa: E402
+from bench.workloads.onnx_export import names_onnx_dropped, write_onnx  # noqa: E402
+from bench.workloads.onnx_network import OnnxNetwork  # noqa: E402
 from bench.workloads.state_dict import fixed_scales, not_carried, state_dict, torch_name  # noqa: E402
 from mtl_core.config import NetworkConfig, StepConfig  # noqa: E402
 from mtl_core.errors import UserError  # noqa: E402
@@ -111,7 +112,7 @@ def test_outputs_of_another_shape_are_refused() -> None:
         return [images[:, :2]]
 
     with pytest.raises(UserError, match="outputs of"):
-        exporting.largest_difference(lambda images: [images], twice, (3,), "another")
+        exporting.largest_difference(lambda images: [images], twice, exporting.drawn((3,)), "another")
 
 
 def test_the_file_takes_any_batch_size_and_its_parameters_are_constants(saved: Path, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_every_operator_without_a_counterpart_is_named(tmp_path: Path) -> None:
     data = mx.sym.var("data")
     symbol = mx.sym.erfinv(mx.sym.gamma(mx.sym.abs(data)))
     with pytest.raises(UserError, match="for erfinv, gamma: build") as refused:
-        write_onnx(symbol, {}, (4,), tmp_path / "x.onnx")
+        write_onnx(symbol, {}, [exporting.Input((4,))], tmp_path / "x.onnx")
     assert "abs" not in str(refused.value)
 
 

@@ -6,11 +6,13 @@ import json
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from bench.harness.pool import NotAllStartedError, WorkerFailedError, WorkerHandle, WorkerPool
 from bench.questions.plan import Group
+from bench.records.calls import calls_of, tallied
 from bench.records.run import STEPS, Block, Case, Failure, Round, SetUp
 
 ROUND_S = 0.012  # the least work in a round: short, so that many rounds escape a burst
@@ -38,14 +40,20 @@ def _iterations(iteration_s: float) -> int:
     return max(1, enough, min(LEAST_ITERATIONS, math.floor(LONGEST_ROUND_S / iteration_s)))
 
 
-def timed_round(worker: WorkerHandle, iterations: int, lead_in: float = 0.0) -> Round:
+def timed_round(
+    worker: WorkerHandle, iterations: int, lead_in: float = 0.0, calls: Counter[int] | None = None
+) -> Round:
     """One round in a worker, after a lead-in of so many times its iterations.
+
+    Calls that were timed one by one are added to ``calls``, where that is given.
 
     A workload that cuts its rounds itself, such as a piece of an epoch, tells how many steps one had.
     """
     more = {"lead_in": math.floor(lead_in * iterations)} if lead_in else {}
     answer = worker.ask("round", iterations=iterations, **more)
     facts: dict[str, float] = answer["facts"]
+    if calls is not None:
+        calls.update(tallied(answer.get("calls_ns", [])))
     iterations = int(facts.pop(STEPS, iterations))
     return Round(seconds=answer["ns"] / 1e9, iterations=iterations, facts=facts)
 
@@ -64,6 +72,7 @@ class SettingUp:
             raise WorkerFailedError(self.answer["refused"], [])
         self.warm_up: list[Round] = []
         self.rounds: list[Round] = []
+        self.calls: Counter[int] = Counter()  # of the timed rounds, by nanoseconds
         self.steady = True
 
     def estimate(self) -> float:
@@ -98,6 +107,7 @@ class SettingUp:
             facts=self.worker.ask("facts"),
             block=block,
             invocation=invocation,
+            calls=calls_of(self.calls),
         )
 
 
@@ -175,7 +185,7 @@ class Harness:
 
     def round(self, variant: SettingUp, counts: dict[str, int]) -> Round:
         """One round of a variant."""
-        return timed_round(variant.worker, counts[variant.case.variant], self.lead_in)
+        return timed_round(variant.worker, counts[variant.case.variant], self.lead_in, variant.calls)
 
     def finish(self, group: Group, running: dict[str, SettingUp], start: float) -> Block:
         """The block of what was measured; the workloads are torn down."""

@@ -9,8 +9,16 @@ class NotTheSameWorkError(Exception):
     """A variant does other work than what it would be compared with, so that it is not timed at all."""
 
 
+class NotPossibleError(Exception):
+    """A variant cannot be had of this network or in this environment; the others can."""
+
+
 class Workload(Protocol):
-    """Built in a worker from a case's settings. It neither synchronises nor prints by itself."""
+    """Built in a worker from a case's settings. It neither synchronises nor prints by itself.
+
+    One that times each of its calls has ``calls_ns`` too: nanoseconds of each iteration of the last ``run``, which
+    are synchronised one by one then.
+    """
 
     images: int
     """The work of one iteration, in images."""

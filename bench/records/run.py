@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bench.records.calls import Calls
+
 SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.results.run_file
 
 Setting = str | int | float | bool | list[str]
@@ -70,6 +72,7 @@ class SetUp(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float] = {}  # read after the last round
     block: int = 0  # set-ups of one group with the same number had their rounds interleaved
     invocation: int = 0
+    calls: Calls | None = None  # each timed by itself; None where only rounds were
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +201,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     typical_s: Estimate | None = None  # an iteration's time by the medians of the rounds
     rule: Literal["at rest", "medians"] = "medians"  # how the times and ratios were read from the rounds
     beside: dict[str, Ratio] = {}  # against variants other than the baseline, where the question asks for it
+    quantiles: dict[str, Estimate] = {}  # of a call's time by "p50", "p99" ...: over set-ups, of their own
+    fact_medians: dict[str, Estimate] = {}  # of facts over set-ups, where calls were timed one by one
 
     @property
     def tells_images(self) -> bool:

@@ -10,12 +10,14 @@ that is the plain range over the set-ups. Schemas: 1 had no ``block`` and ``invo
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from bench.records.calls import Calls
 from bench.records.infinities import PLAIN_RANGE, endless, finite
 from bench.records.run import (
     SCHEMA,
@@ -116,6 +118,8 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
+    if known.quantiles:
+        contents["quantiles_s"] = known.quantiles
     whole: dict[str, Any] = finite(msgspec.to_builtins(contents))
     return whole
 
@@ -278,9 +282,20 @@ def _check_entry(member: Entry) -> None:
     _ensure(len(facts) == 1, f"rounds of {name} tell unlike facts")
     for set_up in member.set_ups:
         _check_time(f"first_call_s of {name}", set_up.first_call_s)
+        if set_up.calls is not None:
+            _check_calls(name, set_up.calls)
         for timed in (*set_up.warm_up, *set_up.rounds):
             _check_time(f"seconds of {name}", timed.seconds)
             _ensure(timed.iterations > 0, f"iterations of {name} is {timed.iterations}")
+
+
+def _check_calls(name: str, calls: Calls) -> None:
+    """Calls by their times, which ascend, and how many took each."""
+    _ensure(0 < len(calls.ns) == len(calls.counts), f"calls of {name} and their counts are not as many")
+    _ensure(all(a < b for a, b in pairwise(calls.ns)), f"calls of {name} are not in order of time")
+    _ensure(min(calls.counts) > 0, f"a count of the calls of {name} is {min(calls.counts)}")
+    for ns in (calls.ns[0], calls.ns[-1]):
+        _check_time(f"a call of {name}", ns / 1e9)
 
 
 def _check_time(what: str, seconds: float) -> None:

@@ -31,6 +31,7 @@ from bench.stats.estimates import (
     t_interval,
     times_to_decide,
 )
+from bench.stats.quantiles import facts_over_set_ups, quantiles
 from bench.stats.ratios import against_baseline, log_effects, log_times, rule_of, typical, typical_times
 from bench.stats.verdict import ALPHA, TOLERANCE, verdicts
 
@@ -178,5 +179,7 @@ def measured(
             beside=_beside(cases, name, blocks, also),
             typical_s=exponential(typical_times(blocks, name).interval()),
             rule=rule_of(blocks, name),
+            quantiles=quantiles(set_ups),
+            fact_medians=facts_over_set_ups(set_ups) if any(s.calls for s in set_ups) else {},
         )
     return by_variant

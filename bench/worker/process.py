@@ -29,7 +29,7 @@ import msgspec
 import bench
 import mtl_core
 from bench.questions.gate import GATE, PROTOCOL
-from bench.questions.workload import NotTheSameWorkError, Workload
+from bench.questions.workload import NotPossibleError, NotTheSameWorkError, Workload
 from mtl_core.errors import UserError, visible
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
@@ -99,7 +99,7 @@ class Worker:
         """Build the workload and make its first call, which traces and allocates.
 
         Where the course of time is what is measured, the first round is the first call. A workload that
-        does other work than it is compared with answers why it is ``refused``.
+        does other work than it is compared with, or cannot be had here, answers why it is ``refused``.
         """
         self.tear_down()
         self.padding = _pad(seed)
@@ -111,6 +111,8 @@ class Worker:
             self.workload = build(**settings)
         except NotTheSameWorkError as error:
             return {"refused": f"not the same work: {error}"}
+        except NotPossibleError as error:
+            return {"refused": str(error)}
         assert self.workload is not None
         self.workload.synchronise()
         built = time.perf_counter_ns()
@@ -135,7 +137,9 @@ class Worker:
             spent = self._timed(iterations)
         finally:
             gc.enable()
-        return {"ns": spent, "facts": self.workload.round_facts()}
+        calls_ns = getattr(self.workload, "calls_ns", None)  # of those that time each call by itself
+        more = {} if calls_ns is None else {"calls_ns": calls_ns}
+        return {"ns": spent, "facts": self.workload.round_facts(), **more}
 
     def change(self, **attributes: float) -> dict[str, Any]:
         """Set attributes of the workload between two rounds, such as the length of an injected spin."""
@@ -170,7 +174,7 @@ class Worker:
         from bench.workloads.exporting import export
 
         try:
-            return export(**{"onnx": None, "safetensors": None, **asked})
+            return export(**{"path": None, "image": None, "onnx": None, "safetensors": None, **asked})
         except UserError as error:
             return {"trouble": str(error)}
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,18 @@ from mtl_core.program.predict import load_network
 from mtl_core.reference import ReferenceStep
 
 Array = NDArray[Any]
-Network = Callable[[Array], list[Array]]
+Network = Callable[..., list[Array]]  # of one NumPy array an input, (B, ...)
 BATCHES = 100  # that an exported network is checked on
 SIZES = (1, 2, 3, 7, 8, 32, 33, 128)  # images of a batch, in turn
 WITHIN = 1e-5  # of the largest output, or of 1 where all are smaller
 SYMBOL, PARAMETERS = "-symbol.json", "-0000.params"  # what Gluon's export writes
+
+
+class Input(NamedTuple):
+    """One input of a network: a sample's shape and the type of its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: Any = np.float32
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,10 @@ class Traced:
     symbol: Any
     parameters: dict[str, Any]  # MXNet's arrays by "arg:NAME" and "aux:NAME"
     names: dict[str, str]  # a parameter's place in the network, by its name, where that is known
-    image: tuple[int, ...]  # an image's shape
+    inputs: tuple[Input, ...]  # in the order of the network's call
     network: Network  # MXNet itself, what all else is held against
-    tutorial: bool  # the network of mtl_core, of which there is a reference in NumPy
+    batches: Callable[[], Iterable[tuple[Array, ...]]]  # of several sizes, one array an input
+    tutorial: bool = False  # the network of mtl_core, of which there is a reference in NumPy
 
 
 def as_arrays(outputs: Any) -> list[Array]:
@@ -46,23 +54,70 @@ def as_arrays(outputs: Any) -> list[Array]:
     return [output.asnumpy() for output in several]
 
 
-def trace(network: Any, image: tuple[int, ...]) -> tuple[Any, dict[str, Any]]:
-    """The symbol and the parameters of a hybrid block; it stays hybridized."""
+def trace(network: Any, inputs: Sequence[Input], prefix: Path | None = None) -> tuple[Any, dict[str, Any]]:
+    """The symbol and the parameters of a hybrid block; it stays hybridized.
+
+    ``prefix`` is what Gluon's two files begin with, where they are to stay.
+    """
     network.hybridize()
-    network(mx.nd.zeros((1, *image)))
+    network(*(mx.nd.zeros((1, *each.shape), dtype=each.dtype) for each in inputs))
     with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder, "network")
+        prefix = prefix or Path(folder, "network")
         network.export(str(prefix))
         return mx.sym.load(f"{prefix}{SYMBOL}"), _loaded(Path(f"{prefix}{PARAMETERS}"))
 
 
-def traced_block(network: Any, image: tuple[int, ...], tutorial: bool = False) -> Traced:
+def traced(
+    network: Any, inputs: Sequence[Input], batches: Callable[[], Iterable[tuple[Array, ...]]], tutorial: bool
+) -> Traced:
     """An initialised hybrid block, whoever wrote it."""
-    symbol, parameters = trace(network, image)
+    symbol, parameters = trace(network, inputs)
     names = {parameter.name: place for place, parameter in network._collect_params_with_prefix().items()}
-    return Traced(
-        symbol, parameters, names, image, lambda images: as_arrays(network(mx.nd.array(images))), tutorial
-    )
+
+    def mxnet(*arrays: Array) -> list[Array]:
+        return as_arrays(network(*(mx.nd.array(array, dtype=array.dtype) for array in arrays)))
+
+    return Traced(symbol, parameters, names, tuple(inputs), mxnet, batches, tutorial)
+
+
+def traced_block(network: Any, image: tuple[int, ...], tutorial: bool = False) -> Traced:
+    """An initialised hybrid block that reads images, float32 (B, *image)."""
+    return traced(network, [Input(image)], lambda: drawn(image), tutorial)
+
+
+def traced_task(network: str) -> Traced:
+    """The network that a declared task's factory returns, checked on batches that the task draws.
+
+    Raises UserError for a network that is no HybridBlock, and for batches that are not all alike.
+    """
+    from bench.workloads.declared import told_as
+    from bench.workloads.task import step_of
+    from mtl_core.task import batches_of
+
+    step = step_of(network, None, size=SIZES[-1], mode="imperative")
+    block, task = step.task.network, step.task
+    if not isinstance(block, mx.gluon.HybridBlock):
+        raise UserError(
+            f"{network}: the network is a {type(block).__name__}, a Block and no HybridBlock; "
+            "MXNet has no graph of it to write"
+        )
+
+    def of_task() -> Iterator[tuple[Array, ...]]:
+        rng = np.random.default_rng(0)
+        for size in islice(cycle(SIZES), BATCHES):
+            first = batches_of(task.batch(size, rng), task.heads)[0]
+            shapes = [array.shape for array in first.inputs]
+            if shapes != [(size, *each.shape) for each in inputs]:
+                raise UserError(
+                    f"a batch of {size} has inputs of {shapes}; expected samples along the first axis, all "
+                    "of one shape"
+                )
+            yield first.inputs
+
+    with told_as(network):
+        one = batches_of(task.batch(1, np.random.default_rng(0)), task.heads)[0]
+        inputs = [Input(array.shape[1:], array.dtype) for array in one.inputs]
+        return traced(block, inputs, of_task, tutorial=False)
 
 
 def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
@@ -91,7 +146,7 @@ def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
             ) from None
 
     network(np.zeros((1, *image), np.float32))
-    return Traced(symbol, parameters, {}, image, network, False)
+    return Traced(symbol, parameters, {}, (Input(image),), network, lambda: drawn(image))
 
 
 def _loaded(path: Path) -> dict[str, Any]:
@@ -110,46 +165,71 @@ def source(path: Path, image: tuple[int, ...] | None) -> Traced:
     return traced_block(step.network, (step.network.config.inputs,), tutorial=True)
 
 
-def batches(image: tuple[int, ...], count: int = BATCHES) -> Iterator[Array]:
+def drawn(image: tuple[int, ...], count: int = BATCHES) -> Iterator[tuple[Array, ...]]:
     """Batches of several sizes, float32, drawn from one seed."""
     rng = np.random.default_rng(0)
     for size in islice(cycle(SIZES), count):
-        yield rng.standard_normal((size, *image), dtype=np.float32)
+        yield (rng.standard_normal((size, *image), dtype=np.float32),)
 
 
-def largest_difference(network: Network, other: Network, image: tuple[int, ...], name: str) -> float:
+def departure(ours: Sequence[Array], theirs: Sequence[Array]) -> float:
+    """The most that outputs differ, over the largest of ours or 1; endless where one is no number."""
+    largest = 0.0
+    for one, two in zip(ours, theirs, strict=True):
+        off = float(np.max(np.abs(one - two), initial=0.0) / max(1.0, np.max(np.abs(one), initial=0.0)))
+        largest = max(largest, off if np.isfinite(off) else np.inf)
+    return largest
+
+
+def shapes(arrays: Sequence[Array]) -> list[tuple[int, ...]]:
+    """The shape of each."""
+    return [array.shape for array in arrays]
+
+
+def largest_difference(
+    network: Network, other: Network, batches: Iterable[tuple[Array, ...]], name: str
+) -> float:
     """The most that two networks' outputs differ over all batches, relative to the largest output.
 
     Raises UserError where it is more than WITHIN, or where shapes differ.
     """
     largest = 0.0
-    for images in batches(image):
-        ours, theirs = network(images), other(images)
-        shapes = [[array.shape for array in arrays] for arrays in (ours, theirs)]
-        if shapes[0] != shapes[1]:
-            raise UserError(f"{name}: outputs of {shapes[1]} where MXNet has {shapes[0]}: not exported")
-        for one, two in zip(ours, theirs, strict=True):
-            off = float(np.max(np.abs(one - two), initial=0.0) / max(1.0, np.max(np.abs(one), initial=0.0)))
-            if not off <= WITHIN:  # also where it is no number
-                raise UserError(
-                    f"{name}: outputs for {len(images)} images depart from MXNet's by {off:.1e}; "
-                    f"expected {WITHIN:g} at most: not exported"
-                )
-            largest = max(largest, off)
+    for batch in batches:
+        ours, theirs = network(*batch), other(*batch)
+        if shapes(ours) != shapes(theirs):
+            raise UserError(
+                f"{name}: outputs of {shapes(theirs)} where MXNet has {shapes(ours)}: not exported"
+            )
+        off = departure(ours, theirs)
+        if off > WITHIN:
+            raise UserError(
+                f"{name}: outputs for {len(batch[0])} images depart from MXNet's by {off:.1e}; "
+                f"expected {WITHIN:g} at most: not exported"
+            )
+        largest = max(largest, off)
     return largest
+
+
+def for_onnx(symbol: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters by their names alone, as MXNet's exporter has to read them to write what MXNet computes."""
+    by_name = {name.partition(":")[2]: array for name, array in parameters.items()}
+    for name in fixed_scales(symbol):  # the exporter would write the number that MXNet ignores
+        by_name[name] = mx.nd.ones_like(by_name[name])
+    return by_name
 
 
 def to_onnx(traced: Traced, path: Path) -> dict[str, Any]:
     """Write the ONNX file once its outputs are MXNet's; how much they differ."""
-    from bench.workloads.onnx_export import OnnxNetwork, write_onnx
+    from bench.workloads import onnx_export
+    from bench.workloads.onnx_network import OnnxNetwork
 
-    parameters = {name.partition(":")[2]: array for name, array in traced.parameters.items()}
-    for name in fixed_scales(traced.symbol):  # MXNet's exporter would write the number that MXNet ignores
-        parameters[name] = mx.nd.ones_like(parameters[name])
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "network.onnx")
-        write_onnx(traced.symbol, parameters, traced.image, draft)
-        difference = largest_difference(traced.network, OnnxNetwork(draft), traced.image, "ONNX Runtime")
+        parameters = for_onnx(traced.symbol, traced.parameters)
+        onnx_export.write_onnx(traced.symbol, parameters, traced.inputs, draft)
+        difference = largest_difference(
+            traced.network, OnnxNetwork(draft), traced.batches(), "ONNX Runtime"
+        )
         write_whole(path, lambda file: file.write(draft.read_bytes()), "--onnx")
     return {"largest_difference": difference, "batches": BATCHES, "sizes": sorted(set(SIZES))}
 
@@ -167,9 +247,8 @@ def to_safetensors(traced: Traced, path: Path) -> dict[str, Any]:
     difference = None
     if traced.tutorial:  # its formulas, on nothing but what the file holds
         reference = _reference([kept[row.torch] for row in rows])
-        difference = largest_difference(
-            traced.network, reference, traced.image, "the file's weights in NumPy"
-        )
+        name = "the file's weights in NumPy"
+        difference = largest_difference(traced.network, reference, traced.batches(), name)
     write_whole(path, lambda file: file.write(content), "--safetensors")
     by_hand = not_carried(traced.symbol)
     return {"names": [list(row) for row in rows], "by_hand": by_hand, "largest_difference": difference}
@@ -185,9 +264,21 @@ def _reference(parameters: list[Array]) -> Network:
     return network
 
 
-def export(path: str, image: list[int] | None, onnx: str | None, safetensors: str | None) -> dict[str, Any]:
-    """Write what was asked for, checked. Raises UserError for what cannot be read, written or kept."""
-    traced = source(Path(path), None if image is None else tuple(image))
+def export(
+    path: str | None,
+    image: list[int] | None,
+    onnx: str | None,
+    safetensors: str | None,
+    network: str | None = None,
+) -> dict[str, Any]:
+    """Write what was asked for, checked; of a file, or of a declared ``network``.
+
+    Raises UserError for what cannot be read, written or kept.
+    """
+    if network is not None:
+        traced = traced_task(network)
+    else:
+        traced = source(Path(str(path)), None if image is None else tuple(image))
     report: dict[str, Any] = {}
     if onnx is not None:
         report["onnx"] = to_onnx(traced, Path(onnx))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
+from bench.workloads.exporting import Input
+from bench.workloads.input_names import in_order
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
 
@@ -62,10 +63,11 @@ def without_counterpart(symbol: Any) -> list[str]:
     return sorted(used - counterparts - {NO_NODE})
 
 
-def write_onnx(symbol: Any, parameters: dict[str, Any], image: tuple[int, ...], path: Path) -> None:
-    """Write a symbol with its parameters as ONNX for batches of any size of ``image``-shaped float32.
+def write_onnx(symbol: Any, parameters: dict[str, Any], inputs: Sequence[Input], path: Path) -> None:
+    """Write a symbol with its parameters as ONNX for batches of any size.
 
-    Raises UserError naming every operator without a counterpart.
+    ``inputs`` stand in the order of the network's call. Raises UserError naming every operator without a
+    counterpart, and where MXNet's exporter fails.
     """
     lost = without_counterpart(symbol)
     if lost:
@@ -73,16 +75,27 @@ def write_onnx(symbol: Any, parameters: dict[str, Any], image: tuple[int, ...], 
             f"ONNX has no counterpart that MXNet could write for {', '.join(lost)}: "
             "build these parts of the network of other operators"
         )
+    there = [name for name in symbol.list_inputs() if name not in parameters]
+    if len(there) != len(inputs):
+        raise UserError(f"the network reads {len(there)} of its {len(inputs)} inputs; leave out the others")
+    by_name = dict(zip(in_order(there), inputs, strict=True))
+    ordered = [by_name[name] for name in there]
     with names_onnx_dropped():
-        mx.onnx.export_model(
-            symbol,
-            parameters,
-            [(1, *image)],
-            np.float32,
-            str(path),
-            dynamic=True,
-            dynamic_input_shapes=[(BATCH, *image)],
-        )
+        try:
+            mx.onnx.export_model(
+                symbol,
+                parameters,
+                [(1, *each.shape) for each in ordered],
+                [np.dtype(each.dtype) for each in ordered],
+                str(path),
+                dynamic=True,
+                dynamic_input_shapes=[(BATCH, *each.shape) for each in ordered],
+            )
+        except Exception as error:  # its converters raise whatever a graph that they do not expect makes them
+            said = (str(error).strip().splitlines() or [""])[-1]
+            raise UserError(
+                f"MXNet's ONNX exporter cannot write this network ({type(error).__name__}: {said})"
+            ) from error
     model = onnx.load(path)
     _make_constants(model)
     onnx.checker.check_model(model)
@@ -95,18 +108,3 @@ def _make_constants(model: Any) -> None:
     inputs = [each for each in model.graph.input if each.name not in parameters]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
-
-
-class OnnxNetwork:
-    """An ONNX file in ONNX Runtime on the CPU; called with a NumPy array (B, ...), returns a list of them."""
-
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads  # 0: as many as it takes by itself
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        (only,) = self.session.get_inputs()
-        self.input = only.name
-
-    def __call__(self, images: Any) -> list[Any]:
-        outputs: list[Any] = self.session.run(None, {self.input: images})
-        return outputs
