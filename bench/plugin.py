@@ -124,6 +124,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(FIXTURE, list(declared), ids=list(declared), indirect=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is asked by its name alone, unless its file or an expression names it."""
+    if config.getoption("-k") or QUESTIONS in config.stash:
+        return
+    named = {Path(arg.partition("::")[0]).name for arg in config.args}
+
+    def chosen(item: pytest.Item) -> bool:
+        question = getattr(getattr(item, "module", None), "QUESTION", None)
+        return not getattr(question, "by_name", False) or item.path.name in named
+
+    left_out = [item for item in items if not chosen(item)]
+    if left_out:
+        items[:] = [item for item in items if chosen(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
 def _session(config: pytest.Config) -> Session:
     from bench.harness.session import Session
     from bench.questions.question import Asked

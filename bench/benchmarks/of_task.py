@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from bench.answers.devices import each_device, why_no_gpu
 from bench.answers.heads import ALL, SEPARATE, cost_of_heads, in_words
+from bench.answers.latency import BASELINE, ONNX, inference
 from bench.answers.loading import fastest_loader, parts_of_epoch
 from bench.answers.modes import modes_of_task
 from bench.answers.sizes import growth, growth_fits
 from bench.answers.training import task_slowing_down
 from bench.harness.probe import nothing_computes
 from bench.machine.identity import cores_granted
+from bench.machine.libraries import why_missing
 from bench.questions.declared import Declared
 from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Results, Settings, Variant
@@ -23,6 +25,7 @@ from mtl_core.platform.gpu_choice import Choice, choose
 STEP, SEPARATE_STEPS = "bench.workloads.task:TaskWorkload", "bench.workloads.task:SeparateTasks"
 LOADING, EPOCH = "bench.workloads.task_loading:TaskLoading", "bench.workloads.task_loading:TaskEpoch"
 TRAINING = "bench.workloads.task_loading:TaskTraining"
+LATENCY, INFERENCE_SIZES = "bench.workloads.latency:Latency", (1, 8, 32, 128)
 COUNTS, CORES = (0, 1, 2, 4), max(1, int(cores_granted()))  # of DataLoader workers
 MOST_BATCHES = 40  # a pass
 STRETCH, STRETCHES, PIECES = 200, 8, 4  # steps in what stands for an epoch, how many, timed in pieces
@@ -202,6 +205,35 @@ def drift(basis: Basis) -> Question:
     )
 
 
+def latency(basis: Basis) -> Question:
+    """One call at inference of each runtime that the network has, in batches of several sizes."""
+    task = basis.task
+    runtimes = ["imperative"]
+    if "hybridized" not in task.impossible:
+        runtimes += [name for name in ("hybridized", BASELINE) if name not in task.impossible]
+        runtimes += ["exported", *([] if why_missing("onnx", "onnxruntime") else [ONNX])]
+    return Question(
+        name="latency",
+        asks="How long does one call take at inference?",
+        workload=LATENCY,
+        parts={f"batch_{n}": Part(settings={"batch_size": n, "start": n == 1}) for n in INFERENCE_SIZES},
+        headline="batch_1",
+        variants={runtime: Variant(settings={"runtime": runtime}) for runtime in runtimes},
+        baseline=BASELINE if BASELINE in runtimes else "imperative",
+        fixed={"network": task.network},
+        answer=_said(basis, lambda results: [*inference(results), *_no_graph(task)]),
+        plan=Plan(rounds=30, least_blocks=6, fresh=True),
+        by_name=True,
+        quick=Quick(parts=("batch_1",), rounds=20),
+    )
+
+
+def _no_graph(task: Declared) -> list[str]:
+    """Why only imperative MXNet was measured, where that is so."""
+    why = task.impossible.get("hybridized")
+    return [f"Exported and in ONNX Runtime it cannot be had: {why}."] if why else []
+
+
 QUESTIONS: dict[str, Callable[[Basis], Question]] = {
     "hybridize": hybridize,
     "heads": heads,
@@ -209,7 +241,9 @@ QUESTIONS: dict[str, Callable[[Basis], Question]] = {
     "device": device,
     "loader_workers": loader_workers,
     "drift": drift,
+    "latency": latency,
 }
+BY_NAME = ("latency",)  # never asked without its name
 
 
 def test_task(measured_variant):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.commands.network import NetworkOption, network_of
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine.libraries import why_missing
 from mtl_core.errors import UserError, visible
@@ -17,11 +18,11 @@ NEEDS = {"--onnx": ("onnx", "onnxruntime"), "--safetensors": ("safetensors",)}
 
 def export(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A checkpoint of train --checkpoint, or NAME-symbol.json of a Gluon network's export()."
         ),
-    ],
+    ] = None,
     onnx: Annotated[Path | None, typer.Option(help="ONNX file to write; any batch size.")] = None,
     safetensors: Annotated[
         Path | None, typer.Option(help="File of parameters to write, by PyTorch's names.")
@@ -29,6 +30,7 @@ def export(
     input_shape: Annotated[
         str | None, typer.Option(help="An image's shape without the batch, such as 3,32,32.")
     ] = None,
+    network: NetworkOption = None,
 ) -> None:
     """Take a network out of MXNet; what is written was held against MXNet on 100 batches of several sizes.
 
@@ -39,23 +41,41 @@ def export(
       python -m bench export run.npz --safetensors run.safetensors
 
       python -m bench export net-symbol.json --input-shape 3,32,32 --onnx net.onnx
+
+      python -m bench export --network acme.bench:task --onnx acme.onnx
     """
     targets = {option: path for option, path in (("--onnx", onnx), ("--safetensors", safetensors)) if path}
     if not targets:
         raise UserError("nothing to write; give --onnx FILE, --safetensors FILE or both")
     shape = _shape(input_shape)
+    declared = _declared(source, network, shape)
     for option, path in targets.items():
         missing = why_missing(*NEEDS[option])
         if missing:
             raise UserError(f"{option}: {missing}")
         check_place(path, option)
     report = _in_a_worker(
-        path=str(source.absolute()),
-        image=shape,
+        **({"path": str(source.absolute()), "image": shape} if source else {"network": declared}),
         **{option.removeprefix("--"): str(path.absolute()) for option, path in targets.items()},
     )
     for line in told_of(report, targets):
         typer.echo(visible(line) if line.strip() == line else line)
+
+
+def _declared(source: Path | None, option: str | None, shape: list[int] | None) -> str | None:
+    """The declared network to write; None where a file is. Raises UserError where it is not one of both."""
+    if source is not None:
+        if option is not None:
+            raise UserError(
+                f"{source} and --network {option}: give one of them, a file or a declared network"
+            )
+        return None
+    network = network_of(option, None)
+    if network is None:
+        raise UserError("nothing to export; give a checkpoint, NAME-symbol.json, or --network MODULE:FACTORY")
+    if shape is not None:
+        raise UserError("--input-shape is for NAME-symbol.json; a declared network draws its own batches")
+    return network.name
 
 
 def _shape(given: str | None) -> list[int] | None:

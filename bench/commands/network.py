@@ -91,8 +91,8 @@ def steps_of(network: Network) -> dict[str, Case]:
 
 
 def names_of(names: list[str]) -> list[str]:
-    """The questions chosen, each once; all without a name. Raises UserError for one that there is not."""
-    from bench.benchmarks.of_task import QUESTIONS
+    """The questions chosen, each once; without a name all that need none. Raises UserError for one that there is not."""
+    from bench.benchmarks.of_task import BY_NAME, QUESTIONS
 
     for name in names:
         if name not in QUESTIONS:
@@ -101,7 +101,7 @@ def names_of(names: list[str]) -> list[str]:
             raise UserError(
                 f"no question of a network is named {name!r}; {meant}expected one of {', '.join(QUESTIONS)}"
             )
-    return list(dict.fromkeys(names)) or list(QUESTIONS)
+    return list(dict.fromkeys(names)) or [name for name in QUESTIONS if name not in BY_NAME]
 
 
 def asked_of(network: Network, names: list[str]) -> list[Asking]:

@@ -56,6 +56,11 @@ def declared_questions() -> list[Question]:
     return [module.QUESTION for module in _modules().values()]
 
 
+def _unless_by_name(modules: dict[str, Any]) -> list[Any]:
+    """What is asked where nothing is named."""
+    return [module for module in modules.values() if not module.QUESTION.by_name]
+
+
 def _chosen(names: list[str]) -> list[Any]:
     modules = _modules()
     unknown = [name for name in names if name not in modules]
@@ -65,7 +70,7 @@ def _chosen(names: list[str]) -> list[Any]:
         raise UserError(
             f"no benchmark is named {unknown[0]!r}; {meant}expected one of {', '.join(sorted(modules))}"
         )
-    return [modules[name] for name in dict.fromkeys(names)] if names else list(modules.values())
+    return [modules[name] for name in dict.fromkeys(names)] if names else _unless_by_name(modules)
 
 
 def _refuse_tutorials(data: Data | None) -> None:
@@ -77,12 +82,13 @@ def _list(modules: list[Any]) -> None:
     for module in modules:
         reason = module.QUESTION.skipped()
         why = f"  (skipped here: {reason})" if reason else ""
+        why += "  (only by its name)" if module.QUESTION.by_name else ""
         typer.echo(f"{module.QUESTION.name:16} {module.QUESTION.asks}{why}")
 
 
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all without.")
+        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all but latency without.")
     ] = None,
     budget: Annotated[
         str | None, typer.Option(help=f"Time for everything, default {BUDGET}, {QUICK_BUDGET} with --quick.")
@@ -126,6 +132,8 @@ def run(
 
       python -m bench run hybridize second_head --budget 90s --resume
 
+      python -m bench run latency
+
       python -m bench run --network acme.bench:task heads
 
       python -m bench run --list
@@ -139,7 +147,7 @@ def run(
             return
     modules = _chosen(names or []) if theirs is None else []
     if list_only:
-        _list(modules)
+        _list(modules if names else list(_modules().values()))
         return
     from bench.questions.durations import parse_duration
 

@@ -103,6 +103,7 @@ class Schedule:
     spent_before_s: float = 0.0
     blocks: dict[str, list[Block]] = field(default_factory=dict)
     renew_at: list[float] = field(default_factory=list, init=False)  # seconds spent
+    latest: int = field(default=0, init=False)  # invocation, of the block measured last
 
     def run(self) -> dict[str, list[Block]]:
         """Every group its least number of blocks, then the neediest until the budget is spent."""
@@ -131,6 +132,8 @@ class Schedule:
             self.renew_at.pop(0)
             self.next_invocation()
         blocks = self.blocks[group.name]
+        if group.plan.fresh and blocks and blocks[-1].invocation >= self.latest:
+            self.next_invocation()  # no two set-ups of the part in one process
         self.show(
             Progress(
                 group.name, self.spent_s(), self.budget_s, len(blocks), self._undecided(), len(self.groups)
@@ -138,6 +141,7 @@ class Schedule:
         )
         block = self.measure(group)
         blocks.append(block)
+        self.latest = block.invocation
         self.finished(block)
 
     def _spend_the_rest(self) -> None:

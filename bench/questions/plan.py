@@ -16,6 +16,7 @@ class Plan:
     steady_within: float = 0.05  # two warm-up rounds this alike are steady
     least_blocks: int = 4  # each a set-up of every case
     target: float = 0.01  # half the interval of a ratio, relative
+    fresh: bool = False  # each set-up in new processes: they are what is repeated
     narrow: bool = True  # to the target although it is decided; else what is decided needs nothing more
 
 

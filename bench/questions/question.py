@@ -91,6 +91,7 @@ class Question:
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     impossible: Callable[[Settings], str | None] = lambda settings: None  # why a case cannot be measured
     quick: Quick = Quick()
+    by_name: bool = False  # asked only where it is named: it would take a whole budget for itself
 
     def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
         """One group a part: the cases compared with one another."""

@@ -118,8 +118,8 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
         "warm_up": [r.iteration_s for set_up in set_ups for r in set_up.warm_up],
         "set_ups": set_ups,
     }
-    if known.quantiles:
-        contents["quantiles_s"] = known.quantiles
+    if record.quantiles:
+        contents["quantiles_s"] = record.quantiles
     whole: dict[str, Any] = finite(msgspec.to_builtins(contents))
     return whole
 

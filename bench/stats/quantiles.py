@@ -19,7 +19,9 @@ from bench.records.run import Estimate, SetUp
 from bench.stats.estimates import CONFIDENCE, Floats
 
 LEVELS = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
-LEAST_BEYOND = 1.0  # calls of a set-up that a quantile leaves above it, in the mean; with fewer it is not told
+LEAST_BEYOND = (
+    1.0  # calls of a set-up that a quantile leaves above it, in the mean; with fewer it is not told
+)
 
 
 def quantile_s(calls: Calls, level: float) -> float | None:

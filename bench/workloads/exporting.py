@@ -227,9 +227,7 @@ def to_onnx(traced: Traced, path: Path) -> dict[str, Any]:
         draft = Path(folder, "network.onnx")
         parameters = for_onnx(traced.symbol, traced.parameters)
         onnx_export.write_onnx(traced.symbol, parameters, traced.inputs, draft)
-        difference = largest_difference(
-            traced.network, OnnxNetwork(draft), traced.batches(), "ONNX Runtime"
-        )
+        difference = largest_difference(traced.network, OnnxNetwork(draft), traced.batches(), "ONNX Runtime")
         write_whole(path, lambda file: file.write(draft.read_bytes()), "--onnx")
     return {"largest_difference": difference, "batches": BATCHES, "sizes": sorted(set(SIZES))}
 

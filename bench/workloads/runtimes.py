@@ -6,6 +6,7 @@ returns when its outputs are computed, and is itself called with NumPy arrays fo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,4 +127,6 @@ def imported(symbol: Path, parameters: Path) -> Any:
     own = set(mx.nd.load(str(parameters)) or {})
     names = mx.sym.load(str(symbol)).list_inputs()
     inputs = in_order(name for name in names if not {f"arg:{name}", f"aux:{name}"} & own)
-    return mx.gluon.SymbolBlock.imports(str(symbol), inputs, str(parameters))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it cannot tell the type of an input before a call
+        return mx.gluon.SymbolBlock.imports(str(symbol), inputs, str(parameters))

@@ -185,6 +185,24 @@ def _row(name: str, measured: Measured) -> tuple[Cell, ...]:
     )
 
 
+def quantiles_table(title: str, variants: dict[str, Measured]) -> Table | None:
+    """How long single calls take, by quantile; None where calls were not timed one by one.
+
+    The title tells the exact coverage of the intervals, where the set-ups are as many for all.
+    """
+    names = list(dict.fromkeys(name for measured in variants.values() for name in measured.quantiles))
+    if not names:
+        return None
+    columns = (Column("variant", align="left"), *(Column(name, "s") for name in names))
+    rows = tuple((variant, *map(m.quantiles.get, names)) for variant, m in variants.items())
+    told = [estimate for m in variants.values() for estimate in m.quantiles.values()]
+    alike = {(estimate.n, estimate.confidence) for estimate in told if units.bounded(estimate)}
+    if len(alike) == 1 and all(map(units.bounded, told)):
+        ((n, confidence),) = alike
+        title = f"{title}, intervals of {confidence:.1%} over {n} set-ups"
+    return Table(title, columns, rows)
+
+
 def facts_table(title: str, variants: dict[str, Measured]) -> Table | None:
     """The facts of each variant beside its time, where the variants differ in them; None without any.
 
@@ -203,7 +221,7 @@ def facts_table(title: str, variants: dict[str, Measured]) -> Table | None:
         (
             variant,
             *(_typical(measured) if typical else ()),
-            *(_fact(name, measured.facts.get(name)) for name in shown),
+            *(measured.fact_medians.get(name) or _fact(name, measured.facts.get(name)) for name in shown),
         )
         for variant, measured in variants.items()
     )

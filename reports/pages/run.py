@@ -22,7 +22,7 @@ from bench.stats.verdict import ALPHA, TOLERANCE
 from reports.model.charts import Interval, Intervals
 from reports.model.download import Download
 from reports.model.page import Answered, Fold, Page, Recommendation, Section
-from reports.model.tables import Cell, Column, Table, facts_table, same_work, variants_table
+from reports.model.tables import Cell, Column, Table, facts_table, quantiles_table, same_work, variants_table
 from reports.model.units import counted, times
 from reports.pages import rounds
 from reports.pages.machine import machine_facts
@@ -245,6 +245,9 @@ def _tables(question: str, parts: dict[str, Variants]) -> Iterator[Table]:
         if not variants:
             continue
         yield variants_table(f"{question}/{part}", variants)
+        calls = quantiles_table(f"{question}/{part}: latency of a call", variants)
+        if calls is not None:
+            yield calls
         beside = facts_table(f"{question}/{part}: beside the time", variants)
         if beside is not None:
             yield beside

@@ -32,6 +32,7 @@ def charts_of(parts: dict[str, Variants], fits: dict[str, Estimate], run: Run) -
             _workers(variants, run),
             _split(variants),
             _course(part, variants),
+            _quantiles(part, variants),
         ]
     return [chart for chart in (*charts, _ratios(parts)) if chart is not None]
 
@@ -236,6 +237,41 @@ def _course(part: str, variants: Variants) -> Lines | None:
         below=below,
         below_y=Axis("denormal share", "%"),
     )
+
+
+def _quantiles(part: str, variants: Variants) -> Lines | None:
+    """How long the slowest calls take: each quantile over how seldom a call takes longer."""
+    lines = tuple(
+        Line(v, tuple(Point(_one_in(name), m.quantiles[name]) for name in m.quantiles))
+        for v, m in variants.items()
+        if m.quantiles and v != CONTROL
+    )
+    if not lines:
+        return None
+    ends = "; ".join(
+        f"{line.name} {ranged_time(line.points[0].y)}, one in {line.points[-1].x:,.0f} longer than "
+        f"{ranged_time(line.points[-1].y)}"
+        for line in lines
+    )
+    return Lines(
+        title=f"Latency of {part}",
+        said=f"What one call in 2, 10, 100 and 1,000 takes longer than, both axes logarithmic. Half: {ends}.",
+        x=Axis("one call in so many takes longer", log=True),
+        y=Axis("latency", "s", log=True),
+        lines=lines,
+        in_table=True,
+    )
+
+
+def _one_in(quantile: str) -> float:
+    """``p99.9`` leaves one call in 1,000 above it."""
+    return round(1.0 / (1.0 - float(quantile[1:]) / 100.0), 6)
+
+
+def ranged_time(y: Estimate | float) -> str:
+    """A time in the unit that suits it."""
+    value = y.value if isinstance(y, Estimate) else y
+    return scaled(value, "s")
 
 
 def _steps(measured: Measured) -> float:
