@@ -1,4 +1,4 @@
-"""Made-up calls of many processes: a process has a level of its own, and spells slow calls that follow each other."""
+"""Made-up calls of many processes: a process has a level of its own, and spells slow calls in a row."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _coverage(times: Floats, truth: dict[str, float]) -> tuple[dict[str, float],
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says_and_one_of_pooled_calls_does_not() -> None:
-    """Processes differ by 6 %, calls come in spells: what all calls share cannot be averaged away by calls."""
+    """Processes differ by 6 % and are slowed in spells: more calls of one average neither away."""
     rng = np.random.default_rng(1)
     long = call_times_s(rng, 200, 20_000)  # a process's own quantiles, nearly without chance
     truth = {name: float(np.median(np.quantile(long, level, axis=1))) for name, level in LEVELS.items()}

@@ -9,6 +9,7 @@ from bench.records.run import CONTROL, Estimate, Measured
 
 ONNX = "onnx_runtime"
 BASELINE = "static"
+OTHERS = ("exported", "hybridized", "imperative")
 NAMES = {
     "imperative": "imperative MXNet",
     "hybridized": "hybridized MXNet",
@@ -18,39 +19,36 @@ NAMES = {
 }
 NOT_THERE = "ONNX Runtime was not measured; pip install 'mtl-bench[onnx]' installs what it needs."
 SECOND, MILLISECOND, MICROSECOND, MIB = 1.0, 1e-3, 1e-6, 2.0**20
+STARTS = ("import", "load", "first_call")  # what a new process does, in turn
 
 
 def inference(results: Results) -> list[str]:
     """The answer, most important first."""
     one = next(iter(results.values()))
-    said = [line for part, known in results.items() for line in _against_static(part, known, ONNX)]
+    said = [line for known in results.values() for line in _against_static(known, ONNX)]
     return [
         *(said or [NOT_THERE]),
         *_latencies(one),
-        *[
-            line
-            for name in ("exported", "hybridized", "imperative")
-            for line in _against_static("", one, name)
-        ],
+        *[line for name in OTHERS for line in _against_static(one, name)],
         *_starts(one),
         *_alike(results),
     ]
 
 
-def images_of(part: str, known: dict[str, Measured]) -> str:
+def images_of(known: dict[str, Measured]) -> str:
     """``one image``, ``8 images``."""
     images = next(iter(known.values())).images
     return "one image" if images == 1 else f"{images:,} images"
 
 
-def _against_static(part: str, known: dict[str, Measured], name: str) -> list[str]:
+def _against_static(known: dict[str, Measured], name: str) -> list[str]:
     """One runtime's time over that of the static graph."""
     measured = known.get(name)
     if measured is None or measured.effect is None:
         return []
     against = measured.effect.baseline.rsplit("/", 1)[-1]
     return [
-        f"Inference of {images_of(part, known)} takes {NAMES[name]} {interval(measured.effect.estimate)} the "
+        f"Inference of {images_of(known)} takes {NAMES[name]} {interval(measured.effect.estimate)} the "
         f"time of {NAMES.get(against, against)}: {verdict_of(measured.effect)}."
     ]
 
@@ -63,7 +61,7 @@ def _latencies(known: dict[str, Measured]) -> list[str]:
         slow = next((q for q in ("p99.9", "p99", "p90") if q in told), None)
         if "p50" in told and slow is not None:
             lines.append(
-                f"In {NAMES[name]} half of the calls of {images_of('', known)} take "
+                f"In {NAMES[name]} half of the calls of {images_of(known)} take "
                 f"{duration(told['p50'])} at most, {slow[1:]} % {duration(told[slow])}."
             )
     return lines
@@ -85,12 +83,11 @@ def _starts(known: dict[str, Measured]) -> list[str]:
     for name in (ONNX, BASELINE):
         facts = known[name].fact_medians if name in known else {}
         if "import_s" in facts:
-            import_s, load_s, first_s = (facts[f"{part}_s"] for part in ("import", "load", "first_call"))
-            held = facts["memory_bytes"]
+            import_s, load_s, first_s = (duration(facts[f"{part}_s"]) for part in STARTS)
+            held = ranged(facts["memory_bytes"], MIB).partition(" ")[0]
             lines.append(
-                f"A new process imports {'ONNX Runtime' if name == ONNX else 'MXNet'} in {duration(import_s)}, "
-                f"loads the network in {duration(load_s)}, and its first call takes {duration(first_s)}; "
-                f"all of it takes {ranged(held, MIB).partition(' ')[0]} MiB."
+                f"A new process imports {'ONNX Runtime' if name == ONNX else 'MXNet'} in {import_s}, loads the "
+                f"network in {load_s}, and its first call takes {first_s}; all of it takes {held} MiB."
             )
     return lines
 
@@ -103,6 +100,5 @@ def _alike(results: Results) -> list[str]:
     if not threads or not apart:
         return []
     count = " or ".join(f"{n} thread{'s' * (n > 1)}" for n in threads)
-    return [
-        f"Every runtime computes on {count}; outputs are those of imperative MXNet within {max(apart):.1g}."
-    ]
+    within = f"outputs are those of imperative MXNet within {max(apart):.1g}"
+    return [f"Every runtime computes on {count}; {within}."]

@@ -66,9 +66,7 @@ def _declared(source: Path | None, option: str | None, shape: list[int] | None) 
     """The declared network to write; None where a file is. Raises UserError where it is not one of both."""
     if source is not None:
         if option is not None:
-            raise UserError(
-                f"{source} and --network {option}: give one of them, a file or a declared network"
-            )
+            raise UserError(f"{source} and --network {option}: give one of them")
         return None
     network = network_of(option, None)
     if network is None:

@@ -91,7 +91,7 @@ def steps_of(network: Network) -> dict[str, Case]:
 
 
 def names_of(names: list[str]) -> list[str]:
-    """The questions chosen, each once; without a name all that need none. Raises UserError for one that there is not."""
+    """The questions chosen, each once; without a name all that need none. Raises UserError for others."""
     from bench.benchmarks.of_task import BY_NAME, QUESTIONS
 
     for name in names:

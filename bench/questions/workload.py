@@ -16,8 +16,8 @@ class NotPossibleError(Exception):
 class Workload(Protocol):
     """Built in a worker from a case's settings. It neither synchronises nor prints by itself.
 
-    One that times each of its calls has ``calls_ns`` too: nanoseconds of each iteration of the last ``run``, which
-    are synchronised one by one then.
+    One that times each of its calls has ``calls_ns`` too: nanoseconds of each iteration of the last ``run``,
+    which are synchronised one by one then.
     """
 
     images: int

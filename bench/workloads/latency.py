@@ -22,7 +22,7 @@ Load = Callable[[Name, Any, Path, int], Runtime]
 def check_parity(expected: Sequence[Sequence[Array]], outputs: Sequence[Sequence[Array]]) -> float:
     """The most that a runtime's outputs differ from MXNet's imperative ones, batch by batch.
 
-    Raises NotTheSameWorkError where that is more than WITHIN of the largest output, or 1 where all are smaller.
+    Raises NotTheSameWorkError where that is more than WITHIN of the largest output, or of 1 if that is more.
     """
     largest = 0.0
     for ours, theirs in zip(expected, outputs, strict=True):
@@ -67,7 +67,11 @@ class Latency:
                 place = Path(self.folder.name)
                 self.told |= started(runtime, network, place, self.threads, batches[0])
         except UserError as error:  # what ONNX cannot say of this network
+            self.folder.cleanup()
             raise NotPossibleError(str(error)) from error
+        except BaseException:
+            self.folder.cleanup()
+            raise
         # Another than the one that was checked, so that its first call is one.
         self.runtime = loader(runtime, source.block(), Path(self.folder.name), self.threads)
         self.batches = cycle([self.runtime.own(batch) for batch in batches])

@@ -1,7 +1,7 @@
 """One network in each way to run it at inference: MXNet's modes, exported and loaded again, ONNX Runtime.
 
-A runtime has ``own(arrays)``, which puts a batch of NumPy arrays where it computes from, ``call(batch)``, which
-returns when its outputs are computed, and is itself called with NumPy arrays for a list of them.
+A runtime has ``own(arrays)``, which puts a batch of NumPy arrays where it computes from, ``call(batch)``,
+which returns when its outputs are computed, and is itself called with NumPy arrays for a list of them.
 """
 
 from __future__ import annotations

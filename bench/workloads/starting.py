@@ -1,7 +1,7 @@
 """A runtime from nothing, in a process of its own: imported, loaded, called once; what each took.
 
-``python -m bench.workloads.starting`` reads one JSON object: ``runtime``, ``network``, ``folder``, ``threads``. What
-was written for the runtime lies in the folder, and the batch of its first call as ``batch.npz``.
+``python -m bench.workloads.starting`` reads one JSON object: ``runtime``, ``network``, ``folder``, ``threads``.
+What was written for the runtime lies in the folder, and the batch of its first call as ``batch.npz``.
 """
 
 from __future__ import annotations
