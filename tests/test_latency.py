@@ -303,7 +303,7 @@ def test_the_answer_comes_first_and_in_one_sentence(run: Run) -> None:
     assert sentences[1].startswith("Inference of 128 images takes ONNX Runtime")
     told = "\n".join(sentences)
     assert "In ONNX Runtime half of the calls of one image take" in told
-    assert "at most, 99.9 %" in told
+    assert ", 99.9 % of them at most" in told
     assert "A new process imports ONNX Runtime in" in told
     assert "Every runtime computes on 1 thread; outputs are those of imperative MXNet within 2e-07." in told
 

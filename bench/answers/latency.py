@@ -62,7 +62,7 @@ def _latencies(known: dict[str, Measured]) -> list[str]:
         if "p50" in told and slow is not None:
             lines.append(
                 f"In {NAMES[name]} half of the calls of {images_of(known)} take "
-                f"{duration(told['p50'])} at most, {slow[1:]} % {duration(told[slow])}."
+                f"at most {duration(told['p50'])}, {slow[1:]} % of them at most {duration(told[slow])}."
             )
     return lines
 
@@ -86,8 +86,8 @@ def _starts(known: dict[str, Measured]) -> list[str]:
             import_s, load_s, first_s = (duration(facts[f"{part}_s"]) for part in STARTS)
             held = ranged(facts["memory_bytes"], MIB).partition(" ")[0]
             lines.append(
-                f"A new process imports {'ONNX Runtime' if name == ONNX else 'MXNet'} in {import_s}, loads the "
-                f"network in {load_s}, and its first call takes {first_s}; all of it takes {held} MiB."
+                f"A new process imports {'ONNX Runtime' if name == ONNX else 'MXNet'} in {import_s}, loads "
+                f"the network in {load_s}, and its first call takes {first_s}; all of it takes {held} MiB."
             )
     return lines
 

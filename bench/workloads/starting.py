@@ -1,6 +1,6 @@
 """A runtime from nothing, in a process of its own: imported, loaded, called once; what each took.
 
-``python -m bench.workloads.starting`` reads one JSON object: ``runtime``, ``network``, ``folder``, ``threads``.
+``python -m bench.workloads.starting`` reads a JSON object: ``runtime``, ``network``, ``folder``, ``threads``.
 What was written for the runtime lies in the folder, and the batch of its first call as ``batch.npz``.
 """
 

@@ -19,6 +19,7 @@ from reports.model.units import UNITS, scale_for
 Cell = str | int | float | Estimate | Course | None
 LONGEST_CELL = 120  # characters
 DENORMALS, A_FEW = "denormal_share", 1e-3  # single ones come and go and mean nothing
+A_TRIFLE = 1e-5  # below it a number without a unit would be read by counting zeros
 FACT_UNITS = {"s": "s", "bytes": "bytes", "flop": "flop"}  # the ending of a fact's name, and its unit
 
 
@@ -221,7 +222,7 @@ def facts_table(title: str, variants: dict[str, Measured]) -> Table | None:
         (
             variant,
             *(_typical(measured) if typical else ()),
-            *(measured.fact_medians.get(name) or _fact(name, measured.facts.get(name)) for name in shown),
+            *(_fact_cell(measured, name) for name in shown),
         )
         for variant, measured in variants.items()
     )
@@ -234,8 +235,17 @@ def _typical(measured: Measured) -> tuple[Cell, ...]:
     return measured.typical_s, "baseline" if measured.effect is None else ratio
 
 
+def _fact_cell(measured: Measured, name: str) -> Cell:
+    """With its interval over set-ups where that is known of something with a unit."""
+    if name in measured.fact_medians and name.rpartition("_")[2] in FACT_UNITS:
+        return measured.fact_medians[name]
+    return _fact(name, measured.facts.get(name))
+
+
 def _fact(name: str, value: float | None) -> Cell:
-    """A count, which is a whole number without a unit, has no decimals."""
+    """A count, which is a whole number without a unit, has no decimals; a trifle has its power of ten."""
+    if value is not None and 0 < abs(value) < A_TRIFLE:
+        return f"{value:.1e}"
     if value is not None and value.is_integer() and name.rpartition("_")[2] not in FACT_UNITS:
         return int(value)
     return value

@@ -304,6 +304,13 @@ def _rules(run: Run) -> Iterator[str]:
             "typical in that hour, by the medians, stands beside. The control is a second measurement of "
             "the baseline."
         )
+    if any(m.quantiles for variants in run.measured.values() for m in variants.values()):
+        yield (
+            "Calls are synchronised and timed one by one. Those of one process are not independent: each "
+            "set-up has processes of its own and gives its own quantile, told where a call at least lies "
+            "beyond it. Shown is the median over set-ups, between two order statistics of them; there is no "
+            "such interval of fewer than six."
+        )
     if "medians" in rules:
         of_rest = "Where set-ups have fewer than 20 rounds, a" if "at rest" in rules else "A"
         yield (
