@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("safetensors")
 
 from bench.workloads import exporting  # noqa: E402  # after the libraries that they need
-from bench.workloads.onnx_export import names_onnx_dropped, write_onnx  # noqa: E402
+from bench.workloads.onnx_export import names_onnx_dropped, operators_of_mxnet, write_onnx  # noqa: E402
 from bench.workloads.onnx_network import OnnxNetwork  # noqa: E402
 from bench.workloads.state_dict import fixed_scales, not_carried, state_dict, torch_name  # noqa: E402
 from mtl_core.config import NetworkConfig, StepConfig  # noqa: E402
@@ -48,6 +48,14 @@ def network(*layers: Any, image: tuple[int, ...]) -> Any:
     return block
 
 
+class Halves(mx.gluon.HybridBlock):  # type: ignore[misc]
+    """ONNX's operator for this has asked for more since MXNet's exporter was written."""
+
+    def hybrid_forward(self, F: Any, images: Any) -> Any:
+        one, other = F.split(images, num_outputs=2, axis=1)
+        return one * 2 + F.softmax(other, axis=1)
+
+
 def conv() -> Any:
     return nn.Conv2D(4, 3, in_channels=3)
 
@@ -60,6 +68,7 @@ TRAPS: dict[str, Callable[[], tuple[Any, tuple[int, ...]]]] = {
     "flatten": lambda: (network(conv(), nn.Dense(5), image=(3, 8, 8)), (3, 8, 8)),
     "no flatten": lambda: (network(nn.Dense(5, flatten=False), image=(4, 6)), (4, 6)),
     "ceil": lambda: (network(conv(), nn.MaxPool2D(2, 2, ceil_mode=True), image=(3, 9, 9)), (3, 9, 9)),
+    "split": lambda: (network(Halves(), image=(6,)), (6,)),
     "ceil of a mean": lambda: (network(nn.AvgPool2D(3, 2, 1, ceil_mode=True), image=(3, 8, 8)), (3, 8, 8)),
     "edge of a mean": lambda: (
         network(nn.AvgPool2D(3, 2, 1, count_include_pad=False), image=(3, 9, 9)),
@@ -120,6 +129,7 @@ def test_the_file_takes_any_batch_size_and_its_parameters_are_constants(saved: P
     model = onnx.load(tmp_path / "x.onnx")
     (only,) = model.graph.input
     assert only.type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert [each.version for each in model.opset_import] == [13]  # by whose rules it was written
     run = OnnxNetwork(tmp_path / "x.onnx")
     for size in (1, 5, 300):
         assert [output.shape for output in run(np.zeros((size, 784), np.float32))] == [(size, 10), (size, 1)]
@@ -134,7 +144,13 @@ def test_every_operator_without_a_counterpart_is_named(tmp_path: Path) -> None:
 
 
 def test_onnx_is_left_as_it_was_found() -> None:
-    before = hasattr(onnx, "mapping")
+    before, newest = hasattr(onnx, "mapping"), onnx.defs.onnx_opset_version()
+    checked = dict(onnx.checker.DEFAULT_CONTEXT.opset_imports)
+    with operators_of_mxnet():
+        assert onnx.defs.onnx_opset_version() == 13
+        assert onnx.checker.DEFAULT_CONTEXT.opset_imports == {"": 13}
+    assert onnx.defs.onnx_opset_version() == newest
+    assert onnx.checker.DEFAULT_CONTEXT.opset_imports == checked
     with names_onnx_dropped():
         kinds = onnx.mapping.NP_TYPE_TO_TENSOR_TYPE
         assert kinds[np.dtype("float32")] == onnx.TensorProto.FLOAT
@@ -244,3 +260,140 @@ def test_what_is_not_installed_is_named_with_the_command(monkeypatch: pytest.Mon
     assert libraries.why_missing("numpy", "onnx", "onnxruntime") == (
         "onnx and onnxruntime are not installed; pip install 'mtl-bench[onnx]' would"
     )
+
+
+TASK = """
+import numpy as np
+from mxnet import gluon
+from mxnet.gluon import nn
+from mtl_core.task import Task
+
+class Two(gluon.HybridBlock):
+    def __init__(self, plain=False):
+        super().__init__()
+        with self.name_scope():
+            self.words = nn.Embedding(7, 4)
+            self.out = nn.Dense(3, in_units=6)
+            self.norm = nn.BatchNorm(in_channels=2, epsilon=0.3)
+
+    def hybrid_forward(self, F, ids, numbers):
+        read = F.concat(F.mean(self.words(ids), axis=1), self.norm(numbers), dim=1)
+        return self.out(read), F.sum(numbers, axis=1)
+
+class Plain(gluon.Block):
+    def __init__(self):
+        super().__init__()
+        self.two = Two()
+
+    def forward(self, ids, numbers):
+        return self.two(ids, numbers)
+
+def batch(size, rng):
+    ids = rng.integers(0, 7, (size, 5)).astype("int32")
+    numbers = rng.normal(size=(size, 2)).astype("float32")
+    return (ids, numbers), {"kind": rng.integers(0, 3, size), "sum": numbers[:, 0]}
+
+def longer(size, rng):
+    (ids, numbers), labels = batch(size, rng)
+    return (np.tile(ids, (1, 1 + size % 2)), numbers), labels
+
+def task(network=None, batch=batch):
+    losses = {"kind": gluon.loss.SoftmaxCELoss(), "sum": gluon.loss.L2Loss()}
+    return Task(network=network or Two(), losses=losses, batch=batch, optimizer="sgd")
+
+def plain():
+    return task(Plain())
+
+def uneven():
+    return task(batch=longer)
+"""
+
+
+@pytest.fixture
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module with tasks of two inputs, words and numbers, and two heads."""
+    (tmp_path / "acme_inference.py").write_text(TASK, encoding="utf-8")
+    monkeypatch.setenv("BENCH_PROJECT", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "acme_inference", raising=False)
+    return "acme_inference"
+
+
+def test_a_declared_network_is_checked_on_the_batches_that_it_draws(declared: str, tmp_path: Path) -> None:
+    traced = exporting.traced_task(f"{declared}:task")
+    sizes = [tuple(len(array) for array in batch) for batch in traced.batches()]
+    assert len(sizes) == 100
+    assert set(sizes) == {(size, size) for size in exporting.SIZES}
+    signs: list[str] = []
+    report = exporting.export(
+        None,
+        None,
+        str(tmp_path / "x.onnx"),
+        str(tmp_path / "x.safetensors"),
+        f"{declared}:task",
+        signs.append,
+    )
+    assert report["onnx"]["largest_difference"] <= 1e-5
+    assert len(signs) == 100
+    assert {row[1] for row in report["safetensors"]["names"]} >= {
+        "words.weight",
+        "out.bias",
+        "norm.running_var",
+    }
+    assert [line for line in report["safetensors"]["by_hand"] if "eps=0.3" in line]
+    inputs = [each.name for each in onnx.load(tmp_path / "x.onnx").graph.input]
+    assert sorted(inputs) == ["data0", "data1"]
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("plain", "a Block and no HybridBlock"),
+        ("uneven", "expected samples along the first axis, all of one"),
+    ],
+)
+def test_a_declared_network_that_has_no_export_is_told_why(
+    declared: str, tmp_path: Path, factory: str, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        exporting.export(None, None, str(tmp_path / "x.onnx"), None, f"{declared}:{factory}")
+    assert not (tmp_path / "x.onnx").exists()
+
+
+@pytest.mark.parametrize("runtime", ["static", "exported", "onnx_runtime"])
+def test_a_declared_network_has_its_latency_in_each_runtime(declared: str, runtime: Any) -> None:
+    from bench.workloads.latency import Latency
+
+    workload = Latency(runtime=runtime, batch_size=3, network=f"{declared}:task")
+    workload.run(2)
+    assert len(workload.calls_ns) == 2
+    assert workload.facts()["largest_difference"] <= 1e-5
+    workload.close()
+
+
+def test_a_file_that_onnx_runtime_does_not_take_costs_a_line(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"no model")
+    with pytest.raises(UserError, match=r"^ONNX Runtime does not take x\.onnx: [^\n]+$"):
+        OnnxNetwork(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "nothing to export; give a checkpoint"),
+        (("x.npz", "--network", "acme.bench:task"), "give one of them"),
+        (("--network", "acme.bench:task", "--input-shape", "3"), "draws its own batches"),
+        (("--network", "acme"), "--network is 'acme'; expected module:factory"),
+    ],
+)
+def test_a_source_is_a_file_or_a_declared_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    from typer.testing import CliRunner
+
+    from bench.__main__ import app
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["export", *arguments, "--onnx", "x.onnx"])
+    assert isinstance(done.exception, UserError)
+    assert said in str(done.exception)

@@ -3,7 +3,7 @@
 Calls of one process share its memory, its threads and the spells of its machine: they are not independent,
 and an interval from all calls pooled is far too narrow. So a set-up, which has a process of its own, gives
 one number, its own quantile, and the interval is that of the median of these numbers: between two of their
-order statistics, whatever their distribution (David & Nagaraja, Order Statistics, 3rd ed., 2003, section 7.1).
+order statistics, whatever their distribution (David & Nagaraja, Order Statistics, 3rd ed., 2003, ch. 7.1).
 """
 
 from __future__ import annotations

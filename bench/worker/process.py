@@ -174,7 +174,8 @@ class Worker:
         from bench.workloads.exporting import export
 
         try:
-            return export(**{"path": None, "image": None, "onnx": None, "safetensors": None, **asked})
+            usual = {"path": None, "image": None, "onnx": None, "safetensors": None, "alive": self.alive}
+            return export(**{**usual, **asked})
         except UserError as error:
             return {"trouble": str(error)}
 
@@ -283,6 +284,7 @@ def main(commands: TextIO, answers: TextIO, hears_life: bool = True) -> None:
     choose_denormals()
 
     def alive(stage: str) -> None:
+        signal.alarm(HANG_S)  # what is alive does not hang
         if not hears_life:
             return
         answers.write(json.dumps({"alive": stage}) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,15 +268,24 @@ def export(
     onnx: str | None,
     safetensors: str | None,
     network: str | None = None,
+    alive: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Write what was asked for, checked; of a file, or of a declared ``network``.
 
+    ``alive`` is called before each batch that it is checked on: a large network takes its time.
     Raises UserError for what cannot be read, written or kept.
     """
     if network is not None:
-        traced = traced_task(network)
+        found = traced_task(network)
     else:
-        traced = source(Path(str(path)), None if image is None else tuple(image))
+        found = source(Path(str(path)), None if image is None else tuple(image))
+
+    def watched() -> Iterator[tuple[Array, ...]]:
+        for batch in found.batches():
+            alive("checked")
+            yield batch
+
+    traced = replace(found, batches=watched)
     report: dict[str, Any] = {}
     if onnx is not None:
         report["onnx"] = to_onnx(traced, Path(onnx))

@@ -26,14 +26,16 @@ ATTRIBUTE = "mapping"
 MAPPING = f"onnx.{ATTRIBUTE}"
 TYPES = ("bool", "float16", "float32", "float64", "int8", "int32", "int64", "uint8")  # that MXNet has
 BATCH = "batch"  # the name of the dimension that may have any size
-OLDEST_OPERATORS = 12  # the first set of ONNX's operators that MXNet's exporter writes
+# The sets of ONNX's operators that MXNet's exporter writes. It would say of its file that it has the newest
+# that onnx knows, in which some mean something else: from 18 on Split has to be told its number of outputs.
+OLDEST_OPERATORS, NEWEST_OPERATORS = 12, 13
 NO_NODE = "null"  # what a symbol calls its inputs and parameters
 
 
 @contextmanager
 def names_onnx_dropped() -> Iterator[None]:
     """Supply ``onnx.mapping`` while the block runs, where onnx has none of its own."""
-    if hasattr(onnx, ATTRIBUTE):
+    if hasattr(onnx, ATTRIBUTE):  # as old as the exporter expects
         yield
         return
     numbers = {np.dtype(name): onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in TYPES}
@@ -49,14 +51,26 @@ def names_onnx_dropped() -> Iterator[None]:
         delattr(onnx, ATTRIBUTE)
 
 
+@contextmanager
+def operators_of_mxnet() -> Iterator[None]:
+    """Have onnx take those operators that MXNet writes for its newest while the block runs."""
+    newest, context = onnx.defs.onnx_opset_version, onnx.checker.DEFAULT_CONTEXT
+    checked = context.opset_imports
+    onnx.defs.onnx_opset_version = lambda: NEWEST_OPERATORS
+    context.opset_imports = {"": NEWEST_OPERATORS}
+    try:
+        yield
+    finally:
+        onnx.defs.onnx_opset_version, context.opset_imports = newest, checked
+
+
 def without_counterpart(symbol: Any) -> list[str]:
     """The operators of a symbol that MXNet's exporter cannot write, sorted."""
     by_version = mx.onnx.mx2onnx._export_onnx.MXNetGraph.registry_
-    newest = onnx.defs.onnx_opset_version()
     counterparts = {
         name
         for version, names in by_version.items()
-        if OLDEST_OPERATORS <= version <= newest
+        if OLDEST_OPERATORS <= version <= NEWEST_OPERATORS
         for name in names
     }
     used = {node["op"] for node in json.loads(symbol.tojson())["nodes"]}
@@ -80,7 +94,7 @@ def write_onnx(symbol: Any, parameters: dict[str, Any], inputs: Sequence[Input],
         raise UserError(f"the network reads {len(there)} of its {len(inputs)} inputs; leave out the others")
     by_name = dict(zip(in_order(there), inputs, strict=True))
     ordered = [by_name[name] for name in there]
-    with names_onnx_dropped():
+    with names_onnx_dropped(), operators_of_mxnet():
         try:
             mx.onnx.export_model(
                 symbol,
@@ -92,14 +106,20 @@ def write_onnx(symbol: Any, parameters: dict[str, Any], inputs: Sequence[Input],
                 dynamic_input_shapes=[(BATCH, *each.shape) for each in ordered],
             )
         except Exception as error:  # its converters raise whatever a graph that they do not expect makes them
-            said = (str(error).strip().splitlines() or [""])[-1]
-            raise UserError(
-                f"MXNet's ONNX exporter cannot write this network ({type(error).__name__}: {said})"
-            ) from error
+            said = f"{type(error).__name__}: {one_line(error)}"
+            raise UserError(f"MXNet's ONNX exporter cannot write this network ({said})") from error
     model = onnx.load(path)
     _make_constants(model)
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise UserError(f"what MXNet's exporter wrote is no ONNX model: {one_line(error)}") from error
     onnx.save(model, path)
+
+
+def one_line(error: Exception) -> str:
+    """The last line of what an error says."""
+    return (str(error).strip().splitlines() or [""])[-1]
 
 
 def _make_constants(model: Any) -> None:

@@ -9,18 +9,27 @@ from typing import Any
 import onnxruntime
 
 from bench.workloads.input_names import in_order
+from mtl_core.errors import UserError
 
 
 class OnnxNetwork:
     """A network in ONNX Runtime; called with NumPy arrays (B, ...), one an input, returns a list of them.
 
-    ``threads`` compute an operator; 0: as many as ONNX Runtime takes by itself.
+    ``threads`` compute an operator; 0: as many as ONNX Runtime takes by itself. Raises UserError for a file
+    that it does not take.
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of no common class; it says what it does not take
+            raise UserError(
+                f"ONNX Runtime does not take {path.name}: {' '.join(str(error).split())}"
+            ) from error
         self.inputs = in_order(each.name for each in self.session.get_inputs())
 
     def own(self, arrays: Iterable[Any]) -> dict[str, Any]:
