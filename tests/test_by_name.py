@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-pytest_plugins = ("pytester",)
-QUESTION = """
-from bench.questions.question import Question, Variant
-
-QUESTION = Question(
-    name="{name}",
-    asks="?",
-    workload="none:None",
-    variants={{"a": Variant()}},
-    baseline="a",
-    answer=lambda results: [],
-    control=False,
-    by_name={by_name},
-)
+from bench.plugin import QUESTIONS, pytest_collection_modifyitems
 
 
-def test_it(measured_variant):
-    measured_variant()
-"""
+def item(name: str, by_name: bool | None) -> Any:
+    """A collected test of a question; None: of a module without one."""
+    module = (
+        SimpleNamespace() if by_name is None else SimpleNamespace(QUESTION=SimpleNamespace(by_name=by_name))
+    )
+    return SimpleNamespace(module=module, path=Path("bench/benchmarks", name))
+
+
+class Config:
+    """What the plugin asks pytest's configuration for."""
+
+    def __init__(self, args: list[str], expression: str = "") -> None:
+        self.args, self.expression, self.stash = args, expression, pytest.Stash()
+        self.deselected: list[Any] = []
+        self.hook = SimpleNamespace(pytest_deselected=lambda items: self.deselected.extend(items))
+
+    def getoption(self, name: str) -> str:
+        assert name == "-k"
+        return self.expression
 
 
 @pytest.mark.parametrize(
-    ("arguments", "both"),
+    ("config", "left_out"),
     [
-        ((), False),
-        (("test_usual.py",), False),
-        (("test_named.py", "test_usual.py"), True),
-        (("-k", "it"), True),
+        (Config(["bench"]), ["test_latency.py"]),
+        (Config(["bench/benchmarks/test_drift.py"]), ["test_latency.py"]),
+        (Config(["bench/benchmarks/test_latency.py"]), []),
+        (Config(["bench/benchmarks/test_latency.py::test_latency[latency/batch_1/static]"]), []),
+        (Config(["bench"], expression="latency"), []),
     ],
 )
-def test_pytest_leaves_it_out_unless_it_is_named(
-    pytester: pytest.Pytester, arguments: tuple[str, ...], both: bool
-) -> None:
-    pytester.makepyfile(
-        test_named=QUESTION.format(name="named", by_name=True),
-        test_usual=QUESTION.format(name="usual", by_name=False),
-    )
-    done = pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:cacheprovider", *arguments)
-    told = done.stdout.str()
-    assert "usual/step/a" in told
-    assert ("named/step/a" in told) == both
+def test_pytest_leaves_it_out_unless_it_is_named(config: Any, left_out: list[str]) -> None:
+    items = [item("test_latency.py", True), item("test_drift.py", False), item("test_other.py", None)]
+    pytest_collection_modifyitems(config, items)
+    assert [each.path.name for each in config.deselected] == left_out
+    kept = ["test_latency.py", "test_drift.py", "test_other.py"]
+    assert [each.path.name for each in items] == [name for name in kept if name not in left_out]
+
+
+def test_what_a_run_was_told_to_ask_stays() -> None:
+    config: Any = Config(["bench"])
+    config.stash[QUESTIONS] = []
+    items = [item("test_latency.py", True)]
+    pytest_collection_modifyitems(config, items)
+    assert len(items) == 1
