@@ -262,7 +262,7 @@ def made_up_run(set_ups: int = 8) -> Run:
         measured=groups,
         blocks=blocks,
     )
-    results = {group.rpartition("/")[2]: known for group, known in groups.items()}
+    results = {group.rpartition("/")[2]: variants for group, variants in groups.items()}
     answer = Answer(question="latency", asks=QUESTION.asks, sentences=inference(results))
     return msgspec.structs.replace(run, answers=[answer])
 
@@ -301,30 +301,30 @@ def test_the_answer_comes_first_and_in_one_sentence(run: Run) -> None:
     assert sentences[0].startswith("Inference of one image takes ONNX Runtime 0.")
     assert sentences[0].endswith("the time of MXNet's static graph: faster.")
     assert sentences[1].startswith("Inference of 128 images takes ONNX Runtime")
-    told = "\n".join(sentences)
-    assert "In ONNX Runtime half of the calls of one image take" in told
-    assert ", 99.9 % of them at most" in told
-    assert "A new process imports ONNX Runtime in" in told
-    assert "Every runtime computes on 1 thread; outputs are those of imperative MXNet within 2e-07." in told
+    text = "\n".join(sentences)
+    assert "In ONNX Runtime half of the calls of one image take" in text
+    assert ", 99.9 % of them at most" in text
+    assert "A new process imports ONNX Runtime in" in text
+    assert "Every runtime computes on 1 thread; outputs are those of imperative MXNet within 2e-07." in text
 
 
 def test_without_onnx_runtime_the_answer_says_what_installs_it(run: Run) -> None:
     results = {
-        group.rpartition("/")[2]: {name: m for name, m in known.items() if name != "onnx_runtime"}
-        for group, known in run.measured.items()
+        group.rpartition("/")[2]: {name: m for name, m in variants.items() if name != "onnx_runtime"}
+        for group, variants in run.measured.items()
     }
     assert inference(results)[0] == NOT_THERE
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [(19.53e-6, "19.5 \N{MICRO SIGN}s (18.5 to 20.5)"), (0.0421, "42.1 ms"), (1.44, "1.44 s")],
 )
-def test_a_duration_has_the_unit_that_suits_it(value: float, told: str) -> None:
+def test_a_duration_has_the_unit_that_suits_it(value: float, expected: str) -> None:
     estimate = Estimate(value=value, low=value - 1e-6, high=value + 1e-6, confidence=0.95, n=8)
-    if "(" not in told:
+    if "(" not in expected:
         estimate = msgspec.structs.replace(estimate, low=0.0, high=np.inf)
-    assert duration(estimate) == told
+    assert duration(estimate) == expected
 
 
 def test_tables_have_quantiles_with_the_exact_coverage_of_their_intervals(run: Run) -> None:
@@ -341,15 +341,15 @@ def test_tables_have_quantiles_with_the_exact_coverage_of_their_intervals(run: R
 
 def test_every_format_shows_it(run: Run) -> None:
     page = run_page(run)
-    for told in (as_html(page), as_markdown(page), in_terminal(page, 200)):
-        assert "p99.9" in told
-        assert "ONNX Runtime 0." in told
+    for text in (as_html(page), as_markdown(page), in_terminal(page, 200)):
+        assert "p99.9" in text
+        assert "ONNX Runtime 0." in text
     assert "p99.9" in as_csv(page)
 
 
 def test_the_terminal_is_as_it_was(run: Run) -> None:
-    told = in_terminal(run_page(run), 120)
-    golden("latency_120_utf-8.txt", "\n".join(line.rstrip() for line in told.splitlines()) + "\n")
+    text = in_terminal(run_page(run), 120)
+    golden("latency_120_utf-8.txt", "\n".join(line.rstrip() for line in text.splitlines()) + "\n")
 
 
 def test_markdown_is_as_it_was(run: Run) -> None:
@@ -361,16 +361,16 @@ def _file(run: Run) -> dict[str, Any]:
 
     entries = [
         {"extra_info": {BLOCK: entry(run, group, variant)}, "stats": {"median": 1.0}}
-        for group, known in run.measured.items()
-        for variant in known
+        for group, variants in run.measured.items()
+        for variant in variants
     ]
     return {BLOCK: header(run), "benchmarks": entries, "datetime": run.measured_at}
 
 
 def test_a_file_gives_back_the_calls_and_their_quantiles(run: Run) -> None:
     read = run_from(json.dumps(_file(run)).encode(), "lat.json", "lat.json")
-    for group, known in run.measured.items():
-        for variant, m in known.items():
+    for group, variants in run.measured.items():
+        for variant, m in variants.items():
             assert read.measured[group][variant].quantiles == m.quantiles
             assert read.blocks[group][0].set_ups[variant].calls == run.blocks[group][0].set_ups[variant].calls
 

@@ -37,12 +37,12 @@ def test_a_tally_is_told_in_order_of_time() -> None:
 def test_a_set_ups_quantile_is_numpys_median_unbiased_one(times: list[int], level: float) -> None:
     calls = calls_of(tallied(times))
     assert calls is not None
-    told = quantile_s(calls, level)
+    quantile = quantile_s(calls, level)
     if len(times) * (1.0 - level) < 1.0 - 1e-9:
-        assert told is None
+        assert quantile is None
     else:
         expected = float(np.quantile(times, level, method="median_unbiased")) / 1e9
-        assert told == pytest.approx(expected)
+        assert quantile == pytest.approx(expected)
 
 
 def test_a_quantile_needs_a_call_beyond_it() -> None:
@@ -53,16 +53,16 @@ def test_a_quantile_needs_a_call_beyond_it() -> None:
 @pytest.mark.parametrize(("n", "low", "high"), [(6, 1, 6), (8, 1, 8), (9, 2, 8), (12, 3, 10), (25, 8, 18)])
 def test_the_interval_is_between_order_statistics(n: int, low: int, high: int) -> None:
     """The ranks stand in tables of the sign test."""
-    found = median_interval([float(k) for k in range(n, 0, -1)])
-    assert (found.low, found.high, found.n) == (low, high, n)
-    assert found.value == (n + 1) / 2
-    assert found.confidence == pytest.approx(1 - 2 * stats.binom.cdf(low - 1, n, 0.5))
-    assert found.confidence >= 0.95
+    interval = median_interval([float(k) for k in range(n, 0, -1)])
+    assert (interval.low, interval.high, interval.n) == (low, high, n)
+    assert interval.value == (n + 1) / 2
+    assert interval.confidence == pytest.approx(1 - 2 * stats.binom.cdf(low - 1, n, 0.5))
+    assert interval.confidence >= 0.95
 
 
 def test_five_set_ups_have_no_interval() -> None:
-    found = median_interval([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert (found.value, found.low, found.high) == (3.0, 0.0, math.inf)
+    interval = median_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (interval.value, interval.low, interval.high) == (3.0, 0.0, math.inf)
 
 
 def set_up(calls: Calls | None, **facts: float) -> SetUp:
@@ -89,19 +89,23 @@ def test_a_level_is_told_where_every_set_up_has_calls_enough() -> None:
 
 def test_facts_have_an_interval_over_set_ups() -> None:
     set_ups = [set_up(None, import_s=float(n), **({"odd": 1.0} if n else {})) for n in range(6)]
-    found = facts_over_set_ups(set_ups)
-    assert list(found) == ["import_s"]
-    assert (found["import_s"].low, found["import_s"].value, found["import_s"].high) == (0.0, 2.5, 5.0)
+    interval = facts_over_set_ups(set_ups)
+    assert list(interval) == ["import_s"]
+    assert (interval["import_s"].low, interval["import_s"].value, interval["import_s"].high) == (
+        0.0,
+        2.5,
+        5.0,
+    )
 
 
 def _coverage(times: Floats, truth: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
     """How often the interval over set-ups holds each quantile, and the one over all calls pooled does."""
     ours, pooled = Counter[str](), Counter[str]()
     for trial in times:
-        found = quantiles([set_up(as_calls(process)) for process in trial])
+        interval = quantiles([set_up(as_calls(process)) for process in trial])
         every = np.sort(trial.ravel())
         for name, level in LEVELS.items():
-            ours[name] += found[name].low <= truth[name] <= found[name].high
+            ours[name] += interval[name].low <= truth[name] <= interval[name].high
             ranks = stats.binom.ppf([0.025, 0.975], every.size, level).astype(int)
             pooled[name] += every[ranks[0] - 1] <= truth[name] <= every[min(ranks[1], every.size - 1)]
     return tuple({name: count[name] / len(times) for name in LEVELS} for count in (ours, pooled))  # type: ignore[return-value]

@@ -25,9 +25,9 @@ STARTS = ("import", "load", "first_call")  # what a new process does, in turn
 def inference(results: Results) -> list[str]:
     """The answer, most important first."""
     one = next(iter(results.values()))
-    said = [line for known in results.values() for line in _against_static(known, ONNX)]
+    sentences = [line for variants in results.values() for line in _against_static(variants, ONNX)]
     return [
-        *(said or [NOT_THERE]),
+        *(sentences or [NOT_THERE]),
         *_latencies(one),
         *[line for name in OTHERS for line in _against_static(one, name)],
         *_starts(one),
@@ -35,34 +35,34 @@ def inference(results: Results) -> list[str]:
     ]
 
 
-def images_of(known: dict[str, Measured]) -> str:
+def images_of(variants: dict[str, Measured]) -> str:
     """``one image``, ``8 images``."""
-    images = next(iter(known.values())).images
+    images = next(iter(variants.values())).images
     return "one image" if images == 1 else f"{images:,} images"
 
 
-def _against_static(known: dict[str, Measured], name: str) -> list[str]:
+def _against_static(variants: dict[str, Measured], name: str) -> list[str]:
     """One runtime's time over that of the static graph."""
-    measured = known.get(name)
+    measured = variants.get(name)
     if measured is None or measured.effect is None:
         return []
     against = measured.effect.baseline.rsplit("/", 1)[-1]
     return [
-        f"Inference of {images_of(known)} takes {NAMES[name]} {interval(measured.effect.estimate)} the "
+        f"Inference of {images_of(variants)} takes {NAMES[name]} {interval(measured.effect.estimate)} the "
         f"time of {NAMES.get(against, against)}: {verdict_of(measured.effect)}."
     ]
 
 
-def _latencies(known: dict[str, Measured]) -> list[str]:
-    """Half of the calls, and the slowest that were told, of both runtimes beside each other."""
+def _latencies(variants: dict[str, Measured]) -> list[str]:
+    """Half of the calls, and the slowest of which enough is there, of both runtimes beside each other."""
     lines = []
     for name in (ONNX, BASELINE):
-        told = known[name].quantiles if name in known else {}
-        slow = next((q for q in ("p99.9", "p99", "p90") if q in told), None)
-        if "p50" in told and slow is not None:
+        quantiles = variants[name].quantiles if name in variants else {}
+        slow = next((q for q in ("p99.9", "p99", "p90") if q in quantiles), None)
+        if "p50" in quantiles and slow is not None:
             lines.append(
-                f"In {NAMES[name]} half of the calls of {images_of(known)} take "
-                f"at most {duration(told['p50'])}, {slow[1:]} % of them at most {duration(told[slow])}."
+                f"In {NAMES[name]} half of the calls of {images_of(variants)} take at most "
+                f"{duration(quantiles['p50'])}, {slow[1:]} % of them at most {duration(quantiles[slow])}."
             )
     return lines
 
@@ -77,11 +77,11 @@ def duration(estimate: Estimate) -> str:
     return " ".join(part for part in (value, name, ends) if part)
 
 
-def _starts(known: dict[str, Measured]) -> list[str]:
+def _starts(variants: dict[str, Measured]) -> list[str]:
     """From a new process to the first answer, and the memory it takes."""
     lines = []
     for name in (ONNX, BASELINE):
-        facts = known[name].fact_medians if name in known else {}
+        facts = variants[name].fact_medians if name in variants else {}
         if "import_s" in facts:
             import_s, load_s, first_s = (duration(facts[f"{part}_s"]) for part in STARTS)
             held = ranged(facts["memory_bytes"], MIB).partition(" ")[0]
@@ -94,7 +94,7 @@ def _starts(known: dict[str, Measured]) -> list[str]:
 
 def _alike(results: Results) -> list[str]:
     """How many threads each had, and how far outputs were apart before anything was timed."""
-    every = [m for known in results.values() for name, m in known.items() if name != CONTROL]
+    every = [m for variants in results.values() for name, m in variants.items() if name != CONTROL]
     threads = sorted({int(m.facts["threads"]) for m in every if "threads" in m.facts})
     apart = [m.facts["largest_difference"] for m in every if "largest_difference" in m.facts]
     if not threads or not apart:

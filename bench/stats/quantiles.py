@@ -64,12 +64,12 @@ def quantiles(set_ups: Sequence[SetUp]) -> dict[str, Estimate]:
     tallies = [set_up.calls for set_up in set_ups if set_up.calls is not None]
     if not tallies or len(tallies) < len(set_ups):
         return {}
-    known: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for name, level in LEVELS.items():
         values = [value for value in (quantile_s(calls, level) for calls in tallies) if value is not None]
         if len(values) == len(tallies):
-            known[name] = median_interval(values)
-    return known
+            estimates[name] = median_interval(values)
+    return estimates
 
 
 def facts_over_set_ups(set_ups: Sequence[SetUp]) -> dict[str, Estimate]:

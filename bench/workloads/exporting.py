@@ -276,16 +276,16 @@ def export(
     Raises UserError for what cannot be read, written or kept.
     """
     if network is not None:
-        found = traced_task(network)
+        original = traced_task(network)
     else:
-        found = source(Path(str(path)), None if image is None else tuple(image))
+        original = source(Path(str(path)), None if image is None else tuple(image))
 
     def watched() -> Iterator[tuple[Array, ...]]:
-        for batch in found.batches():
+        for batch in original.batches():
             alive("checked")
             yield batch
 
-    traced = replace(found, batches=watched)
+    traced = replace(original, batches=watched)
     report: dict[str, Any] = {}
     if onnx is not None:
         report["onnx"] = to_onnx(traced, Path(onnx))

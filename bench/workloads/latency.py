@@ -62,10 +62,10 @@ class Latency:
         source = Source(network=network, batch_size=batch_size, data=data)
         batches = source.batches()
         try:
-            self.told = self._checked(runtime, source, batches, loader)
+            self.set_up_facts = self._checked(runtime, source, batches, loader)
             if start:
                 place = Path(self.folder.name)
-                self.told |= started(runtime, network, place, self.threads, batches[0])
+                self.set_up_facts |= started(runtime, network, place, self.threads, batches[0])
         except UserError as error:  # what ONNX cannot say of this network
             self.folder.cleanup()
             raise NotPossibleError(str(error)) from error
@@ -106,7 +106,7 @@ class Latency:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return self.told
+        return self.set_up_facts
 
     def close(self) -> None:
         mx.nd.waitall()

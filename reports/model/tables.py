@@ -196,9 +196,9 @@ def quantiles_table(title: str, variants: dict[str, Measured]) -> Table | None:
         return None
     columns = (Column("variant", align="left"), *(Column(name, "s") for name in names))
     rows = tuple((variant, *map(m.quantiles.get, names)) for variant, m in variants.items())
-    told = [estimate for m in variants.values() for estimate in m.quantiles.values()]
-    alike = {(estimate.n, estimate.confidence) for estimate in told if units.bounded(estimate)}
-    if len(alike) == 1 and all(map(units.bounded, told)):
+    estimates = [estimate for m in variants.values() for estimate in m.quantiles.values()]
+    alike = {(estimate.n, estimate.confidence) for estimate in estimates if units.bounded(estimate)}
+    if len(alike) == 1 and all(map(units.bounded, estimates)):
         ((n, confidence),) = alike
         title = f"{title}, intervals of {confidence:.1%} over {n} set-ups"
     return Table(title, columns, rows)
