@@ -37,6 +37,10 @@ class UserError(Exception):
 
     code = ExitCode.BAD_INPUT
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the line, as the command line does."""
+        return [f"error: {visible(str(self))}"]
+
 
 class NothingMeasuredError(UserError):
     """What was to be measured could not be: exit code 6."""

@@ -61,7 +61,8 @@ def _shapes(symbol: Any, given: dict[str, Shape]) -> list[list[Shape]] | None:
     """Shapes of every node's visible outputs, in the order of the nodes."""
     internals = symbol.get_internals()
     names = internals.list_outputs()
-    _, shapes, _ = internals.infer_shape_partial(**given)
+    read = set(symbol.list_arguments())  # an input that these outputs do not need is none of it
+    _, shapes, _ = internals.infer_shape_partial(**{n: shape for n, shape in given.items() if n in read})
     by_node: list[list[Shape]] = []
     place = 0
     for node in json.loads(symbol.tojson())["nodes"]:

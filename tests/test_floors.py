@@ -34,6 +34,7 @@ FLOORS = (
     ("reports.formats", "reports.pages"),
     ("bench.plugin",),
     ("bench.commands",),
+    ("bench.api",),
     ("bench.__main__", "mtl_core.__main__"),
 )
 # Packages without modules of their own beside their folders.
@@ -46,7 +47,7 @@ ONLY = {
 # The folder whose modules never import each other: each is a declaration.
 INDEPENDENT = "bench.benchmarks"
 # What starts in the coordinator's process, where MXNet's threads would compete with the workers.
-COORDINATOR = ("bench.__main__", "bench.plugin")
+COORDINATOR = ("bench.__main__", "bench.plugin", "bench.api")
 MXNET = "mtl_core.platform.mxnet"  # the only module that imports it
 # Outside libraries and the only rooms that may import them.
 ROOMS = {
@@ -64,6 +65,7 @@ ROOMS = {
     "torch": ("bench.workloads",),
     "jax": ("bench.workloads",),
     "optax": ("bench.workloads",),
+    "IPython": ("bench.api",),
     "PIL": ("mtl_core.program.picture",),
 }
 

@@ -62,15 +62,15 @@ def test_a_journal_is_kept_only_with_something_finished_in_it(
 
 
 def test_a_question_named_twice_is_asked_once() -> None:
-    names = [module.QUESTION.name for module in under_test._chosen(["drift", "second_head", "drift"])]
+    names = [module.QUESTION.name for module in under_test.chosen(["drift", "second_head", "drift"])]
     assert names == ["drift", "second_head"]
 
 
 def test_a_name_that_is_nearly_one_is_guessed() -> None:
     with pytest.raises(UserError, match=r"named 'secnd_head'; did you mean second_head\? expected one of"):
-        under_test._chosen(["secnd_head"])
+        under_test.chosen(["secnd_head"])
     with pytest.raises(UserError, match=r"named 'wxyz'; expected one of"):
-        under_test._chosen(["wxyz"])
+        under_test.chosen(["wxyz"])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_name_that_is_nearly_one_is_guessed() -> None:
 def test_bad_input_is_refused_where_nothing_can_be_measured_too(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, object], said: str
 ) -> None:
-    (device,) = under_test._chosen(["device"])
+    (device,) = under_test.chosen(["device"])
     monkeypatch.setattr(device, "QUESTION", replace(device.QUESTION, skipped=lambda: "no GPU"))
     under_test.run(["device"])
     with pytest.raises(UserError, match=said):

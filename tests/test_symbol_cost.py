@@ -83,3 +83,16 @@ def test_what_multiplies_otherwise_is_told() -> None:
     counted = symbol_cost(built(Attends()), [((2, 3, 4), np.float32)], 2)
     assert counted is not None and counted.uncounted == ("_linalg_gemm2",)
     assert counted.forward_flop == 3 * (2 * 16 + 4) + 2 * 3 * 4 * 3
+
+
+def test_an_input_that_no_output_needs_costs_nothing() -> None:
+    class OfOne(mx.gluon.HybridBlock):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Dense(4, in_units=3, use_bias=False)
+
+        def hybrid_forward(self, F: Any, x: Any, unread: Any) -> Any:
+            return self.layer(x)
+
+    counted = symbol_cost(built(OfOne()), [((2, 3), np.float32), ((2, 9), np.float32)], 2)
+    assert counted is not None and counted.forward_flop == 2 * 3 * 4

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import io
 import os
 import pkgutil
 import shlex
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands.network import Asking, NetworkOption, asked_of, names_of, network_of
+from bench.commands.network import NetworkOption, asked_of, names_of, network_of
+from bench.commands.under_pytest import Ended, measure_under_pytest
 from bench.questions.question import Asked, Question, Settings
 from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
 from bench.records.run import Run
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from bench.harness.session import Session
 
 JOURNAL = RESULTS / "run.journal"
-INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
@@ -61,7 +59,11 @@ def _unless_by_name(modules: dict[str, Any]) -> list[Any]:
     return [module for module in modules.values() if not module.QUESTION.by_name]
 
 
-def _chosen(names: list[str]) -> list[Any]:
+def chosen(names: list[str]) -> list[Any]:
+    """The modules of these questions of the tutorial's network, each once; all without a name.
+
+    Raises UserError for one that there is not.
+    """
     modules = _modules()
     unknown = [name for name in names if name not in modules]
     if unknown:
@@ -141,11 +143,11 @@ def run(
     theirs = network_of(network, batch_size)
     if theirs is not None:
         _refuse_tutorials(data)
-        chosen = names_of(names or [])
+        theirs_asked = names_of(names or [])
         if list_only:
-            typer.echo("\n".join(chosen))
+            typer.echo("\n".join(theirs_asked))
             return
-    modules = _chosen(names or []) if theirs is None else []
+    modules = chosen(names or []) if theirs is None else []
     if list_only:
         _list(modules if names else list(_modules().values()))
         return
@@ -153,11 +155,11 @@ def run(
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
     options = {"batch_size": batch_size, "data": data and data.value} if theirs is None else {}
-    asked = _asked(modules, quick, options, threads)
+    asked = as_asked(modules, quick, options, threads)
     budget_s = parse_duration((QUICK_BUDGET if quick else BUDGET) if budget is None else budget)
     if theirs is not None:
         check_place(json_file or RESULTS / "x.json", "--json")
-        modules = list(asked_of(theirs, chosen))
+        modules = list(asked_of(theirs, theirs_asked))
         asked = replace(asked, settings={"network": theirs.name, "batch_size": theirs.batch_size})
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
@@ -204,7 +206,7 @@ def _command(name: str, *arguments: str) -> str:
     return shlex.join([*start, *arguments])
 
 
-def _asked(
+def as_asked(
     modules: list[Any], quick: bool, options: dict[str, str | int | None], threads: int | None
 ) -> Asked:
     """What the user fixed; an option that no chosen question knows is refused."""
@@ -310,20 +312,19 @@ def _measure(
         partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
         for line in preflight(asked.environment, _batch_size(asked)):
             typer.echo(f"before measuring: {line}", err=True)
-        files = list(dict.fromkeys(str(module.__file__) for module in modules))
-        code, said = _pytest(files, partial, frame)
-    if frame.outcome is None:
+        ended = measure_under_pytest(modules, session, partial)
+    if ended.run is None:
         partial.unlink(missing_ok=True)
-        raise frame.refused or _why_nothing(code, said, journal, again)
+        raise ended.refused or _why_nothing(ended, journal, again)
     measured = partial.exists()  # pytest-benchmark writes no file without a benchmark
     if measured:
         write_atomically(target, partial.read_bytes())
         partial.unlink()
     journal.unlink(missing_ok=True)
-    _report(frame.outcome, target if measured else None, full)
+    _report(ended.run, target if measured else None, full)
     if not measured:
         raise typer.Exit(ExitCode.MEASURED_NOTHING)
-    if frame.outcome.failures:
+    if ended.run.failures:
         raise typer.Exit(ExitCode.VARIANTS_FAILED)
 
 
@@ -333,28 +334,13 @@ def _batch_size(asked: Asked) -> int:
     return size if isinstance(size, int) else BATCH_SIZE
 
 
-def _why_nothing(code: int, said: str, journal: Path, again: str) -> BaseException:
+def _why_nothing(ended: Ended, journal: Path, again: str) -> BaseException:
     """What to raise when pytest came back without an outcome."""
-    if code == INTERRUPTED:
+    if ended.interrupted:
         kept = f"; what was finished is in {journal}, go on with\n  {again}" if journal.exists() else ""
         typer.echo(f"stopped{kept}", err=True)
         return KeyboardInterrupt()
-    return RuntimeError(said)
-
-
-def _pytest(files: list[str], partial: Path, frame: object) -> tuple[int, str]:
-    """pytest's exit code and what it printed, which is for us and not for the reader."""
-    import pytest
-
-    from bench import plugin
-
-    said = io.StringIO()
-    # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
-    options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
-    options += ["--capture=no"]  # else pytest takes standard error itself, and the progress with it
-    with redirect_stdout(said), redirect_stderr(said):
-        code = pytest.main([*files, *options, f"--benchmark-json={partial}"], plugins=[plugin, frame])
-    return int(code), said.getvalue()
+    return RuntimeError(ended.said)
 
 
 def _report(outcome: Run, target: Path | None, full: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from mtl_core.config import Mode
+
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Where a mode departs most from the imperative one."""
@@ -29,7 +31,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     heads_impossible: dict[str, str] = {}  # by choice of heads, such as "without box": why it cannot be built
 
     @property
-    def best_mode(self) -> str:
+    def best_mode(self) -> Mode:
         """What a user of Gluon would train it in: hybridized, where that computes the same."""
         wrong = self.impossible.keys() | self.differs.keys()
         return "imperative" if "hybridized" in wrong else "hybridized"

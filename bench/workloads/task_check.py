@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.questions.declared import Declared, Difference
 from bench.workloads.declared import factory, in_words, project, takes_heads, told_as
-from bench.workloads.task import loaded, parameters, step_of
+from bench.workloads.task import facts_of, loaded, parameters, step_of
 from mtl_core.config import MODES, Mode
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
@@ -133,13 +133,14 @@ class TaskCheck:
             shapes=len({tuple(array.shape for array in batch.arrays) for batch in drawn}),
         )
         impossible, differs = self._modes(drawn[0])
-        return msgspec.structs.replace(
+        declared = msgspec.structs.replace(
             declared,
             impossible=impossible,
             differs=differs,
-            heads_impossible=self._choices(declared) if by_heads else {},
             **_cost(step, drawn[0]),
         )
+        choices = self._choices(declared) if by_heads else {}
+        return msgspec.structs.replace(declared, heads_impossible=choices)
 
     def _step(self, mode: Mode, heads: list[str] | None = None) -> TaskStep:
         return step_of(self.network, heads, size=self.batch_size, mode=mode)
@@ -166,12 +167,13 @@ class TaskCheck:
         return _trial(step, on_device(batch, step.device))
 
     def _choices(self, declared: Declared) -> dict[str, str]:
-        """Which choices of heads the factory cannot build."""
+        """Which choices of heads the factory cannot build, tried in the mode that they are measured in."""
         wrong: dict[str, str] = {}
         for choice, heads in declared.choices().items():
             try:
-                step = self._step("imperative", heads)
+                step = self._step(declared.best_mode, heads)
                 _check_step(step, on_device(step.draw(np.random.default_rng(SEED))[0], step.device))
+                facts_of([step])
             except (Exception, SystemExit) as error:
                 wrong[choice] = in_words(error, project()).removeprefix(f"{self.network}: ")
         return wrong

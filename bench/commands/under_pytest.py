@@ -1,0 +1,71 @@
+"""Questions measured under pytest and pytest-benchmark, whose file the results go into."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands.network import Asking
+from bench.records.run import Run
+from mtl_core.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.harness.session import Session
+
+INTERRUPTED = 2  # pytest's exit code after Ctrl-C
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How pytest came back: with a run, or why there is none."""
+
+    run: Run | None
+    refused: UserError | None
+    code: int  # pytest's
+    said: str  # what pytest printed, which is for us and not for the reader
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.run is None and self.refused is None and self.code == INTERRUPTED
+
+
+class _Frame:
+    """Gives pytest our session, and takes the outcome from it."""
+
+    def __init__(self, session: Session, modules: Sequence[Any]) -> None:
+        self.session, self.modules = session, modules
+        self.run: Run | None = None
+        self.refused: UserError | None = None
+
+    def pytest_configure(self, config: Any) -> None:
+        from bench.plugin import QUESTIONS, SESSION
+
+        config.stash[SESSION] = self.session
+        config.stash[QUESTIONS] = [m.QUESTION for m in self.modules if isinstance(m, Asking)]
+
+    def pytest_unconfigure(self, config: Any) -> None:
+        from bench.plugin import OUTCOME, REFUSED
+
+        self.run = config.stash.get(OUTCOME, None)
+        self.refused = config.stash.get(REFUSED, None)
+
+
+def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path) -> Ended:
+    """Measure what the modules ask; ``results`` is written where there is a benchmark at all."""
+    import pytest
+
+    from bench import plugin
+
+    files = list(dict.fromkeys(str(module.__file__) for module in modules))
+    frame, said = _Frame(session, modules), io.StringIO()
+    # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
+    options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
+    options += ["--capture=no"]  # else pytest takes standard error itself, and the progress with it
+    with redirect_stdout(said), redirect_stderr(said):
+        code = pytest.main([*files, *options, f"--benchmark-json={results}"], plugins=[plugin, frame])
+    return Ended(frame.run, frame.refused, int(code), said.getvalue())
