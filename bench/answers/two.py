@@ -39,7 +39,7 @@ def _by_throughput(one: Measured, other: Measured, words: str) -> list[str]:
     best, rivals = quickest([one, other])
     less = other if best is one else one
     rates = (
-        f"{best.case.variant} takes {ranged(best.images_per_s)} samples/s in {words} of {best.images}, "
+        f"{best.case.variant} does {ranged(best.images_per_s)} samples/s in {words} of {best.images}, "
         f"{less.case.variant} {ranged(less.images_per_s)} in one of {less.images}"
     )
     return [f"{rates}: {'not told apart' if rivals else 'the first is faster'}."]
