@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.harness import pool, session
-from bench.questions.declared import Declared
+from bench.records.declared import Declared
 from bench.records.run import Ceilings
 
 CEILINGS = Ceilings(

@@ -14,7 +14,7 @@ from bench.api import ShownRun, compare, compare_runs, names, progress, run, run
 from bench.api.shown import NOTEBOOK, shown_as
 from bench.harness import pool, session
 from bench.harness.schedule import Progress
-from bench.questions.declared import Difference
+from bench.records.declared import Difference
 from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.task import Task
 from reports.formats import text

@@ -10,7 +10,7 @@ import pytest
 
 from bench.gate.checkouts import Checkout
 from bench.gate.task_side import Compared, gate_of, task_side
-from bench.questions.declared import Declared
+from bench.records.declared import Declared
 from mtl_core.errors import ExitCode, UserError
 from tests.processes import ROOT
 from tests.test_network_command import mtl_bench, repository

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.answers.words import interval, ratio_of, verdict_of
-from bench.questions.declared import Declared
+from bench.records.declared import Declared
 from bench.records.run import Measured, Ratio
 
 ALL, SEPARATE = "all", "separate"

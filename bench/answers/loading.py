@@ -54,8 +54,8 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
         said.append(f"Without workers it gives {_rate(none)}.")
     if threads:
         best, rivals = quickest(threads)
-        rate = ranged(best.images_per_s)
-        said.append(f"With threads in place of processes: {rate} images/s with {_workers(best, rivals)}.")
+        rate = f"{ranged(best.images_per_s)} {best.case.counts}/s"
+        said.append(f"With threads in place of processes: {rate} with {_workers(best, rivals)}.")
     fast = loading.get("fast")
     if fast is not None and fast.effect is not None:
         times, rate = interval(inverse(fast.effect.estimate)), ranged(fast.images_per_s)
@@ -75,7 +75,7 @@ def _rate(loader: Measured, rivals: Sequence[Measured] = ()) -> str:
     beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
     first = f"the first batch after {1e3 * loader.facts['first_batch_s']:.0f} ms"
     whose = f"{loader.case.settings['workers']} give " if rivals else ""
-    return f"{whose}{ranged(loader.images_per_s)} images/s, {first}{beside}"
+    return f"{whose}{ranged(loader.images_per_s)} {loader.case.counts}/s, {first}{beside}"
 
 
 def parts_of_epoch(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.answers.words import as_fast, milliseconds, price
-from bench.questions.declared import Declared, Difference
+from bench.records.declared import Declared, Difference
 from bench.records.run import Measured
 
 NAMES = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.answers.words import interval
 from bench.questions.question import Results
 from bench.records.run import Advice, Case, Measured, SettingWorth
 from bench.stats.verdict import TOLERANCE
 
-GROUP = "settings/epoch"
+GROUP, MODES_GROUP = "settings/epoch", "hybridize/step"
 USUAL = "tutorial"
 # From the cheapest to set to the dearest: memory, processes and what has to be changed.
 CHEAPEST_FIRST = (USUAL, "whole_graph", "fewer_workers", "fast_loader", "together", "together_512")
@@ -28,7 +28,10 @@ LARGER_BATCH = (
 
 def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
     """What to set by what was measured; None where the question was not asked."""
-    return recommended(measured[GROUP]) if GROUP in measured else None
+    if GROUP in measured:
+        return recommended(measured[GROUP])
+    step = measured.get(MODES_GROUP, {})
+    return recommended_mode(step) if any("network" in m.case.settings for m in step.values()) else None
 
 
 def recommended(epoch: Mapping[str, Measured]) -> Advice:
@@ -42,7 +45,7 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
     faster = [one for one in worth if one.verdict == "faster" and one.ratio.n > 1]
     if not faster:
         return Advice(variant=None, command=None, ratio=None, sentences=[_why_none(worth)], worth=worth)
-    chosen = _cheapest_of_fastest(faster, epoch)
+    chosen = _cheapest_of_fastest(faster, epoch, CHEAPEST_FIRST)
     return Advice(
         variant=chosen.name,
         command=command_of(epoch[chosen.name].case),
@@ -64,11 +67,13 @@ def _why_none(worth: list[SettingWorth]) -> str:
     )
 
 
-def _cheapest_of_fastest(faster: list[SettingWorth], epoch: Mapping[str, Measured]) -> SettingWorth:
+def _cheapest_of_fastest(
+    faster: list[SettingWorth], epoch: Mapping[str, Measured], order: Sequence[str]
+) -> SettingWorth:
     """The cheapest that is as fast as the fastest, as far as can be told."""
     best = min(faster, key=lambda one: one.ratio.value)
     alike = [one for one in faster if one is best or _as_fast(one, best, epoch)]
-    return min(alike, key=lambda one: CHEAPEST_FIRST.index(one.name))
+    return min(alike, key=lambda one: order.index(one.name))
 
 
 def _as_fast(one: SettingWorth, best: SettingWorth, epoch: Mapping[str, Measured]) -> bool:
@@ -77,6 +82,55 @@ def _as_fast(one: SettingWorth, best: SettingWorth, epoch: Mapping[str, Measured
     if beside is not None:
         return beside.verdict != "faster"
     return one.ratio.value <= best.ratio.value * (1.0 + TOLERANCE) or one.ratio.low <= best.ratio.value
+
+
+# From the least to write to the most: how a declared network is run in each mode.
+HOW = {
+    "hybridized": "network.hybridize()",
+    "static": "network.hybridize(static_alloc=True, static_shape=True)",
+    "whole_graph": "with_losses.hybridize(static_alloc=True, static_shape=True)  # one HybridBlock",
+}
+
+
+def recommended_mode(step: Mapping[str, Measured]) -> Advice:
+    """How to run a declared network: the simplest of the fastest modes that compute what imperative does."""
+    tried = {name: step[name] for name in HOW if name in step}
+    other = [name for name, m in tried.items() if m.case.something_else]
+    worth = [
+        SettingWorth(name=name, ratio=m.effect.estimate, verdict=m.effect.verdict)
+        for name, m in tried.items()
+        if m.effect is not None and name not in other
+    ]
+    left_out = [f"Not recommended: {name}, which {step[name].case.something_else}." for name in other]
+    faster = [one for one in worth if one.verdict == "faster" and one.ratio.n > 1]
+    if not faster:
+        return Advice(
+            variant=None, command=None, ratio=None, sentences=[_no_mode(worth), *left_out], worth=worth
+        )
+    chosen = _cheapest_of_fastest(faster, step, tuple(HOW))
+    network = step[chosen.name].case.settings["network"]
+    sentence = f"A step of {network} then takes {interval(chosen.ratio)} the time of an imperative one."
+    return Advice(
+        variant=chosen.name,
+        command=HOW[chosen.name],
+        ratio=chosen.ratio,
+        sentences=[sentence, *left_out],
+        worth=worth,
+    )
+
+
+def _no_mode(worth: list[SettingWorth]) -> str:
+    if not worth:
+        return "No recommendation: no other mode was measured that computes what imperative does."
+    if max(one.ratio.n for one in worth) < 2:
+        return "No recommendation: one set-up tells nothing; a larger --budget does."
+    if all(one.verdict in ("same", "slower") for one in worth):
+        return "Imperative is as fast as any mode that was tried: nothing to change."
+    best = min(worth, key=lambda one: one.ratio.value)
+    return (
+        f"No recommendation: nothing is decided. The best looking is {best.name}, "
+        f"{interval(best.ratio)} the time of an imperative step."
+    )
 
 
 def command_of(case: Case) -> str:

@@ -21,11 +21,11 @@ def line(measured: list[Measured]) -> tuple[Estimate, Estimate, float]:
     return fixed, each, departure
 
 
-def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
+def line_in_words(fixed: Estimate, each: Estimate, departure: float, of: str = "images") -> str:
     """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
     return (
         f"A step costs {ranged(fixed, 1e-6)} \N{MICRO SIGN}s and "
-        f"{ranged(each, 1e-6)} \N{MICRO SIGN}s an image; "
+        f"{ranged(each, 1e-6)} \N{MICRO SIGN}s {'an image' if of == 'images' else 'a sample'}; "
         f"the line misses a size by up to {departure:.0%}."
     )
 
@@ -33,12 +33,13 @@ def line_in_words(fixed: Estimate, each: Estimate, departure: float) -> str:
 def growth(variants: dict[str, Measured]) -> list[str]:
     """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
     sizes = _without_control(variants)
+    of = sizes[0].case.counts
     best, rivals = quickest(sizes)
     also = f"; {either(rivals, 'and')} {'is' if len(rivals) == 1 else 'are'} not told apart from it"
     near = reaching(sizes, 0.9)
     return [
-        line_in_words(*line(sizes)),
-        f"The best throughput is {ranged(best.images_per_s)} images/s at batch size {best.images}"
+        line_in_words(*line(sizes), of),
+        f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}"
         f"{also if rivals else ''}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
         f"{reaching_in_words(near)}: {recommended(near, rivals)}; larger batches need more "

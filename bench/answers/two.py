@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.answers.words import interval, quickest, ratio_of, verdict_of
-from bench.questions.declared import Declared
 from bench.questions.question import Results
+from bench.records.declared import Declared
 from bench.records.numbers import ranged
 from bench.records.run import Measured
 

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 from bench.api.names import Named, imported_from, name_of
 from bench.api.progress import shown
 from bench.api.shown import ShownComparison, ShownRun, shown_as
-from bench.commands.network import BATCH_SIZE, Network, asked_of, names_of, network_of
+from bench.commands.network import BATCH_SIZE, asked_for, asked_of, names_of, network_of
 from bench.commands.run import as_asked, chosen
 from bench.commands.under_pytest import measure_under_pytest
 from bench.comparison.runs import compare as compared
@@ -62,14 +61,9 @@ def run(
             modules = chosen(names)
             asked = as_asked(modules, quick, {"batch_size": batch_size}, threads)
         else:
-            asked = asked_for(network, as_asked([], quick, {}, threads))
             modules = list(asked_of(network, names_of(names)))
+            asked = asked_for(network, as_asked([], quick, {}, threads), modules[0].task)
         return measured(modules, asked, budget_s, seed, place)
-
-
-def asked_for(network: Network, asked: Asked) -> Asked:
-    """The same, told whose network it is asked of."""
-    return replace(asked, settings={"network": network.name, "batch_size": network.batch_size})
 
 
 def _size(batch_size: object) -> int | None:

@@ -18,8 +18,8 @@ from bench.benchmarks import of_task
 from bench.commands.network import Asking, Network, network_of
 from bench.harness.declaring import declared
 from bench.harness.session import parse_duration
-from bench.questions.declared import Declared
 from bench.questions.question import Asked, Part, Question, Results, Settings, Variant
+from bench.records.declared import Declared, Difference
 from bench.records.defaults import SEED
 from mtl_core.config import MODES
 from mtl_core.errors import UserError
@@ -43,11 +43,15 @@ class Side:
         """What its workload is built with."""
         return {**self.settings, "network": self.network.name, "batch_size": self.network.batch_size}
 
-    def something_else(self) -> list[str]:
-        """A line where its mode computes other numbers than the imperative one."""
-        mode = str(self.settings.get("mode"))
-        apart = self.task.differs.get(mode) if self.task else None
-        return [] if apart is None else [something_else(mode, apart)]
+    @property
+    def apart(self) -> Difference | None:
+        """How its mode computes other numbers than the imperative one; None where it does not."""
+        return self.task.differs.get(str(self.settings.get("mode"))) if self.task else None
+
+    @property
+    def departs(self) -> str:
+        """The same in words, for the table; empty where it does not."""
+        return self.apart.in_words if self.apart else ""
 
     @property
     def parts(self) -> dict[str, str]:
@@ -184,7 +188,7 @@ def _question(sides: Mapping[str, Side]) -> Question:
     tasks = {label: side.task for label, side in sides.items() if side.task is not None}
 
     def answer(results: Results) -> list[str]:
-        wrong = [line for side in sides.values() for line in side.something_else()]
+        wrong = [something_else(str(s.settings["mode"]), s.apart) for s in sides.values() if s.apart]
         told = [in_words(task) for task in tasks.values()]
         return [*which_is_faster(results, first, second, tasks), *dict.fromkeys([*wrong, *told])]
 
@@ -195,7 +199,7 @@ def _question(sides: Mapping[str, Side]) -> Question:
         parts={part: Part(settings={"part": part}) for part in ("step", "forward")},
         headline="step",
         variants={
-            label: Variant(settings=side.whole_settings, environment=side.environment)
+            label: Variant(settings=side.whole_settings, environment=side.environment, departs=side.departs)
             for label, side in sides.items()
         },
         baseline=first,

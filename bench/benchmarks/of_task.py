@@ -15,9 +15,9 @@ from bench.answers.training import task_slowing_down
 from bench.harness.probe import nothing_computes
 from bench.machine.identity import cores_granted
 from bench.machine.libraries import why_missing
-from bench.questions.declared import Declared
 from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Results, Settings, Variant
+from bench.records.declared import Declared
 from mtl_core.config import MODES
 from mtl_core.platform.denormals import possible
 from mtl_core.platform.gpu_choice import Choice, choose
@@ -38,7 +38,6 @@ class Basis:
 
     task: Declared
     sizes: Sequence[int] = ()  # batch sizes that memory and time allow
-    left_out: str = ""  # why larger ones are not among them
 
     @property
     def fixed(self) -> Settings:
@@ -61,12 +60,17 @@ def hybridize(basis: Basis) -> Question:
         workload=STEP,
         parts=PARTS,
         headline="step",
-        variants={mode: Variant(settings={"mode": mode}) for mode in modes},
+        variants={mode: _of_mode(mode, task) for mode in modes},
         baseline="imperative",
         fixed=basis.fixed,
         answer=_said(basis, lambda results: modes_of_task(results["step"], task)),
         quick=Quick(parts=("step",)),
     )
+
+
+def _of_mode(mode: str, task: Declared) -> Variant:
+    apart = task.differs.get(mode)
+    return Variant(settings={"mode": mode}, departs=apart.in_words if apart else "")
 
 
 def heads(basis: Basis) -> Question:
@@ -101,7 +105,7 @@ def _no_heads(task: Declared) -> str | None:
 
 def batch_size(basis: Basis) -> Question:
     """Sizes in powers of two, as far as memory and time allow, and the task's own."""
-    more = [basis.left_out] if basis.left_out else []
+    more = [basis.task.larger_left_out] if basis.task.larger_left_out else []
     return Question(
         name="batch_size",
         asks="How does throughput grow with the batch size?",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from bench.questions.question import Question
-from bench.records.run import CONTROL, Case
+from bench.questions.question import Asked, Question, Settings
+from bench.records.declared import Declared
+from bench.records.run import CONTROL, Case, Run
 from mtl_core.errors import UserError
 
 TUTORIAL = "tutorial"  # as a network: the suite's own, whatever pyproject.toml says
@@ -45,6 +47,7 @@ class Asking:
 
     QUESTION: Question
     __file__: str
+    task: Declared | None = None  # whose network it is asked of
 
 
 def configured(folder: Path) -> dict[str, Any]:
@@ -104,6 +107,12 @@ def names_of(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names)) or [name for name in QUESTIONS if name not in BY_NAME]
 
 
+def asked_for(network: Network, asked: Asked, task: Declared | None) -> Asked:
+    """The same, told whose network it is asked of."""
+    settings: Settings = {"network": network.name, "batch_size": network.batch_size}
+    return replace(asked, settings=settings, task=task)
+
+
 def asked_of(network: Network, names: list[str]) -> list[Asking]:
     """Build and try the network in a worker, and the chosen questions of what it turned out to be."""
     from bench.benchmarks import of_task
@@ -112,5 +121,16 @@ def asked_of(network: Network, names: list[str]) -> list[Asking]:
     typer.echo(f"building and trying {network.name} ...", err=True)
     task = declared(network.name, network.batch_size)
     sizes, left_out = sizes_of(task) if "batch_size" in names else ([], "")
-    basis = of_task.Basis(task=task, sizes=sizes, left_out=left_out)
-    return [Asking(of_task.QUESTIONS[name](basis), str(of_task.__file__)) for name in names]
+    basis = of_task.Basis(task=msgspec.structs.replace(task, larger_left_out=left_out), sizes=sizes)
+    return [Asking(of_task.QUESTIONS[name](basis), str(of_task.__file__), basis.task) for name in names]
+
+
+def questions_of(run: Run) -> list[Question] | None:
+    """The questions of the network that a run measured, to answer it anew; None for the tutorial's."""
+    from bench.benchmarks import of_task
+
+    if run.declared is None:
+        return None
+    sizes = [m.images for name, m in run.measured.get("batch_size/step", {}).items() if name != CONTROL]
+    basis = of_task.Basis(task=run.declared, sizes=sizes)
+    return [question(basis) for question in of_task.QUESTIONS.values()]

@@ -119,12 +119,14 @@ def _page_of_results(*paths: Path) -> Page:
 
 def _run(path: Path) -> Page:
     from bench.answers.anew import with_answers_anew
+    from bench.commands.network import questions_of
     from bench.commands.run import declared_questions
     from bench.results.run_file import read_run
     from reports.pages.run import run_page
     from reports.pages.run_download import download_of
 
-    run = with_answers_anew(read_run(path), declared_questions())
+    run = read_run(path)
+    run = with_answers_anew(run, questions_of(run) or declared_questions())
     return run_page(run, download_of(run, path.read_bytes()))
 
 

@@ -8,14 +8,13 @@ import os
 import pkgutil
 import shlex
 import time
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands.network import NetworkOption, asked_of, names_of, network_of
+from bench.commands.network import NetworkOption, asked_for, asked_of, names_of, network_of
 from bench.commands.under_pytest import Ended, measure_under_pytest
 from bench.questions.question import Asked, Question, Settings
 from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
@@ -160,7 +159,7 @@ def run(
     if theirs is not None:
         check_place(json_file or RESULTS / "x.json", "--json")
         modules = list(asked_of(theirs, theirs_asked))
-        asked = replace(asked, settings={"network": theirs.name, "batch_size": theirs.batch_size})
+        asked = asked_for(theirs, asked, modules[0].task)
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():

@@ -9,8 +9,8 @@ from pathlib import Path
 from bench.gate.checkouts import Checkout
 from bench.gate.sides import Side, start
 from bench.harness import declaring
-from bench.questions.declared import Declared
 from bench.questions.gate import Benchmark
+from bench.records.declared import Declared
 from mtl_core.errors import UserError
 
 HERE = Path(__file__).parents[2]  # the suite's own files, which both sides run

@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from bench.harness.pool import WorkerFailedError, WorkerProcess
-from bench.questions.declared import Declared
+from bench.records.declared import Declared
 from mtl_core.errors import UserError
 
 WORKLOAD = "bench.workloads.task:TaskWorkload"

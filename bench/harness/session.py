@@ -17,13 +17,14 @@ from bench.harness.counting import with_operators
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
-from bench.machine.identity import code, collect, measure_ceilings, versions
+from bench.machine.identity import code, collect, measure_ceilings, sources, versions
 from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
 from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
 from bench.results.journal import Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
+from bench.workloads.declared import project
 from mtl_core.errors import UserError
 from mtl_core.platform.memory import family_memory
 
@@ -144,6 +145,7 @@ class Session:
             failures=list(self.harness.failures.values()),
             spent_s=schedule.spent_s(),
             advice=advice_of(results),
+            declared=self.asked.task,
             weather=weather,
             warnings=[
                 *warnings_about_run(groups, blocks, schedule.spent_s(), self.budget_s),
@@ -161,6 +163,7 @@ class Session:
             cases=cases_in_words(groups),
             code={**code(here), **code(here.parent / "mtl_core")},
             versions=versions(),
+            project=sources(project()) if self.asked.task else {},
         )
 
     def _weather_since(self, done: list[JournalLine], load: float | None) -> Callable[..., Weather]:

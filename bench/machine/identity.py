@@ -25,6 +25,7 @@ from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.platform.gpu_choice import NoDriverError, ask_nvml
 
 RELEVANT_VARIABLES = ("MXNET_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "DMLC_", "MTL_")
+INSTALLED = ("site-packages", "node_modules", "__pycache__")
 CEILINGS_LIMIT_S = 120.0
 
 
@@ -112,6 +113,28 @@ def code(folder: Path) -> dict[str, str]:
         path.relative_to(folder.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         for path in sorted(folder.rglob("*.py"))
     }
+
+
+def sources(folder: Path) -> dict[str, str]:
+    """A digest of each Python file of somebody's repository, by its path in it; installed ones left out.
+
+    Whether git tracks a file says nothing of whether a network imports it.
+    """
+    found: dict[str, str] = {}
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(name for name in folders if not _foreign(here / name))
+        for name in sorted(names):
+            if name.endswith(".py") and (here / name).is_file():
+                digest = hashlib.sha256((here / name).read_bytes()).hexdigest()[:12]
+                found[(here / name).relative_to(folder).as_posix()] = digest
+    return found
+
+
+def _foreign(folder: Path) -> bool:
+    """Whether nothing in it is the repository's own: hidden, an environment, packages installed."""
+    name = folder.name
+    return name.startswith(".") or name in INSTALLED or (folder / "pyvenv.cfg").exists()
 
 
 def versions() -> dict[str, str]:

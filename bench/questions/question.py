@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from msgspec import UNSET
+
 from bench.questions.plan import Group, Plan
+from bench.records.declared import Declared
 from bench.records.run import CONTROL, Case, Estimate, Measured, Setting
 from mtl_core.errors import UserError
 
@@ -22,6 +25,7 @@ class Variant:
     settings: Settings = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     workload: str | None = None  # where it is not the question's own
+    departs: str = ""  # in words, where it computes something else than the baseline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class Asked:
     quick: bool = False
     settings: Settings = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    task: Declared | None = None  # whose network is measured; None for the tutorial's
 
 
 AS_DECLARED = Asked()
@@ -162,4 +167,5 @@ class Question:
             workload=variant.workload or part.workload or self.workload,
             settings={**self.fixed, **part.settings, **variant.settings},
             environment={**environment, **variant.environment},
+            departs=variant.departs or UNSET,
         )

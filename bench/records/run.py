@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from bench.records.calls import Calls
+from bench.records.declared import Declared
 
 SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.results.run_file
 
@@ -35,6 +36,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     workload: str  # "module:factory", imported by the worker
     settings: dict[str, Setting]
     environment: dict[str, str] = {}  # set before MXNet is loaded
+    departs: str | msgspec.UnsetType = msgspec.UNSET  # in words, where it computes something else
+
+    @property
+    def something_else(self) -> str:
+        """In words, what it computes otherwise; empty where it computes what it should."""
+        return "" if self.departs is msgspec.UNSET else self.departs
+
+    @property
+    def counts(self) -> str:
+        """What an iteration's work is counted in: a declared network need not read images."""
+        return "samples" if "network" in self.settings else "images"
 
     @property
     def name(self) -> str:
@@ -382,3 +394,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     measured: dict[str, dict[str, Measured]] = {}  # by group, then variant
     blocks: dict[str, list[Block]] = {}  # by group: the raw samples
     advice: Advice | None = None  # what to set; None where that was not asked
+    declared: Declared | None = None  # whose network it is, where it is not the tutorial's

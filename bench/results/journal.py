@@ -32,6 +32,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     cases: dict[str, str] = {}  # what is measured: "data of drift/epoch" and such
     code: dict[str, str] = {}  # a digest of each file of ours
     versions: dict[str, str] = {}  # of what is installed, by distribution
+    project: dict[str, str] = {}  # a digest of each file of a declared network's repository
 
 
 class JournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -132,7 +133,7 @@ def _differences(then: Identity, now: Identity) -> list[str]:
             f"{name} was {_short(before.get(name))}, is {_short(after.get(name))}"
             for name in _unlike(before, after)
         ]
-    edited = _unlike(then.code, now.code)
+    edited = [*_unlike(then.project, now.project), *_unlike(then.code, now.code)]
     if edited:
         differences.append(f"changed since: {', '.join(edited[:MOST_NAMED])}{_more(edited)}")
     return differences[:MOST_NAMED] + ([_more(differences)[2:]] if _more(differences) else [])

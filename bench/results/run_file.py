@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from bench.records.calls import Calls
+from bench.records.declared import Declared
 from bench.records.infinities import PLAIN_RANGE, endless, finite
 from bench.records.run import (
     SCHEMA,
@@ -59,6 +60,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     weather: Weather | None = None
     failures: list[Failure] = []
     spent_s: float = 0.0
+    declared: Declared | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ def header(run: Run) -> dict[str, Any]:
         weather=run.weather,
         failures=run.failures,
         spent_s=run.spent_s,
+        declared=msgspec.UNSET if run.declared is None else run.declared,
     )
     more = {
         "machine_class": run.machine.class_key,
@@ -236,6 +239,7 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         weather=ours.weather,
         failures=ours.failures,
         spent_s=ours.spent_s,
+        declared=None if ours.declared is msgspec.UNSET else ours.declared,
         measured={group: _measured(members, blocks[group]) for group, members in groups.items()},
         blocks=blocks,
     )

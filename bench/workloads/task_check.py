@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench.questions.declared import Declared, Difference
+from bench.records.declared import Declared, Difference
 from bench.workloads.declared import factory, in_words, project, takes_heads, told_as
 from bench.workloads.task import facts_of, loaded, parameters, step_of
 from mtl_core.config import MODES, Mode

@@ -126,6 +126,11 @@ def same_work(variants: dict[str, Measured]) -> bool:
     return len({measured.images for measured in variants.values()}) == 1
 
 
+def counted_in(variants: dict[str, Measured]) -> str:
+    """What throughput counts: images, or samples of a declared network."""
+    return next((measured.case.counts for measured in variants.values()), "images")
+
+
 def variants_table(title: str, variants: dict[str, Measured]) -> Table:
     """Time, throughput and the ratio to the baseline of each variant of one part of a question.
 
@@ -137,7 +142,7 @@ def variants_table(title: str, variants: dict[str, Measured]) -> Table:
     columns = (
         Column("variant", align="left"),
         Column("time", "s"),
-        Column("throughput", "images/s", ends=not alike),
+        Column("throughput", f"{counted_in(variants)}/s", ends=not alike),
         Column("time ratio", note="below 1 is faster"),
         Column("verdict", align="left"),
     )
@@ -182,7 +187,7 @@ def _row(name: str, measured: Measured) -> tuple[Cell, ...]:
         measured.iteration_s,
         measured.images_per_s,
         "baseline" if effect is None else effect.estimate,
-        None if effect is None else effect.verdict,
+        measured.case.something_else or (None if effect is None else effect.verdict),
     )
 
 

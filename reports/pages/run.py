@@ -14,6 +14,7 @@ from bench.records.run import (
     CONTROL,
     Answer,
     Block,
+    Case,
     Measured,
     Ratio,
     Run,
@@ -29,6 +30,7 @@ from reports.pages.machine import machine_facts
 from reports.pages.run_charts import Variants, charts_of, headline
 
 KIND = "Benchmark run"
+COMPARE = "compare"  # the question of two that were measured in turns, which Python asks
 # By the option of a run: the setting that it became, and what a file without one was measured with.
 OPTIONS = {
     "network": "network",
@@ -47,7 +49,7 @@ def run_page(run: Run, download: Download | None = None) -> Page:
     answers = _asked(run)
     sections = [_section(answer, run) for answer in answers]
     return Page(
-        title="What a multi-task network in MXNet costs",
+        title=_title(run),
         kind=KIND,
         verdict=_verdict_line(run),
         recommendation=_recommendation(run),
@@ -72,6 +74,16 @@ def run_page(run: Run, download: Download | None = None) -> Page:
     )
 
 
+def _title(run: Run) -> str:
+    """Whose network it is about; of two that were compared, the question."""
+    if run.declared is not None:
+        return f"What {run.declared.network} costs"
+    asked = {group.partition("/")[0] for group in run.measured}
+    if asked == {COMPARE}:
+        return next((answer.asks for answer in run.answers if answer.question == COMPARE), "Two compared")
+    return "What a multi-task network in MXNet costs"
+
+
 def brief(page: Page) -> Page:
     """What fits on a screen: what to set, at most two sentences an answer, what to mind."""
     answers = tuple(replace(each, sentences=each.sentences[:SENTENCES]) for each in page.answers)
@@ -93,9 +105,13 @@ def _recommendation(run: Run) -> Recommendation | None:
     advice = run.advice
     if advice is None:
         return None
-    rows = tuple(Interval("an epoch", one.name, one.ratio, one.verdict) for one in advice.worth)
+    theirs = run.declared is not None
+    what = "a step" if theirs else "an epoch"
+    rows = tuple(Interval(what, one.name, one.ratio, one.verdict) for one in advice.worth)
     chart = Intervals(
-        "An epoch's time over that with the tutorial's settings",
+        "A step's time over that of an imperative one"
+        if theirs
+        else "An epoch's time over that with the tutorial's settings",
         f"{len(rows)} ratios of time with intervals; left of 1 is faster.",
         rows,
         TOLERANCE,
@@ -138,7 +154,7 @@ def _comparisons(run: Run) -> list[tuple[str, str, Measured]]:
         for group, variants in run.measured.items()
         if same_work(variants)
         for variant, measured in variants.items()
-        if measured.effect is not None and variant != CONTROL
+        if measured.effect is not None and variant != CONTROL and not measured.case.something_else
     ]
 
 
@@ -335,6 +351,8 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     """Commands to paste: nothing from the file stands in them unquoted."""
     if run.schema is None:
         return ()
+    if {group.partition("/")[0] for group in run.measured} == {COMPARE}:
+        return _compared_again(run)
     names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
     command = ["python -m bench run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
     for option, name in OPTIONS.items():
@@ -347,3 +365,20 @@ def _reproduce(run: Run) -> tuple[str, ...]:
         " ".join([*filter(None, command), "--json run.json"]),
         "python -m bench report run.json --open",
     )
+
+
+def _compared_again(run: Run) -> tuple[str, ...]:
+    """The line of Python that compares the two once more."""
+    variants = next(iter(run.measured.values()))
+    sides = [_side(measured.case) for name, measured in variants.items() if name != CONTROL]
+    options = {name: run.settings.get(name, usual) for name, usual in USUAL.items()}
+    given = f"budget={options['budget']!r}, seed={options['seed']}"
+    line = f"from bench.api import compare; print(compare({', '.join(map(repr, sides))}, {given}))"
+    return (f"python -c {quote(line)}",)
+
+
+def _side(case: Case) -> dict[str, object]:
+    """A side of it, as it is given."""
+    settings = {name: value for name, value in case.settings.items() if name not in ("network", "part")}
+    environment = {"environment": case.environment} if case.environment else {}
+    return {"task": case.settings.get("network", ""), **settings, **environment}

@@ -13,7 +13,7 @@ from bench.records.run import CONTROL, Estimate, Measured, Run
 from bench.records.tutorial import is_whole_step
 from bench.stats.verdict import TOLERANCE
 from reports.model.charts import Axis, Bars, Chart, Interval, Intervals, Line, Lines, Mark, Point
-from reports.model.tables import same_work
+from reports.model.tables import counted_in, same_work
 from reports.model.units import decimals_of, number, ranged, scaled
 
 Variants = dict[str, Measured]  # by variant
@@ -40,7 +40,7 @@ def charts_of(parts: dict[str, Variants], fits: dict[str, Estimate], run: Run) -
 def _ratios(parts: dict[str, Variants]) -> Intervals | None:
     """Every variant of a question against its baseline, the baseline against itself included."""
     rows = [
-        Interval(part, variant, measured.effect.estimate, measured.effect.verdict)
+        Interval(part, variant, measured.effect.estimate, _word(measured))
         for part, variants in parts.items()
         if same_work(variants)
         for variant, measured in variants.items()
@@ -56,6 +56,13 @@ def _ratios(parts: dict[str, Variants]) -> Intervals | None:
     return Intervals("Time against the baseline", said, tuple(rows), TOLERANCE)
 
 
+def _word(measured: Measured) -> str | None:
+    """The verdict, but for what computes something else: its speed answers another question."""
+    if measured.case.something_else:
+        return "computes something else"
+    return None if measured.effect is None else measured.effect.verdict
+
+
 def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
     """Throughput over the batch size, with the fitted line and the recommended size."""
     sizes = {m.images: m for v, m in variants.items() if "batch_size" in m.case.settings and v != CONTROL}
@@ -68,7 +75,8 @@ def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
         curve = tuple(Point(n, n / (fixed + n * each)) for n in _between(min(sizes), max(sizes)))
         lines.append(Line("fitted line", curve, "line"))
         step, image = (_in_us(fits[name]) for name in ("fixed_s", "image_s"))
-        said += f" The fitted line: {step} \N{MICRO SIGN}s a step and {image} \N{MICRO SIGN}s an image."
+        one = "an image" if counted_in(variants) == "images" else "a sample"
+        said += f" The fitted line: {step} \N{MICRO SIGN}s a step and {image} \N{MICRO SIGN}s {one}."
     marks = []
     if "recommended" in fits:
         size = fits["recommended"].value
@@ -78,7 +86,7 @@ def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
         title="Throughput over the batch size",
         said=said,
         x=Axis("batch size", log=True),
-        y=Axis("throughput", "images/s", log=True),
+        y=Axis("throughput", f"{counted_in(variants)}/s", log=True),
         lines=tuple(lines),
         marks=tuple(marks),
     )
@@ -106,13 +114,15 @@ def _workers(variants: Variants, run: Run) -> Lines | None:
     step = step_alone(run)
     if step is not None:
         marks.append(Mark("the step alone", step.images_per_s.value, "y"))
-    across = [f"{mark.name} {scaled(mark.at, 'images/s')}" for mark in marks]
+    unit = f"{counted_in(variants)}/s"
+    across = [f"{mark.name} {scaled(mark.at, unit)}" for mark in marks]
     return Lines(
         title="Workers against throughput",
-        said=f"Images a second over the number of workers. Lines across: {', '.join(across) or 'none'}. "
+        said=f"{counted_in(variants).capitalize()} a second over the number of workers. "
+        f"Lines across: {', '.join(across) or 'none'}. "
         "Where loading is below the step alone, training waits for it.",
         x=Axis("workers"),
-        y=Axis("throughput", "images/s", log=True),
+        y=Axis("throughput", unit, log=True),
         lines=tuple(lines),
         marks=tuple(marks),
     )
@@ -186,7 +196,7 @@ def headline(questions: Mapping[str, dict[str, Variants]]) -> Intervals | None:
                 Interval("", f"{question}: {variant}", measured.effect.estimate, measured.effect.verdict)
                 for variant, measured in parts[part].items()
                 if measured.effect is not None and variant != CONTROL
-                if measured.case.settings.get("split") is not False
+                if measured.case.settings.get("split") is not False and not measured.case.something_else
             ]
     if len(rows) < 2:
         return None

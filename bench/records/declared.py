@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Literal
 
-from mtl_core.config import Mode
+import msgspec
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,6 +12,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     where: str  # "the output of 'box'", "the gradient of dense0_weight"
     share: float  # of the largest magnitude in that array
+
+    @property
+    def in_words(self) -> str:
+        """What stands in the row of a mode that departs so: how far first, since a row may be cut."""
+        return f"computes something else, by {self.share:.2g} of the largest value of {self.where}"
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +33,11 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     shapes: int = 1  # of batches, where they vary in length
     impossible: dict[str, str] = {}  # by mode: why it cannot be had
     differs: dict[str, Difference] = {}  # by mode: it computes something else than the imperative one
+    larger_left_out: str = ""  # why larger batches were not tried; empty where that was not asked
     heads_impossible: dict[str, str] = {}  # by choice of heads, such as "without box": why it cannot be built
 
     @property
-    def best_mode(self) -> Mode:
+    def best_mode(self) -> Literal["imperative", "hybridized"]:
         """What a user of Gluon would train it in: hybridized, where that computes the same."""
         wrong = self.impossible.keys() | self.differs.keys()
         return "imperative" if "hybridized" in wrong else "hybridized"
