@@ -1,4 +1,4 @@
-"""What is said of somebody's network: in their names, of samples, and of modes that compute something else."""
+"""What is said of somebody's network: in their names, of samples; of modes that compute something else."""
 
 from __future__ import annotations
 
