@@ -104,6 +104,7 @@ FACTORIES = {
     "made(dataset=7)": "dataset is 7; expected a Gluon Dataset",
     "made(dataset=gluon.data.ArrayDataset(np.zeros((9, 3), 'float32')))": "dataset: a sample of the dataset has 1 parts; "
     "expected 3",
+    "made(optimizer='groupadagrad')": "AssertionError: assert len(weight.shape) == 2",
     "None": "returned None; expected a mtl_core.task.Task",
     "(Net(1, 4), {})": "returned (Net(",
     "1 / 0": "acme_0/bench.py:36: ZeroDivisionError: division by zero",

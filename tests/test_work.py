@@ -94,6 +94,15 @@ def test_the_steps_do_what_the_golden_file_says_whatever_the_environment() -> No
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def test_the_tutorial_declared_as_a_task_does_what_the_golden_file_says(golden: dict[str, Work]) -> None:
+    """Operators, pushes, calls, waits, copies, bytes and FLOP; each head by itself in two networks."""
+    told: dict[str, Setting] = {"network": "mtl_core.program.tutorial_task:task"}
+    modes = ("imperative", "hybridized", "whole_graph")
+    cases = {f"step/{mode}": case("bench.workloads.task:TaskWorkload", mode=mode, **told) for mode in modes}
+    cases["step/separate"] = case("bench.workloads.task:SeparateTasks", heads=BOTH, **told)
+    assert changes({name: golden[name] for name in cases}, counted(cases)[1]) == []
+
+
 def test_every_step_that_is_compared_is_counted_once(golden: dict[str, Work]) -> None:
     names = (*MODES, "digits", "odd_even", "separate", "copied")
     assert list(command.declared()) == [f"step/{name}" for name in names]

@@ -14,7 +14,8 @@ def in_words(task: Declared) -> str:
     heads = ", ".join(task.heads[:-1]) + " and " * (len(task.heads) > 1) + task.heads[-1]
     flop = "" if task.training_flop is None else f", {task.training_flop:,.0f} FLOP a sample in training"
     left_out = f" beside {', '.join(task.uncounted)}" if task.uncounted else ""
-    kinds = f" of {task.shapes} shapes" if task.shapes > 1 else ""
+    anew = "for each of which in turn MXNet infers shapes and plans memory anew"
+    kinds = f" of {task.shapes} shapes, {anew}" if task.shapes > 1 else ""
     return (
         f"Measured is {task.network}: {heads}; batches of {task.batch_size}{kinds}; "
         f"{task.parameters:,} parameters{flop}{left_out}."

@@ -45,6 +45,12 @@ def _last_line(error: BaseException) -> str:
     return lines[-1].removeprefix(f"{type(error).__name__}: ") if lines else ""
 
 
+def _asserted(error: BaseException) -> str:
+    """The line that raised it, where it says nothing itself, such as a bare ``assert``."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].line or "") if frames and isinstance(error, AssertionError) else ""
+
+
 def _place(error: BaseException, folder: Path) -> str | None:
     """``acme/bench.py:12``: the user's line that it came from."""
     if isinstance(error, SyntaxError) and error.filename:
@@ -63,7 +69,7 @@ def _short(path: Path, folder: Path) -> str:
 
 def in_words(error: BaseException, folder: Path) -> str:
     """One line: their file and line where it came through one, then what was said."""
-    place, said = _place(error, folder), _last_line(error)
+    place, said = _place(error, folder), _last_line(error) or _asserted(error)
     if isinstance(error, UserError):
         return f"{said} ({place})" if place else said
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
