@@ -135,6 +135,13 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session(python=DEFAULT)
+def notebook(session: nox.Session) -> None:
+    """Run docs/notebook.ipynb, which keeps what its cells show: some minutes."""
+    install_with_mxnet(session, "test")
+    session.run("jupyter", "execute", "--inplace", "--timeout=900", *session.posargs, "docs/notebook.ipynb")
+
+
+@nox.session(python=DEFAULT)
 def tests(session: nox.Session) -> None:
     """Run the tests: pytest. Arguments go on, such as ``-- -k stats``."""
     pytest(session)

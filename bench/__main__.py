@@ -19,12 +19,10 @@ from bench.commands.machine import machine
 from bench.commands.profile import profile
 from bench.commands.regress import regress
 from bench.commands.report import report
-from bench.commands.run import run
+from bench.commands.run import SCRIPT, run
 from bench.commands.trust import trust
 from bench.commands.work import work
 from mtl_core.program.command_line import run as run_command_line
-
-SCRIPT = "mtl-bench"
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -33,6 +33,7 @@ PASSED_ON = {
         *("mtl-bench", "run", "heads", "--network", "three_heads:task"),
         *("--batch-size", "8", "--budget", "30s"),
     ],
+    "notebook": ["jupyter", "execute", "--inplace", "--timeout=900"],
     "plots": [
         *("python", "-m", "pytest", "--benchmark-disable"),
         *("tests/test_report_in_browser.py", "tests/test_charts.py"),

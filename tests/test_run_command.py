@@ -37,6 +37,11 @@ def test_the_next_command_is_for_who_came_this_way(
     assert under_test._command("report", "my run.json", "--open") == typed
 
 
+def test_who_came_by_the_script_goes_on_by_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/mtl-bench", "run"])
+    assert under_test._command("run", "heads", "--resume") == "mtl-bench run heads --resume"
+
+
 def test_every_journal_put_aside_is_kept(tmp_path: Path) -> None:
     journal = tmp_path / "run.journal"
     kept = []

@@ -7,6 +7,7 @@ import importlib
 import os
 import pkgutil
 import shlex
+import sys
 import time
 from enum import Enum
 from pathlib import Path
@@ -28,6 +29,7 @@ from mtl_core.program.files import check_place
 if TYPE_CHECKING:
     from bench.harness.session import Session
 
+SCRIPT = "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
@@ -199,8 +201,10 @@ def _given(**options: object) -> list[str]:
 
 
 def _command(name: str, *arguments: str) -> str:
-    """A command to paste: through nox for who came through nox, whose Python has no MXNet by itself."""
+    """A command to paste, as the person came: through nox, whose Python alone has MXNet, or the script."""
     through_nox = "NOX_CURRENT_SESSION" in os.environ
+    if Path(sys.argv[0]).name.startswith(SCRIPT):  # which works beside a package of theirs called bench
+        return shlex.join([SCRIPT, name, *arguments])
     start = ("uvx", "nox", "-s", NOX_SESSIONS[name], "--") if through_nox else ("python", "-m", "bench", name)
     return shlex.join([*start, *arguments])
 

@@ -354,7 +354,8 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     if {group.partition("/")[0] for group in run.measured} == {COMPARE}:
         return _compared_again(run)
     names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
-    command = ["python -m bench run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
+    start = "python -m bench" if run.declared is None else "mtl-bench"
+    command = [f"{start} run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
     for option, name in OPTIONS.items():
         value = run.settings.get(name, USUAL.get(name))
         command += [f"--{option} {quote(value)}"] if value is not None else []
@@ -363,7 +364,7 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     return (
         *_source(revision, changed="+" in source),
         " ".join([*filter(None, command), "--json run.json"]),
-        "python -m bench report run.json --open",
+        f"{start} report run.json --open",
     )
 
 
