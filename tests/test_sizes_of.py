@@ -9,7 +9,7 @@ import pytest
 
 from bench.answers.heads import in_words
 from bench.answers.modes import modes_of_task
-from bench.benchmarks.of_task import QUESTIONS, Known
+from bench.benchmarks.of_task import QUESTIONS, Basis
 from bench.harness import declaring
 from bench.harness.pool import WorkerFailedError
 from bench.records.declared import Declared
@@ -87,8 +87,8 @@ def test_all_of_them_are_measured_where_nothing_stops_them(monkeypatch: pytest.M
 def test_what_was_left_out_is_said_and_what_cannot_be_hybridized_is_measured_as_it_is() -> None:
     why = dict.fromkeys(("hybridized", "static"), "the network is a Plain, a Block and no HybridBlock")
     plain = task(impossible={**why, "whole_graph": "no"}, larger_left_out="Batches of 64 were left out.")
-    known = Known(task=plain, sizes=[16, 32])
-    asked = {name: make(known) for name, make in QUESTIONS.items()}
+    basis = Basis(task=plain, sizes=[16, 32])
+    asked = {name: make(basis) for name, make in QUESTIONS.items()}
     assert list(asked["hybridize"].variants) == ["imperative"]
     assert {q.fixed["mode"] for name, q in asked.items() if "mode" in q.fixed} == {"imperative"}
     measured = SimpleNamespace(iteration_s=SimpleNamespace(value=1e-3, low=1e-3, high=1e-3, n=3))

@@ -17,14 +17,14 @@ def which_is_faster(results: Results, first: str, second: str, tasks: Mapping[st
     """The second's time over the first's in each part; by throughput where a step does unlike work."""
     said: list[str] = []
     for part, words in WORDS.items():
-        known = results.get(part, {})
-        if first in known and second in known:
-            said += _by_time(known, first, second, words)
+        measured = results.get(part, {})
+        if first in measured and second in measured:
+            said += _by_time(measured, first, second, words)
     return [*said, *_size(first, second, tasks)]
 
 
-def _by_time(known: Mapping[str, Measured], first: str, second: str, words: str) -> list[str]:
-    one, other = known[first], known[second]
+def _by_time(measured: Mapping[str, Measured], first: str, second: str, words: str) -> list[str]:
+    one, other = measured[first], measured[second]
     if one.images != other.images:
         return _by_throughput(one, other, words)
     ratio = ratio_of(other, one)
@@ -48,11 +48,11 @@ def _by_throughput(one: Measured, other: Measured, words: str) -> list[str]:
 def _size(first: str, second: str, tasks: Mapping[str, Declared]) -> list[str]:
     """How much larger the work is; nothing where both are of one size."""
     one, other = tasks[first], tasks[second]
-    told = []
+    larger = []
     if one.parameters != other.parameters:
-        told.append(f"{other.parameters:,} parameters where {first} has {one.parameters:,}")
+        larger.append(f"{other.parameters:,} parameters where {first} has {one.parameters:,}")
     if one.training_flop and other.training_flop and one.training_flop != other.training_flop:
-        told.append(
+        larger.append(
             f"{other.training_flop:,.0f} FLOP a sample in training where {first} has {one.training_flop:,.0f}"
         )
-    return [f"{second} has {' and '.join(told)}."] if told else []
+    return [f"{second} has {' and '.join(larger)}."] if larger else []

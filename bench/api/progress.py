@@ -48,10 +48,10 @@ class InPlace:
         self.line.update(_as_text(f"measured{spent}"), raw=True)
 
 
-def progress_line(told: Progress) -> str:
+def progress_line(now: Progress) -> str:
     """``heads/step: 3 set-ups, 12 of 30 s``."""
-    set_ups = f"{told.blocks} set-up{'s' * (told.blocks != 1)}"
-    return f"measuring {told.group}: {set_ups}, {told.spent_s:.0f} of {told.budget_s:.0f} s"
+    set_ups = f"{now.blocks} set-up{'s' * (now.blocks != 1)}"
+    return f"measuring {now.group}: {set_ups}, {now.spent_s:.0f} of {now.budget_s:.0f} s"
 
 
 def _as_text(line: str) -> dict[str, str]:

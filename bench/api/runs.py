@@ -18,8 +18,9 @@ from bench.commands.network import BATCH_SIZE, asked_for, asked_of, names_of, ne
 from bench.commands.run import as_asked, chosen
 from bench.commands.under_pytest import measure_under_pytest
 from bench.comparison.runs import compare as compared
-from bench.harness.session import Session, parse_duration
+from bench.harness.session import Session
 from bench.machine.preflight import preflight
+from bench.questions.durations import parse_duration
 from bench.questions.question import Asked
 from bench.questions.shares import parse_share
 from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
@@ -93,8 +94,8 @@ def measured(
         if ended.run is None:
             raise ended.refused or RuntimeError(ended.said)
         if not results.exists():
-            told = "; ".join(failure.told for failure in ended.run.failures)
-            raise NothingMeasuredError(f"nothing could be measured: {told}")
+            failures = "; ".join(failure.summary for failure in ended.run.failures)
+            raise NothingMeasuredError(f"nothing could be measured: {failures}")
         if place is not None:
             write_atomically(place, results.read_bytes())
     return shown_as(ShownRun, ended.run, name="" if place is None else place.name)
@@ -113,8 +114,8 @@ def compare_runs(
     UserError for a file that is no result, and for runs that share nothing.
     """
     runs = [_run(given, number) for number, given in enumerate((first, second, *more), 1)]
-    told = compared(runs, parse_share(tolerance, "tolerance"), parse_share(drift, "drift"))
-    return shown_as(ShownComparison, told)
+    comparison = compared(runs, parse_share(tolerance, "tolerance"), parse_share(drift, "drift"))
+    return shown_as(ShownComparison, comparison)
 
 
 def _run(given: Run | Place, number: int) -> Run:

@@ -17,7 +17,7 @@ from bench.api.shown import ShownRun
 from bench.benchmarks import of_task
 from bench.commands.network import Asking, Network, network_of
 from bench.harness.declaring import declared
-from bench.harness.session import parse_duration
+from bench.questions.durations import parse_duration
 from bench.questions.question import Asked, Part, Question, Results, Settings, Variant
 from bench.records.declared import Declared, Difference
 from bench.records.defaults import SEED
@@ -57,14 +57,14 @@ class Side:
     def parts(self) -> dict[str, str]:
         """What tells it from the other, in words."""
         heads = self.settings.get("heads")
-        told = {
+        parts = {
             "network": self.network.name,
             "mode": str(self.settings.get("mode", "")),
             "heads": " and ".join(heads) if isinstance(heads, list) else "",
             "device": str(self.settings.get("device", "")),
             "batch_size": f"batches of {self.network.batch_size}",
         }
-        return {**told, **{name: f"{name}={value}" for name, value in self.environment.items()}}
+        return {**parts, **{name: f"{name}={value}" for name, value in self.environment.items()}}
 
 
 def compare(
@@ -140,14 +140,14 @@ def _heads(heads: object) -> list[str]:
 def _labels(sides: list[Side]) -> list[str]:
     """What each is called: what it has that the other has not. Raises UserError where that is nothing."""
     parts = [side.parts for side in sides]
-    names = list(dict.fromkeys(name for told in parts for name in told))
+    names = list(dict.fromkeys(name for side in parts for name in side))
     apart = [name for name in names if parts[0].get(name) != parts[1].get(name)]
     if not apart:
         raise UserError(f"both sides are {sides[0].network.name} with the same settings: nothing to compare")
     usual = {"heads": "all heads", "device": "cpu"}
     labels = [
-        ", ".join(told.get(name) or usual.get(name, f"{name} unset") for name in apart).replace("/", ":")
-        for told in parts
+        ", ".join(side.get(name) or usual.get(name, f"{name} unset") for name in apart).replace("/", ":")
+        for side in parts
     ]
     return labels
 
@@ -189,8 +189,8 @@ def _question(sides: Mapping[str, Side]) -> Question:
 
     def answer(results: Results) -> list[str]:
         wrong = [something_else(str(s.settings["mode"]), s.apart) for s in sides.values() if s.apart]
-        told = [in_words(task) for task in tasks.values()]
-        return [*which_is_faster(results, first, second, tasks), *dict.fromkeys([*wrong, *told])]
+        said_of = [in_words(task) for task in tasks.values()]
+        return [*which_is_faster(results, first, second, tasks), *dict.fromkeys([*wrong, *said_of])]
 
     return Question(
         name="compare",

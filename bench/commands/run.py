@@ -11,7 +11,7 @@ import sys
 import time
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,6 @@ from bench.results.journal import finished_in, in_use, write_atomically
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import check_place
-
-if TYPE_CHECKING:
-    from bench.harness.session import Session
 
 SCRIPT = "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
@@ -262,28 +259,6 @@ def _make_room(journal: Path) -> None:
     )
 
 
-class _Frame:
-    """Gives pytest our session and questions, and takes the outcome from it."""
-
-    outcome: Run | None = None
-    refused: UserError | None = None
-
-    def __init__(self, session: Session, questions: list[Question]) -> None:
-        self.session, self.questions = session, questions
-
-    def pytest_configure(self, config: Any) -> None:
-        from bench.plugin import QUESTIONS, SESSION
-
-        config.stash[SESSION] = self.session
-        config.stash[QUESTIONS] = self.questions
-
-    def pytest_unconfigure(self, config: Any) -> None:
-        from bench.plugin import OUTCOME, REFUSED
-
-        self.outcome = config.stash.get(OUTCOME, None)
-        self.refused = config.stash.get(REFUSED, None)
-
-
 def _measure(
     modules: list[Any],
     budget_s: float,
@@ -303,7 +278,6 @@ def _measure(
     check_place(journal, "the journal of a run, which lies in the current folder")
     with progress.shown() as show:
         session = Session(budget_s, seed, journal, resume, asked, show)
-        frame = _Frame(session, [m.QUESTION for m in modules if isinstance(m, Asking)])
         if journal.exists() and in_use(journal):
             raise UserError(
                 f"a run is under way in this folder ({journal}): wait for it, or run in another one"

@@ -120,15 +120,15 @@ def sources(folder: Path) -> dict[str, str]:
 
     Whether git tracks a file says nothing of whether a network imports it.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for place, folders, names in os.walk(folder):
         here = Path(place)
         folders[:] = sorted(name for name in folders if not _foreign(here / name))
         for name in sorted(names):
             if name.endswith(".py") and (here / name).is_file():
                 digest = hashlib.sha256((here / name).read_bytes()).hexdigest()[:12]
-                found[(here / name).relative_to(folder).as_posix()] = digest
-    return found
+                digests[(here / name).relative_to(folder).as_posix()] = digest
+    return digests
 
 
 def _foreign(folder: Path) -> bool:

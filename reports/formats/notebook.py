@@ -31,22 +31,22 @@ def text(page: Page, _screen: Screen) -> str:
 def _parts(page: Page) -> Iterator[str]:
     yield f"<p><b>{escape(page.title)}</b></p>"
     if page.recommendation:
-        yield _told(page.recommendation.title, page.recommendation.sentences)
+        yield _list(page.recommendation.title, page.recommendation.sentences)
     for answered in page.answers:
-        yield _told(answered.asks, answered.sentences)
+        yield _list(answered.asks, answered.sentences)
     if not page.answers:
-        yield from (_told("", section.sentences) for section in page.sections if section.sentences)
+        yield from (_list("", section.sentences) for section in page.sections if section.sentences)
     forest = _forest(page)
     if forest is not None:
         yield f"<p>{escape(forest.title)}</p>{_svg(forest)}"
     warnings = dict.fromkeys([*page.warnings, *(w for section in page.sections for w in section.warnings)])
     if warnings:
-        yield _told("What to mind", warnings)
+        yield _list("What to mind", warnings)
     if page.verdict:
         yield f"<p>{escape(page.verdict)}</p>"
 
 
-def _told(title: str, sentences: Iterable[str]) -> str:
+def _list(title: str, sentences: Iterable[str]) -> str:
     lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return (f"<p>{escape(title)}</p>" if title else "") + f"<ul>{lines}</ul>"
 

@@ -119,6 +119,7 @@ def text(model: Page, screen: Screen) -> str:
         file=file,
         width=screen.width,
         force_terminal=screen.colours is not None,
+        force_jupyter=False,  # else Rich shows something in a notebook whatever is captured
         color_system=screen.colours,  # type: ignore[arg-type]
         no_color=screen.colours is None,
     )
