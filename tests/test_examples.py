@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.workloads.profiling import steps_in
 from bench.workloads.task_check import TaskCheck
+from bench.workloads.task_loading import TaskTraining
 from mtl_core.platform.mxnet import mx
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
@@ -38,6 +40,13 @@ def test_an_example_can_be_asked_everything(name: str, heads: list[str]) -> None
     assert not declared["impossible"] and not declared["differs"] and not declared["heads_impossible"]
     assert declared["training_flop"] > FLOP[name]
     assert declared["uncounted"] == []
+
+
+def test_a_profile_counts_the_steps_of_a_piece_of_training_that_goes_on() -> None:
+    training = TaskTraining(network="three_heads:task", batch_size=8, steps=6, pieces=2)
+    training.run(1)
+    assert steps_in(training) == 3
+    training.close()
 
 
 def test_the_captioner_reads_combinations_that_it_has_never_seen() -> None:
