@@ -83,7 +83,7 @@ def pytest(session: nox.Session) -> None:
 @nox.session(python=DEFAULT)
 def bench(session: nox.Session) -> None:
     """Measure and answer: python -m bench run. Arguments go on, such as ``-- --quick``."""
-    command(session, "run")
+    command(session, "run", *(["peers"] if "peers" in session.posargs else []))
 
 
 @nox.session(python=DEFAULT)
@@ -109,6 +109,13 @@ def work(session: nox.Session) -> None:
 def regress(session: nox.Session) -> None:
     """Compare two revisions: python -m bench regress. Arguments go on, such as ``-- --base main``."""
     command(session, "regress")
+
+
+@nox.session(python=DEFAULT)
+def peers(session: nox.Session) -> None:
+    """List, make or remove the environments of PyTorch and JAX: python -m bench peers. Arguments go on."""
+    install(session, "peers")
+    session.run("python", "-m", "bench", "peers", *session.posargs)
 
 
 @nox.session(python=DEFAULT)
@@ -183,6 +190,14 @@ def gpu_wheels(session: nox.Session) -> None:
     """Check that the GPU build's libraries are in the wheels named: a 2 GB download, no GPU needed."""
     install(session, "gpu", "test")
     session.run("python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def peers_tests(session: nox.Session) -> None:
+    """Run PyTorch and JAX for real in the tests' place: their environments have 1.5 GB on disk."""
+    install_with_mxnet(session, "peers", "test")
+    session.run("python", "-m", "bench", "peers", "--install")
+    session.run("python", "-m", "pytest", "-m", "real_peers", "tests/test_real_peers.py", *session.posargs)
 
 
 def gitlab_pipeline() -> str:

@@ -16,6 +16,7 @@ from bench.commands.compare import compare
 from bench.commands.export import export
 from bench.commands.history import history
 from bench.commands.machine import machine
+from bench.commands.peers import peers
 from bench.commands.profile import profile
 from bench.commands.regress import regress
 from bench.commands.report import report
@@ -32,7 +33,7 @@ def commands() -> None:
     """Benchmarks of a multi-task network in MXNet Gluon, with an interval on every answer."""
 
 
-for command in (run, report, regress, compare, history, profile, work, trust, export, machine):
+for command in (run, report, regress, compare, history, profile, work, trust, export, peers, machine):
     app.command()(command)
 
 

@@ -132,7 +132,7 @@ def test_a_gpu_that_mxnet_has_machine_code_for_is_taken(card: Card) -> None:
 
 def test_hopper_has_no_machine_code() -> None:
     reason = "NVIDIA H200 is compute capability 9.0; the last MXNet has no machine code for it: CPU"
-    assert chosen(PlayedNvml(H200)) == Choice("cpu", (), reason)
+    assert chosen(PlayedNvml(H200)) == Choice("cpu", (), reason, ("NVIDIA H200",))
 
 
 def test_kepler_has_no_machine_code() -> None:

@@ -25,6 +25,7 @@ PASSED_ON = {
     "work": ["python", "-m", "bench", "work"],
     "profile": ["python", "-m", "bench", "profile"],
     "regress": ["python", "-m", "bench", "regress"],
+    "peers": ["python", "-m", "bench", "peers"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
@@ -39,8 +40,10 @@ PASSED_ON = {
         *("tests/test_report_in_browser.py", "tests/test_charts.py"),
     ],
     "gpu_wheels": ["python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py"],
+    "peers_tests": ["python", "-m", "pytest", "-m", "real_peers", "tests/test_real_peers.py"],
     "lint": ["ruff", "check"],
 }
+BEFORE = {"peers_tests": [["python", "-m", "bench", "peers", "--install"]]}  # what a session runs first
 
 
 class SessionStoppedError(Exception):
@@ -129,7 +132,14 @@ def test_a_session_passes_its_arguments_on(
     noxfile: dict[str, Any], session: PlayedSession, name: str
 ) -> None:
     noxfile[name](session)
-    assert session.ran[0] == [*PASSED_ON[name], "--some", "argument"]
+    first = BEFORE.get(name, [])
+    assert session.ran[: len(first) + 1] == [*first, [*PASSED_ON[name], "--some", "argument"]]
+
+
+def test_uv_is_installed_where_peers_are_asked_for(noxfile: dict[str, Any], session: PlayedSession) -> None:
+    session.posargs = ("peers", "--budget", "2m")
+    noxfile["bench"](session)
+    assert session.installed == [("-e", ".[cpu,onnx,peers]")]
 
 
 def test_plots_are_looked_at_with_the_oldest_and_the_newest_plotly(

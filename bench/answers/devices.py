@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.answers.words import as_fast
+from bench.answers.words import as_fast, interval
 from bench.questions.question import Results
 from bench.records.run import CONTROL
 from mtl_core.platform.gpu_choice import Choice, is_gpu_build
@@ -17,6 +17,22 @@ def each_device(results: Results) -> list[str]:
         if measured.effect and name != CONTROL
     ]
     return compared + overtaking(results, "the CPU")
+
+
+def beside_cpu(results: Results, gpus: tuple[str, ...]) -> list[str]:
+    """Other frameworks on a GPU that MXNet cannot use, against MXNet on the CPU, at each batch size."""
+    where = ", ".join(dict.fromkeys(gpus)) or "a GPU"
+    names = {"pytorch_gpu": "PyTorch", "jax_gpu": "JAX"}
+    takes = []
+    for part, known in results.items():
+        for name, plain in names.items():
+            effect = known[name].effect if name in known else None
+            if effect is not None:
+                open_ = " (undecided)" if effect.verdict == "undecided" else ""
+                ratio = f"{plain} takes {interval(effect.estimate)} the CPU's time{open_}"
+                takes.append(f"{ratio} at {part.replace('_', ' ')}")
+    told = "; ".join(takes) or "no other framework was measured"
+    return [f"On {where} MXNet cannot compute; {told}. The CPU's time is that of MXNet, hybridized."]
 
 
 def why_no_gpu(choice: Choice) -> str | None:

@@ -88,7 +88,8 @@ def _list(modules: list[Any]) -> None:
 
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Questions; all but latency without.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME ...]", help="Questions; all but those asked by name without."),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(help=f"Time for everything, default {BUDGET}, {QUICK_BUDGET} with --quick.")
@@ -134,6 +135,8 @@ def run(
 
       python -m bench run latency
 
+      python -m bench run peers
+
       python -m bench run --network acme.bench:task heads
 
       python -m bench run --list
@@ -159,6 +162,8 @@ def run(
         check_place(json_file or RESULTS / "x.json", "--json")
         modules = list(asked_of(theirs, theirs_asked))
         asked = asked_for(theirs, asked, modules[0].task)
+    for module in modules:
+        module.QUESTION.make_ready(lambda line: typer.echo(line, err=True))
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.errors import UserError
+from mtl_core.platform.cache import cache as kept_in
 from mtl_core.platform.gpu_choice import choose
 
 if sys.version_info >= (3, 11):
@@ -68,7 +68,7 @@ def dependencies(root: Path, extra: str) -> dict[str, list[str]]:
 
 def cache() -> Path:
     """Where environments are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mtl-bench" / "environments"
+    return kept_in("environments")
 
 
 def python_for(

@@ -75,6 +75,7 @@ class WorkerProcess:
         inherited: Mapping[str, str] = os.environ,
         root: Path | None = None,
         python: str = sys.executable,
+        start: tuple[str, ...] = ("-m", "bench.worker"),
         limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.limit_s = self.silence_s = limit_s
@@ -86,7 +87,7 @@ class WorkerProcess:
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.forked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
-            [python, "-m", "bench.worker"],
+            [python, *start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,

@@ -14,6 +14,7 @@ from bench.answers.answer import answer
 from bench.answers.settings import advice_of
 from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
+from bench.harness.peers import start_worker
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
@@ -91,7 +92,7 @@ class Session:
         self.memory = PeakMemory()
         silence_s = silence_for(self.budget_s)
         self.harness = Harness(
-            self.seed, pool=lambda: WorkerPool(silence_s=silence_s), observe=self.memory, lead_in=LEAD_IN
+            self.seed, pool=lambda: WorkerPool(start_worker, silence_s), observe=self.memory, lead_in=LEAD_IN
         )
 
     def settings(self, groups: list[Group]) -> dict[str, str]:

@@ -83,7 +83,7 @@ def memory_gib(root: Path = ROOT) -> int:
 def accelerators() -> list[str]:
     """Names of the GPUs that the driver reports."""
     try:
-        return [name for name, _ in ask_nvml()]
+        return [gpu.name for gpu in ask_nvml()]
     except NoDriverError:
         return []
 

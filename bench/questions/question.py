@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from msgspec import UNSET
@@ -96,6 +96,8 @@ class Question:
     skipped: Callable[[], str | None] = lambda: None  # why nothing can be measured here
     impossible: Callable[[Settings], str | None] = lambda settings: None  # why a case cannot be measured
     quick: Quick = Quick()
+    left_out: Callable[[], Collection[str]] = lambda: ()  # variants that cannot be had here
+    make_ready: Callable[[Callable[[str], None]], None] = lambda say: None  # before a run that names it
     by_name: bool = False  # asked only where it is named: it would take a whole budget for itself
 
     def groups(self, asked: Asked = AS_DECLARED) -> list[Group]:
@@ -134,7 +136,8 @@ class Question:
 
     def _group(self, name: str, part: Part, asked: Asked) -> Group:
         baseline = part.baseline or self.baseline
-        variants = dict(part.variants or self.variants)
+        gone = self.left_out()
+        variants = {v: each for v, each in (part.variants or self.variants).items() if v not in gone}
         if self.control and self.headline in (None, name):
             variants[CONTROL] = variants[baseline]
         return Group(

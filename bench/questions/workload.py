@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+PEER = "MTL_PEER"  # in a worker's environment: which other framework's Python it is
 
 
 class NotTheSameWorkError(Exception):
@@ -40,3 +42,11 @@ class Workload(Protocol):
 
     def close(self) -> None:
         """End whatever was started."""
+
+
+@runtime_checkable
+class CheckedWorkload(Protocol):
+    """A workload that is compared with others' only if it does the same work."""
+
+    def check_work(self) -> None:
+        """After the first call, untimed. Raises NotTheSameWorkError with what departs, and by how much."""

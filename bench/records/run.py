@@ -24,6 +24,7 @@ Verdict = Literal["faster", "slower", "same", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("faster", "slower", "same", "undecided")
 CONTROL = "control"  # the name of the variant that is the baseline once more
 EPOCH = "epoch"  # the fact of a round that tells which epoch it belongs to, from 1
+NOT_THE_SAME = "not the same work"  # how the reason begins why a variant was refused
 STEPS = "steps"  # the fact of a round whose workload, not the harness, says how many iterations it had
 
 

@@ -22,7 +22,7 @@ class Hello(msgspec.Struct):
     """To ``hello``: who answers."""
 
     pid: int
-    mxnet: str
+    mxnet: str | None  # its version; None in the environment of another framework
     bench: str
     mtl_core: str
 

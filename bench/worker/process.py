@@ -29,7 +29,14 @@ import msgspec
 import bench
 import mtl_core
 from bench.questions.gate import GATE, PROTOCOL
-from bench.questions.workload import NotPossibleError, NotTheSameWorkError, Workload
+from bench.questions.workload import (
+    PEER,
+    CheckedWorkload,
+    NotPossibleError,
+    NotTheSameWorkError,
+    Workload,
+)
+from bench.records.run import NOT_THE_SAME
 from mtl_core.errors import UserError, visible
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
@@ -74,11 +81,13 @@ class Worker:
         return {"protocol": PROTOCOL, "benchmarks": msgspec.to_builtins(GATE), "files": files}
 
     def hello(self) -> dict[str, Any]:
-        """Load MXNet, and tell who answers."""
+        """Load MXNet, and tell who answers; in the environment of another framework there is none."""
+        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
+        if PEER in os.environ:
+            return {"pid": os.getpid(), "mxnet": None, **files}
         with _without_scipy():
             from mtl_core.platform.mxnet import mx
 
-        files = {"bench": bench.__file__, "mtl_core": mtl_core.__file__}
         return {"pid": os.getpid(), "mxnet": mx.__version__, **files}
 
     def probe(self, device: str) -> dict[str, Any]:
@@ -110,7 +119,7 @@ class Worker:
         try:
             self.workload = build(**settings)
         except NotTheSameWorkError as error:
-            return {"refused": f"not the same work: {error}"}
+            return {"refused": f"{NOT_THE_SAME}: {error}"}
         except NotPossibleError as error:
             return {"refused": str(error)}
         assert self.workload is not None
@@ -119,6 +128,13 @@ class Worker:
         self.alive("built")
         self.workload.prepare()
         first = self._timed(1) if first_call else None
+        if isinstance(self.workload, CheckedWorkload):
+            self.alive("called")
+            try:
+                self.workload.check_work()
+            except NotTheSameWorkError as error:
+                self.tear_down()
+                return {"refused": f"{NOT_THE_SAME}: {error}"}
         return {"images": self.workload.images, "set_up_ns": built - start, "first_call_ns": first}
 
     def round(self, iterations: int, lead_in: int = 0) -> dict[str, Any]:

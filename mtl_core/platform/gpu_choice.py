@@ -27,6 +27,7 @@ class Gpu(NamedTuple):
 
     name: str
     trouble: str | None  # why MXNet's last GPU build cannot compute on it; None when it can
+    too_new: bool = False  # it is made after MXNet's last build, for which others have code
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Choice:
     extra: str  # "cpu" or "gpu"
     devices: tuple[str, ...]
     reason: str  # one line
+    too_new: tuple[str, ...] = ()  # names of GPUs that others can use, where MXNet can use none
 
 
 class NoDriverError(Exception):
@@ -66,8 +68,10 @@ def _gpu(nvml: Any, index: int) -> Gpu:
     _call(nvml, "nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(device))
     _call(nvml, "nvmlDeviceGetName", device, name, ctypes.c_uint(len(name)))
     _call(nvml, "nvmlDeviceGetCudaComputeCapability", device, ctypes.byref(major), ctypes.byref(minor))
-    model = name.value.decode(errors="replace")
-    return Gpu(model, _trouble(model, (major.value, minor.value), _mig_instances(nvml, device)))
+    model, capability = name.value.decode(errors="replace"), (major.value, minor.value)
+    instances = _mig_instances(nvml, device)
+    too_new = capability >= BEYOND and instances != 0
+    return Gpu(model, _trouble(model, capability, instances), too_new)
 
 
 def _trouble(name: str, capability: tuple[int, int], mig_instances: int | None) -> str | None:
@@ -143,7 +147,7 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
         return Choice("gpu", tuple(usable), f"{', '.join(usable.values())}: GPU")
     if wanted == "gpu":
         return Choice("gpu", (), f"MTL_DEVICE=gpu, though {trouble}: GPU")
-    return Choice("cpu", (), f"{trouble}: CPU")
+    return Choice("cpu", (), f"{trouble}: CPU", tuple(gpu.name for gpu in found if gpu.too_new))
 
 
 def default_device(ask: Callable[[], list[Gpu]] = ask_nvml) -> str:

@@ -12,6 +12,7 @@ from shlex import quote
 from bench.records.defaults import BUDGET, SEED
 from bench.records.run import (
     CONTROL,
+    NOT_THE_SAME,
     Answer,
     Block,
     Case,
@@ -223,7 +224,7 @@ def _section(answer: Answer, run: Run) -> Section:
         title=answer.asks,
         sentences=tuple(noise_floors(parts)),
         charts=tuple(charts_of(parts, answer.fits, run)),
-        tables=tuple(_tables(answer.question, parts)),
+        tables=(*_tables(answer.question, parts), *_refused(answer.question, run)),
         warnings=tuple(answer.warnings),
         folds=(*_said_last(answer.question, run), *(fold for fold in folds if isinstance(fold, Fold))),
     )
@@ -267,6 +268,18 @@ def _tables(question: str, parts: dict[str, Variants]) -> Iterator[Table]:
         beside = facts_table(f"{question}/{part}: beside the time", variants)
         if beside is not None:
             yield beside
+
+
+def _refused(question: str, run: Run) -> Iterator[Table]:
+    """A row for each variant that does other work, with by how much: it is in no other table."""
+    rows = tuple(
+        (failure.case.partition("/")[2], failure.reason)
+        for failure in run.failures
+        if failure.case.startswith(f"{question}/") and failure.reason.startswith(NOT_THE_SAME)
+    )
+    if rows:
+        columns = (Column("variant", align="left"), Column("not judged", align="left"))
+        yield Table(f"{question}: other work", columns, rows)
 
 
 def _said_last(question: str, run: Run) -> Iterator[Fold]:

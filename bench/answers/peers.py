@@ -1,0 +1,133 @@
+"""What is said of the training step in other frameworks: whether moving pays, and what it was shown by."""
+
+from __future__ import annotations
+
+from bench.answers.words import interval, milliseconds, ratio_of, verdict_of
+from bench.questions.question import Results, Settings
+from bench.records.run import CONTROL, Measured, Ratio
+
+LARGEST_BATCH = 2048  # images; the references of larger ones would take minutes
+PLAIN = {
+    "mxnet_imperative": "MXNet (imperative)",
+    "mxnet_hybridized": "MXNet (hybridized)",
+    "mxnet_static": "MXNet (static memory)",
+    "mxnet_whole_graph": "MXNet (losses in the graph)",
+    "numpy": "NumPy",
+    "pytorch_eager": "PyTorch (eager)",
+    "pytorch_fused": "PyTorch (fused Adam)",
+    "pytorch_compiled": "PyTorch (compiled)",
+    "jax_jit": "JAX (jit)",
+    "pytorch_gpu": "PyTorch (compiled, on the GPU)",
+    "jax_gpu": "JAX (jit, on the GPU)",
+}
+MOVES = ("pytorch_compiled", "jax_jit", "pytorch_gpu", "jax_gpu")  # what the last sentence weighs
+FRAMEWORKS = {"pytorch": "PyTorch", "jax": "JAX"}
+
+
+def too_large(settings: Settings) -> str | None:
+    """Why a batch size cannot be compared; None where it can."""
+    size = settings["batch_size"]
+    if isinstance(size, int) and size <= LARGEST_BATCH:
+        return None
+    return f"batch_size is {size}; expected at most {LARGEST_BATCH}, since each is checked in float64 first"
+
+
+def moving(results: Results) -> list[str]:
+    """Each framework against MXNet as the tutorial has it; what a move makes of the time comes last."""
+    known = {name: m for name, m in results["step"].items() if name != CONTROL}
+    said = [
+        f"{versioned(m)} takes {interval(m.effect.estimate)} the time of {PLAIN['mxnet_hybridized']}: "
+        f"{verdict_of(m.effect)}."
+        for name, m in known.items()
+        if m.effect is not None
+    ]
+    said += at_one_thread(results.get("one_thread", {}))
+    return [*said, threads(known), *first_calls(known), *agreement(known), *missing(known), move(known)]
+
+
+def versioned(known: Measured) -> str:
+    """``PyTorch 2.13.0 (eager)``."""
+    name, _, way = PLAIN[known.case.variant].partition(" ")
+    version = known.case.settings.get("version", "")
+    return " ".join(part for part in (name, str(version), way) if part)
+
+
+def at_one_thread(known: dict[str, Measured]) -> list[str]:
+    """The same with one thread each, in one sentence."""
+    ratios = [
+        f"{PLAIN[name]} {interval(m.effect.estimate)} ({m.effect.verdict})"
+        for name, m in known.items()
+        if m.effect is not None and name != CONTROL
+    ]
+    if not ratios:
+        return []
+    return [f"At one thread each, over the time of {PLAIN['mxnet_hybridized']}: {', '.join(ratios)}."]
+
+
+def threads(known: dict[str, Measured]) -> str:
+    """What each framework computes with where nobody says otherwise."""
+    told: dict[str, str] = {}
+    for name, m in known.items():
+        framework = PLAIN[name].partition(" ")[0]
+        count = m.facts.get("threads")
+        everything = m.facts.get("system_threads")
+        words = f"{count:.0f}" if count is not None else "does not tell"
+        told.setdefault(framework, words + (f" of {everything:.0f} in the process" if everything else ""))
+    return (
+        "Threads, each at its default: " + "; ".join(f"{name} {words}" for name, words in told.items()) + "."
+    )
+
+
+def first_calls(known: dict[str, Measured]) -> list[str]:
+    """What compiling costs, once."""
+    calls = [
+        f"{PLAIN[name]} {milliseconds(known[name].first_call_s)}"
+        for name in ("mxnet_hybridized", *MOVES)
+        if name in known
+    ]
+    return [f"The first call, which compiles: {', '.join(calls)}."]
+
+
+def agreement(known: dict[str, Measured]) -> list[str]:
+    """By what it was shown that all do the same work."""
+    shares = {name: m.facts["departure_of_allowed"] for name, m in known.items()}
+    worst = max(shares, key=lambda name: shares[name])
+    free = min(m.facts["free_steps"] for m in known.values())
+    return [
+        f"All do the same work: parameters and losses agree with a float64 reference of each one's Adam, "
+        f"after up to {free:.0f} steps and in later single ones, within a tenth of what the smallest error "
+        f"makes; {PLAIN[worst]} departs most, by {shares[worst]:.1%} of that."
+    ]
+
+
+def missing(known: dict[str, Measured]) -> list[str]:
+    """The frameworks that are not among the results, and where it says why."""
+    gone = [
+        plain
+        for framework, plain in FRAMEWORKS.items()
+        if not any(name.startswith(f"{framework}_") for name in known)
+    ]
+    if not gone:
+        return []
+    return [f"Not compared: {' and '.join(gone)}; python -m bench peers tells what is installed."]
+
+
+def move(known: dict[str, Measured]) -> str:
+    """``Moving the training step to PyTorch (compiled) takes 0.66x (0.65 to 0.67) the time ...``."""
+    moves = [(name, known[name].effect) for name in MOVES if name in known]
+    said = [_move(name, ratio, known) for name, ratio in moves if ratio is not None]
+    if not said:
+        return "Nothing can be said of moving: no other framework was compared."
+    return f"Moving the training step {'; '.join(said)}. What a move costs is not in it."
+
+
+def _move(name: str, ratio: Ratio, known: dict[str, Measured]) -> str:
+    where = "that on this CPU" if name.endswith("_gpu") else "the time on this CPU"
+    best = ratio_of(known[name], known["mxnet_whole_graph"]) if "mxnet_whole_graph" in known else None
+    beside = ""
+    if best is not None and best.baseline != ratio.baseline:
+        open_ = ", undecided" if best.verdict == "undecided" else ""
+        beside = f", {interval(best.estimate)} that of MXNet with the losses in the graph{open_}"
+    if ratio.verdict == "undecided":
+        return f"to {PLAIN[name]} is undecided at {interval(ratio.estimate)} {where}{beside}"
+    return f"to {PLAIN[name]} takes {interval(ratio.estimate)} {where}{beside}"

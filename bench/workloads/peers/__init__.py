@@ -1,0 +1,1 @@
+"""The tutorial's training step in other frameworks, and the proof that it is the same work."""
