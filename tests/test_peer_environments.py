@@ -142,6 +142,14 @@ def test_what_cannot_be_had_is_left_out_with_the_command_that_would(
     }, "what has gigabytes is made by its own command alone"
 
 
+def test_uv_runs_where_no_project_overrides_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It heeds the overrides of a pyproject.toml in the current folder: this suite's keeps NumPy below 2."""
+    monkeypatch.chdir(under_test.ROOT)
+    cache("peers").mkdir(parents=True)
+    under_test._run([sys.executable, "-c", "import os; open('here', 'w').write(os.getcwd())"], {})
+    assert (cache("peers") / "here").read_text() == str(cache("peers"))
+
+
 def test_without_uv_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(shutil, "which", lambda name: None)

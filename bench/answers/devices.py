@@ -24,15 +24,15 @@ def beside_cpu(results: Results, gpus: tuple[str, ...]) -> list[str]:
     where = ", ".join(dict.fromkeys(gpus)) or "a GPU"
     names = {"pytorch_gpu": "PyTorch", "jax_gpu": "JAX"}
     takes = []
-    for part, known in results.items():
+    for part, variants in results.items():
         for name, plain in names.items():
-            effect = known[name].effect if name in known else None
+            effect = variants[name].effect if name in variants else None
             if effect is not None:
                 open_ = " (undecided)" if effect.verdict == "undecided" else ""
                 ratio = f"{plain} takes {interval(effect.estimate)} the CPU's time{open_}"
                 takes.append(f"{ratio} at {part.replace('_', ' ')}")
-    told = "; ".join(takes) or "no other framework was measured"
-    return [f"On {where} MXNet cannot compute; {told}. The CPU's time is that of MXNet, hybridized."]
+    ratios = "; ".join(takes) or "no other framework was measured"
+    return [f"On {where} MXNet cannot compute; {ratios}. The CPU's time is that of MXNet, hybridized."]
 
 
 def why_no_gpu(choice: Choice) -> str | None:

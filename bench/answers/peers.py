@@ -34,29 +34,36 @@ def too_large(settings: Settings) -> str | None:
 
 def moving(results: Results) -> list[str]:
     """Each framework against MXNet as the tutorial has it; what a move makes of the time comes last."""
-    known = {name: m for name, m in results["step"].items() if name != CONTROL}
+    compared = {name: m for name, m in results["step"].items() if name != CONTROL}
     said = [
         f"{versioned(m)} takes {interval(m.effect.estimate)} the time of {PLAIN['mxnet_hybridized']}: "
         f"{verdict_of(m.effect)}."
-        for name, m in known.items()
+        for name, m in compared.items()
         if m.effect is not None
     ]
     said += at_one_thread(results.get("one_thread", {}))
-    return [*said, threads(known), *first_calls(known), *agreement(known), *missing(known), move(known)]
+    return [
+        *said,
+        threads(compared),
+        *first_calls(compared),
+        *agreement(compared),
+        *missing(compared),
+        move(compared),
+    ]
 
 
-def versioned(known: Measured) -> str:
+def versioned(compared: Measured) -> str:
     """``PyTorch 2.13.0 (eager)``."""
-    name, _, way = PLAIN[known.case.variant].partition(" ")
-    version = known.case.settings.get("version", "")
+    name, _, way = PLAIN[compared.case.variant].partition(" ")
+    version = compared.case.settings.get("version", "")
     return " ".join(part for part in (name, str(version), way) if part)
 
 
-def at_one_thread(known: dict[str, Measured]) -> list[str]:
+def at_one_thread(compared: dict[str, Measured]) -> list[str]:
     """The same with one thread each, in one sentence."""
     ratios = [
         f"{PLAIN[name]} {interval(m.effect.estimate)} ({m.effect.verdict})"
-        for name, m in known.items()
+        for name, m in compared.items()
         if m.effect is not None and name != CONTROL
     ]
     if not ratios:
@@ -64,35 +71,37 @@ def at_one_thread(known: dict[str, Measured]) -> list[str]:
     return [f"At one thread each, over the time of {PLAIN['mxnet_hybridized']}: {', '.join(ratios)}."]
 
 
-def threads(known: dict[str, Measured]) -> str:
+def threads(compared: dict[str, Measured]) -> str:
     """What each framework computes with where nobody says otherwise."""
-    told: dict[str, str] = {}
-    for name, m in known.items():
+    counts: dict[str, str] = {}
+    for name, m in compared.items():
         framework = PLAIN[name].partition(" ")[0]
         count = m.facts.get("threads")
         everything = m.facts.get("system_threads")
         words = f"{count:.0f}" if count is not None else "does not tell"
-        told.setdefault(framework, words + (f" of {everything:.0f} in the process" if everything else ""))
+        counts.setdefault(framework, words + (f" of {everything:.0f} in the process" if everything else ""))
     return (
-        "Threads, each at its default: " + "; ".join(f"{name} {words}" for name, words in told.items()) + "."
+        "Threads, each at its default: "
+        + "; ".join(f"{name} {words}" for name, words in counts.items())
+        + "."
     )
 
 
-def first_calls(known: dict[str, Measured]) -> list[str]:
+def first_calls(compared: dict[str, Measured]) -> list[str]:
     """What compiling costs, once."""
     calls = [
-        f"{PLAIN[name]} {milliseconds(known[name].first_call_s)}"
+        f"{PLAIN[name]} {milliseconds(compared[name].first_call_s)}"
         for name in ("mxnet_hybridized", *MOVES)
-        if name in known
+        if name in compared
     ]
     return [f"The first call, which compiles: {', '.join(calls)}."]
 
 
-def agreement(known: dict[str, Measured]) -> list[str]:
+def agreement(compared: dict[str, Measured]) -> list[str]:
     """By what it was shown that all do the same work."""
-    shares = {name: m.facts["departure_of_allowed"] for name, m in known.items()}
+    shares = {name: m.facts["departure_of_allowed"] for name, m in compared.items()}
     worst = max(shares, key=lambda name: shares[name])
-    free = min(m.facts["free_steps"] for m in known.values())
+    free = min(m.facts["free_steps"] for m in compared.values())
     return [
         f"All do the same work: parameters and losses agree with a float64 reference of each one's Adam, "
         f"after up to {free:.0f} steps and in later single ones, within a tenth of what the smallest error "
@@ -100,30 +109,32 @@ def agreement(known: dict[str, Measured]) -> list[str]:
     ]
 
 
-def missing(known: dict[str, Measured]) -> list[str]:
+def missing(compared: dict[str, Measured]) -> list[str]:
     """The frameworks that are not among the results, and where it says why."""
     gone = [
         plain
         for framework, plain in FRAMEWORKS.items()
-        if not any(name.startswith(f"{framework}_") for name in known)
+        if not any(name.startswith(f"{framework}_") for name in compared)
     ]
     if not gone:
         return []
     return [f"Not compared: {' and '.join(gone)}; python -m bench peers tells what is installed."]
 
 
-def move(known: dict[str, Measured]) -> str:
+def move(compared: dict[str, Measured]) -> str:
     """``Moving the training step to PyTorch (compiled) takes 0.66x (0.65 to 0.67) the time ...``."""
-    moves = [(name, known[name].effect) for name in MOVES if name in known]
-    said = [_move(name, ratio, known) for name, ratio in moves if ratio is not None]
+    moves = [(name, compared[name].effect) for name in MOVES if name in compared]
+    said = [_move(name, ratio, compared) for name, ratio in moves if ratio is not None]
     if not said:
         return "Nothing can be said of moving: no other framework was compared."
     return f"Moving the training step {'; '.join(said)}. What a move costs is not in it."
 
 
-def _move(name: str, ratio: Ratio, known: dict[str, Measured]) -> str:
+def _move(name: str, ratio: Ratio, compared: dict[str, Measured]) -> str:
     where = "that on this CPU" if name.endswith("_gpu") else "the time on this CPU"
-    best = ratio_of(known[name], known["mxnet_whole_graph"]) if "mxnet_whole_graph" in known else None
+    best = (
+        ratio_of(compared[name], compared["mxnet_whole_graph"]) if "mxnet_whole_graph" in compared else None
+    )
     beside = ""
     if best is not None and best.baseline != ratio.baseline:
         open_ = ", undecided" if best.verdict == "undecided" else ""

@@ -85,9 +85,9 @@ def install(peer: Peer, say: Say, run: Run | None = None) -> Path:
 
     Raises UserError where it cannot be made; nothing of it is left then.
     """
-    found = python_of(peer)
-    if found:
-        return found
+    python = python_of(peer)
+    if python:
+        return python
     uv = find_uv()
     with _alone(say):
         if python_of(peer) is None:  # another run may just have made it
@@ -127,8 +127,14 @@ def _make(peer: Peer, folder: Path, uv: str, run: Run) -> None:
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run uv where no project's pyproject.toml says what to install in place of the lock."""
     done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cache("peers"),
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

@@ -147,7 +147,7 @@ def choose(ask: Callable[[], list[Gpu]] = ask_nvml) -> Choice:
         return Choice("gpu", tuple(usable), f"{', '.join(usable.values())}: GPU")
     if wanted == "gpu":
         return Choice("gpu", (), f"MTL_DEVICE=gpu, though {trouble}: GPU")
-    return Choice("cpu", (), f"{trouble}: CPU", tuple(gpu.name for gpu in found if gpu.too_new))
+    return Choice("cpu", (), f"{trouble}: CPU", tuple(gpu.name for gpu in gpus if gpu.too_new))
 
 
 def default_device(ask: Callable[[], list[Gpu]] = ask_nvml) -> str:

@@ -53,12 +53,12 @@ def read(place: Path) -> Problem:
     """The problem that a file holds. Raises OSError, ValueError, KeyError or BadZipFile for what is none."""
     with np.load(place, allow_pickle=False) as arrays:
         held = {name: arrays[name] for name in arrays.files}
-    told = json.loads(str(held["checks"]))
+    entries = json.loads(str(held["checks"]))
     return Problem(
         images=held["images"],
         labels=held["labels"],
         parameters=_split(held["parameters"]),
-        checks={rule: [_check(held, each) for each in checks] for rule, checks in told.items()},
+        checks={rule: [_check(held, each) for each in checks] for rule, checks in entries.items()},
     )
 
 
@@ -69,7 +69,7 @@ def _packed(problem: Problem) -> dict[str, Any]:
         "labels": problem.labels,
         "parameters": _flat(problem.parameters),
     }
-    told: dict[str, list[dict[str, Any]]] = {}
+    entries: dict[str, list[dict[str, Any]]] = {}
     for rule, checks in problem.checks.items():
         for check in checks:
             name = f"{rule}/{check.steps}"
@@ -77,7 +77,7 @@ def _packed(problem: Problem) -> dict[str, Any]:
             packed[f"{name}/losses"] = check.arrived.losses
             if check.start:
                 packed |= _state(f"{name}/start", check.start)
-            told.setdefault(rule, []).append(
+            entries.setdefault(rule, []).append(
                 {
                     "name": name,
                     "steps": check.steps,
@@ -86,18 +86,18 @@ def _packed(problem: Problem) -> dict[str, Any]:
                     "nearest": check.nearest,
                 }
             )
-    packed["checks"] = np.array(json.dumps(told))
+    packed["checks"] = np.array(json.dumps(entries))
     return packed
 
 
-def _check(held: dict[str, Any], told: dict[str, Any]) -> Check:
-    name, steps, begins = told["name"], told["steps"], told["from"]
+def _check(held: dict[str, Any], entries: dict[str, Any]) -> Check:
+    name, steps, begins = entries["name"], entries["steps"], entries["from"]
     return Check(
         steps=steps,
         start=None if begins is None else _state_in(held, f"{name}/start", begins),
         arrived=Point(_state_in(held, f"{name}/arrived", steps), held[f"{name}/losses"]),
-        allowed=Departure(*told["allowed"]),
-        nearest=told["nearest"],
+        allowed=Departure(*entries["allowed"]),
+        nearest=entries["nearest"],
     )
 
 

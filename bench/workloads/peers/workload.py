@@ -58,9 +58,9 @@ class PeerWorkload:
         """Threads, how far it was from its reference, and after how many steps it was compared freely."""
         free = [check.steps for check in self.problem.checks[self.step.rule] if check.start is None]
         threads = self.step.threads()
-        told = {} if threads is None else {"threads": float(threads)}
+        counted = {} if threads is None else {"threads": float(threads)}
         return {
-            **told,
+            **counted,
             **_system_threads(),
             "departure_of_allowed": self.departure,
             "free_steps": float(max(free, default=0)),
