@@ -80,11 +80,8 @@ def threads(compared: dict[str, Measured]) -> str:
         everything = m.facts.get("system_threads")
         words = f"{count:.0f}" if count is not None else "does not tell"
         counts.setdefault(framework, words + (f" of {everything:.0f} in the process" if everything else ""))
-    return (
-        "Threads, each at its default: "
-        + "; ".join(f"{name} {words}" for name, words in counts.items())
-        + "."
-    )
+    each = "; ".join(f"{name} {words}" for name, words in counts.items())
+    return f"Threads, each at its default: {each}."
 
 
 def first_calls(compared: dict[str, Measured]) -> list[str]:

@@ -32,7 +32,7 @@ def question_for(devices: tuple[str, ...], reason: str | None) -> Question:
 def in_other_frameworks(choice: Choice) -> Question:
     """MXNet's step on the CPU against others' on a GPU that MXNet cannot use."""
     question = question_for((), None)
-    return on_gpu(question, choice.reason, not_installed, lambda found: beside_cpu(found, choice.too_new))
+    return on_gpu(question, choice.reason, not_installed, lambda r: beside_cpu(r, choice.too_new))
 
 
 C = choose()
