@@ -142,7 +142,7 @@ def test_what_cannot_be_had_is_left_out_with_the_command_that_would(
     }, "what has gigabytes is made by its own command alone"
 
 
-def test_uv_runs_where_no_project_overrides_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_runs_where_no_project_overrides_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It heeds the overrides of a pyproject.toml in the current folder: this suite's keeps NumPy below 2."""
     monkeypatch.chdir(under_test.ROOT)
     cache("peers").mkdir(parents=True)
