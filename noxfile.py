@@ -136,17 +136,8 @@ def examples(session: nox.Session) -> None:
     install_with_mxnet(session)
     with session.chdir("docs/examples"):
         for name in ("three_heads", "captioner", "resnet"):
-            arguments = (
-                "heads",
-                "--network",
-                f"{name}:task",
-                "--batch-size",
-                "8",
-                "--quick",
-                "--budget",
-                "30s",
-            )
-            session.run("mtl-bench", "run", *arguments, *session.posargs)
+            how = ("--quick", "--budget", "30s", "--batch-size", "8")
+            session.run("mtl-bench", "run", "heads", "--network", f"{name}:task", *how, *session.posargs)
         session.run("python", "captioner.py")
 
 

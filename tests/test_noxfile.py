@@ -32,7 +32,7 @@ PASSED_ON = {
     "coverage": ["python", "-m", "tests.scenarios"],
     "examples": [
         *("mtl-bench", "run", "heads", "--network", "three_heads:task"),
-        *("--batch-size", "8", "--quick", "--budget", "30s"),
+        *("--quick", "--budget", "30s", "--batch-size", "8"),
     ],
     "notebook": ["jupyter", "execute", "--inplace", "--timeout=900"],
     "plots": [
