@@ -145,7 +145,7 @@ def examples(session: nox.Session) -> None:
 def notebook(session: nox.Session) -> None:
     """Run docs/notebook.ipynb, which keeps what its cells show: some minutes."""
     install_with_mxnet(session, "test")
-    session.run("jupyter", "execute", "--inplace", "--timeout=900", *session.posargs, "docs/notebook.ipynb")
+    session.run("jupyter", "execute", "--inplace", "--timeout=900", "docs/notebook.ipynb", *session.posargs)
 
 
 @nox.session(python=DEFAULT)

@@ -34,7 +34,7 @@ PASSED_ON = {
         *("mtl-bench", "run", "heads", "--network", "three_heads:task"),
         *("--quick", "--budget", "30s", "--batch-size", "8"),
     ],
-    "notebook": ["jupyter", "execute", "--inplace", "--timeout=900"],
+    "notebook": ["jupyter", "execute", "--inplace", "--timeout=900", "docs/notebook.ipynb"],
     "plots": [
         *("python", "-m", "pytest", "--benchmark-disable"),
         *("tests/test_report_in_browser.py", "tests/test_charts.py"),
