@@ -37,6 +37,8 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 # The Python that runs nox, or one that was tried where that one was not.
 DEFAULT = None if "{}.{}".format(*sys.version_info) in PYTHONS else "3.12"
 NEEDS_UV = (3, 13)
+ATTACKS = ("tests/test_attack.py", "tests/test_kills.py", "tests/test_odd.py")
+DAMAGED_FILES = "10000"
 OF_PLOTS = ("tests/test_report_in_browser.py", "tests/test_charts.py")
 # A module's tests share whole runs; pytest-benchmark's fixture, which none uses, cannot be shared out.
 ON_EVERY_CORE = ("-n", "auto", "--dist", "loadscope", "--benchmark-disable")
@@ -165,6 +167,14 @@ def coverage(session: nox.Session) -> None:
     """How often intervals hold a known truth, on made-up data: some minutes. Argument: how many runs."""
     install(session)
     session.run("python", "-m", "tests.scenarios", *session.posargs)
+
+
+@nox.session(python=DEFAULT)
+def attack(session: nox.Session) -> None:
+    """Damage 10,000 files, kill 10 runs thrice, try 280 command lines: minutes. Arguments go to pytest."""
+    install_with_mxnet(session, "test")
+    how = ("-n", "auto", "--benchmark-disable")  # each test by itself, since none shares what another made
+    session.run("python", "-m", "pytest", *how, *ATTACKS, *session.posargs, env={"MTL_ATTACK": DAMAGED_FILES})
 
 
 @nox.session(python=DEFAULT)

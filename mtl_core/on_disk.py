@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable
@@ -25,6 +26,7 @@ MOST_DIGITS = 400  # of a number as it is written; the longest of a double has 1
 LONGEST_NAME = 100  # characters of a file's name in what is written beside it
 _OTHER_BYTES = bytes(set(range(256)) - set(b"[]{}"))
 _UNIFIED = bytes.maketrans(b"{}", b"[]")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # of a pair of surrogates, unless the other half is beside it
 
 
 class ForeignError(Exception):
@@ -39,13 +41,13 @@ def content(path: Path, largest: int, expected: str) -> bytes:
     """
     try:
         with _opened(path) as file:
-            kind = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(kind):
-                raise UserError(f"{path} is {_kind(kind)}, no file; {expected}")
-            held = file.read(largest + 1)
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise UserError(f"{path} is {_kind(about.st_mode)}, no file; {expected}")
+            held = file.read(largest + 1) if about.st_size <= largest else None
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise UserError(f"{path} cannot be read ({reason_of(error)}); {expected}") from None
-    if len(held) > largest:
+    if held is None or len(held) > largest:  # it may have grown meanwhile
         raise UserError(f"{path} is larger than {_size(largest)}; {expected}")
     return held
 
@@ -75,7 +77,8 @@ def json_value(raw: bytes, *, endless: bool = False, largest: float = math.inf) 
     """What JSON says, its depth looked at before it is decoded and every number as it is met.
 
     Integers lie within 2**53 either way, floats are finite and no larger than ``largest`` either way;
-    ``endless`` lets NaN and the infinities through, as Python writes them. Raises ForeignError for the rest.
+    ``endless`` lets NaN and the infinities through, as Python writes them. Raises ForeignError for the rest,
+    and for text with half a character in it, which cannot be written again.
     """
     if _too_deep(raw):
         raise ForeignError(f"nested deeper than {DEEPEST} levels")
@@ -86,7 +89,12 @@ def json_value(raw: bytes, *, endless: bool = False, largest: float = math.inf) 
         return number if abs(number) <= largest else _no_number(text)
 
     try:
-        return json.loads(raw, parse_constant=constant, parse_float=bounded, parse_int=_integer)
+        value = json.loads(raw, parse_constant=constant, parse_float=bounded, parse_int=_integer)
+        if _HALF.search(raw):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise ForeignError("a text in it has half a character") from None
     except ValueError as error:  # also of bytes that are no text
         raise ForeignError(f"not JSON or cut off: {visible(str(error))}") from None
     except RecursionError:

@@ -12,10 +12,9 @@ from pathlib import Path
 class Spin:
     """Does nothing for a known time; goes wrong as told."""
 
-    images = 1
-
-    def __init__(self, fault: str = "", spin_s: float = 0.001) -> None:
+    def __init__(self, fault: str = "", spin_s: float = 0.001, images: int = 1) -> None:
         self.fault = fault
+        self.images = images
         self.spin_s = spin_s
 
     def prepare(self) -> None:

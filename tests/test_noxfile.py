@@ -30,6 +30,10 @@ PASSED_ON = {
     "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "coverage": ["python", "-m", "tests.scenarios"],
+    "attack": [
+        *("python", "-m", "pytest", "-n", "auto", "--benchmark-disable"),
+        *("tests/test_attack.py", "tests/test_kills.py", "tests/test_odd.py"),
+    ],
     "examples": [
         *("mtl-bench", "run", "heads", "--network", "three_heads:task"),
         *("--quick", "--budget", "30s", "--batch-size", "8"),
@@ -71,7 +75,7 @@ class PlayedSession:
         self.installed.append(arguments)
         self.environments.append(env)
 
-    def run(self, *command: str) -> None:
+    def run(self, *command: str, env: dict[str, str] | None = None) -> None:
         self.ran.append(list(command))
 
     def chdir(self, folder: str) -> AbstractContextManager[None]:

@@ -19,6 +19,7 @@ from bench.commands.formats import format_named
 from bench.gate.revisions import seed_of
 from bench.records.regression import Regression
 from bench.records.run import VERDICTS
+from mtl_core.errors import ExitCode
 from reports import formats
 from tests.revisions import commit, environment, files_at, git, write_gate, write_speed
 
@@ -153,9 +154,14 @@ def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(r
     assert clean(repo)
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_comparison_that_is_ended_leaves_nothing(repo: Path, times: int) -> None:
-    """As by ``timeout``, which sends SIGTERM to the process and again to its group."""
+@pytest.mark.parametrize(
+    ("by", "times", "code"),
+    [(signal.SIGHUP, 1, ExitCode.HUNG_UP), (signal.SIGTERM, 2, ExitCode.TERMINATED)],
+)
+def test_a_comparison_that_is_ended_leaves_nothing(
+    repo: Path, by: signal.Signals, times: int, code: ExitCode
+) -> None:
+    """As a closed terminal ends it, and ``timeout``, which sends SIGTERM twice: to the group as well."""
     command = [sys.executable, "-m", "bench", "regress", "spin", "--base", "HEAD~1", "--budget", "10m"]
     write_speed(repo, 1.0)  # the same as the base: undecided until the end
     ended = subprocess.Popen(
@@ -167,12 +173,12 @@ def test_a_comparison_that_is_ended_leaves_nothing(repo: Path, times: int) -> No
             assert ended.poll() is None
         workers = psutil.Process(ended.pid).children(recursive=True)
         for _ in range(times):
-            ended.send_signal(signal.SIGTERM)
+            ended.send_signal(by)
         _, said = ended.communicate(timeout=60)
     finally:
         ended.kill()
         git(repo, "checkout", "--quiet", "--", ".")
-    assert (ended.returncode, said) == (143, "")
+    assert (ended.returncode, said) == (code, "")
     assert psutil.wait_procs(workers, timeout=20)[1] == []
     assert clean(repo)
 

@@ -224,3 +224,25 @@ def test_a_file_cut_off_or_overwritten_never_shows_a_traceback(place: int, other
             run_from(content, "x.json", "x.json")
         except UserError as error:
             assert "\n" not in str(error)
+
+
+def test_a_file_of_a_part_whose_baseline_failed_is_read(tmp_path: Path) -> None:
+    """Earlier ones name each variant as its own baseline there; nothing is held against anything then."""
+    document = json.loads((OLD / "schema2.json").read_bytes())
+    blocks = [row["extra_info"]["mtl_bench"] for row in document["benchmarks"]]
+    names = [f"{b['case']['question']}/{b['case']['part']}" for b in blocks]
+    name = next(n for n, b in zip(names, blocks, strict=True) if b["baseline"] != b["case"]["variant"])
+    alike = [b for n, b in zip(names, blocks, strict=True) if n == name]
+    lost = alike[0]["baseline"]
+    document["benchmarks"] = [
+        row
+        for row, b in zip(document["benchmarks"], blocks, strict=True)
+        if b not in alike or b["case"]["variant"] not in (lost, "control")
+    ]
+    for block in alike:
+        block.update(baseline=block["case"]["variant"], effect=None)
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(document))
+    run = read_run(file)
+    assert lost not in run.measured[name]
+    assert all(known.effect is None for known in run.measured[name].values())

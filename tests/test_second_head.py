@@ -89,7 +89,12 @@ def test_counts_have_no_decimals() -> None:
 
 def test_a_file_keeps_the_ratio_to_two_networks() -> None:
     told = entry(
-        Run(name="", measured={"second_head/step": known()}, blocks={"second_head/step": []}),
+        Run(
+            name="",
+            measured={"second_head/step": known()},
+            blocks={"second_head/step": []},
+            baselines={"second_head/step": "digits"},
+        ),
         "second_head/step",
         "both",
     )

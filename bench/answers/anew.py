@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bench.answers.answer import Selected, answer, ratios_in_words
+from bench.answers.answer import ALONE, Selected, answer, of_lost_baselines, ratios_in_words
 from bench.answers.settings import advice_of
 from bench.questions.plan import Group
 from bench.questions.question import Question
-from bench.records.run import Answer, Measured, Run
+from bench.records.run import Answer, Run
 
 NO_ROUNDS = "The file has no rounds of ours, so that nothing can be said of it beside what was typical."
 
@@ -43,8 +43,9 @@ def _anew(name: str, question: Question | None, stored: Answer | None, run: Run)
         return _bare(name, stored, parts, run)
     groups = _groups(question, parts, run)
     failures = {failure.case: failure for failure in run.failures}
+    failed = {failure.case.rpartition("/")[0]: {} for failure in run.failures}  # all of a part, it may be
     try:
-        made = answer(question, groups, run.measured, run.blocks, failures, _cores(run))
+        made = answer(question, groups, {**failed, **run.measured}, run.blocks, failures, _cores(run))
     except LookupError:  # a variant or a fact that sentences of today name and runs of then did not have
         return _bare(name, stored, parts, run)
     return made
@@ -57,7 +58,7 @@ def _groups(question: Question, parts: Mapping[str, str], run: Run) -> list[Grou
         part: Group(
             question=question.name,
             part=part,
-            baseline=_baseline(run.measured[group]),
+            baseline=run.baselines[group],
             cases={variant: measured.case for variant, measured in run.measured[group].items()},
         )
         for part, group in parts.items()
@@ -65,16 +66,11 @@ def _groups(question: Question, parts: Mapping[str, str], run: Run) -> list[Grou
     return list({**declared, **of_file}.values())
 
 
-def _baseline(variants: Mapping[str, Measured]) -> str:
-    """What the others were held against, though it may have failed itself."""
-    against = [m.effect.baseline.rpartition("/")[2] for m in variants.values() if m.effect is not None]
-    return next(iter(against), next(iter(variants)))
-
-
 def _bare(name: str, stored: Answer | None, parts: Mapping[str, str], run: Run) -> Answer:
     results = Selected({part: run.measured[group] for part, group in parts.items()})
-    asks = stored.asks if stored else name
-    return Answer(question=name, asks=asks, sentences=ratios_in_words(results))
+    baselines = {part: run.baselines[group] for part, group in parts.items()}
+    told = [*of_lost_baselines(baselines, results), *ratios_in_words(results)]
+    return Answer(question=name, asks=stored.asks if stored else name, sentences=told or [ALONE])
 
 
 def _cores(run: Run) -> int | None:

@@ -17,6 +17,8 @@ from bench.records.run import (
     Measured,
 )
 
+ALONE = "Not answered: nothing was measured beside the baseline."
+
 
 class NotSelectedError(Exception):
     """A sentence needs a part of the question that was not selected."""
@@ -40,6 +42,15 @@ def ratios_in_words(results: Results) -> list[str]:
         for name, m in variants.items()
         if m.effect is not None and name != CONTROL
     ]
+
+
+def of_lost_baselines(baselines: Mapping[str, str], results: Results) -> list[str]:
+    """That the baseline of some parts, or of all, was not measured; ``baselines`` are by part."""
+    lost = [part for part, baseline in baselines.items() if baseline not in results[part]]
+    if lost and len(lost) == len(baselines):
+        return ["Not answered: the baseline could not be measured."]
+    parts = ", ".join(lost)
+    return [f"Answered in part only; the baseline of {parts} could not be measured."] if lost else []
 
 
 def _said(question: Question, results: Selected, missing: list[str]) -> tuple[list[str], dict[str, Estimate]]:
@@ -70,15 +81,12 @@ def answer(
     results.cores = cores
     lost = [f for name, f in failures.items() if name.startswith(question.name + "/")]
     fits: dict[str, Estimate] = {}
-    without = [group for group in chosen if group.baseline not in results[group.part]]
-    if without:  # the rest is told, since the tables show it
-        lost_parts = ", ".join(group.part for group in without)
-        sentences = [f"Answered in part only; the baseline of {lost_parts} could not be measured."]
-        if len(without) == len(chosen):
-            sentences = ["Not answered: the baseline could not be measured."]
+    sentences = of_lost_baselines({group.part: group.baseline for group in chosen}, results)
+    if sentences:  # the rest is told, since the tables show it
         sentences += ratios_in_words(results)
     else:
         sentences, fits = _said(question, results, missing)
+        sentences = sentences or ratios_in_words(results) or [ALONE]
     warned = warnings_for(question, groups, blocks)
     warned += [f.summary for f in lost]
     return Answer(question=question.name, asks=question.asks, sentences=sentences, warnings=warned, fits=fits)

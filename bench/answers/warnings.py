@@ -18,6 +18,8 @@ CONTROL_ALPHA = 0.01  # a control that is off more clearly than this is told
 
 def first_epoch_warning(group: Group, blocks: list[Block]) -> str | None:
     """The control of a course: its first epoch is the baseline's, where both have one environment."""
+    if group.baseline not in group.cases:  # it failed, and the rounds of a file tell no more of it
+        return None
     alike = group.cases[group.baseline].environment
     for name, case in group.cases.items():
         course = against_first(blocks, name, group.baseline) if case.environment == alike else None

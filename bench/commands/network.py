@@ -52,12 +52,9 @@ class Asking:
 
 def configured(folder: Path) -> dict[str, Any]:
     """The table of the suite in a folder's pyproject.toml; empty where there is none. Raises UserError."""
-    from bench.gate import environments
+    from bench.gate.environments import suite_table
 
-    if not (folder / environments.PROJECT).exists():
-        return {}
-    table = environments.project(folder).get("tool", {}).get("mtl-bench", {})
-    return table if isinstance(table, dict) else {}
+    return suite_table(folder)
 
 
 def network_of(option: str | None, batch_size: int | None, folder: Path | None = None) -> Network | None:

@@ -10,9 +10,8 @@ import msgspec
 
 from bench.comparison.runs import label
 from bench.records.comparison import ComparedRun, Judgement, SharedOperator, SharedOperators
-from bench.records.infinities import endless
 from bench.records.run import Case, Estimate, Machine
-from bench.results.profile_file import PROFILE_FILE, check_schema, read_document
+from bench.results.profile_file import check_schema, file_of, read_document, record_of
 from bench.stats.estimates import Mean
 from bench.stats.shares import difference
 from bench.stats.verdict import verdicts
@@ -41,13 +40,10 @@ class OperatorShares(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_shares(path: Path) -> OperatorShares:
     """The operators of a profile. Raises UserError, naming the file, for anything that is not one."""
-    path = path / PROFILE_FILE if path.is_dir() else path
+    path = file_of(path)
     document = read_document(path)
     check_schema(document, path)
-    try:
-        shares = msgspec.convert(endless(document), OperatorShares)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
+    shares = record_of(document, OperatorShares, path)
     if len({operator.name for operator in shares.operators}) < len(shares.operators):
         raise UserError(f"{path} tells of an operator twice; profile again")
     return shares

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 from mtl_core.platform.cache import cache as kept_in
+from mtl_core.on_disk import content
 from mtl_core.platform.gpu_choice import choose
 
 if sys.version_info >= (3, 11):
@@ -27,6 +28,7 @@ else:  # what Python took in later
     import tomli as tomllib
 
 PROJECT = "pyproject.toml"
+LARGEST_PROJECT = 2**20  # bytes; a large one has some tens of kB
 READY = "mtl-bench-ready"  # written into an environment when it is whole
 MEASURED = ("mxnet", "numpy", "scipy")  # whose versions matter even where neither checkout declares them
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what a requirement begins with
@@ -47,23 +49,56 @@ Run = Callable[[list[str], Path], None]
 
 def project(root: Path) -> dict[str, Any]:
     """What a checkout's pyproject.toml says. Raises UserError when it cannot be read."""
+    path = root / PROJECT
+    text = content(path, LARGEST_PROJECT, "it is no checkout of this suite")
     try:
-        contents: dict[str, Any] = tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{root / PROJECT} cannot be read ({error}): no checkout of this suite") from None
+        contents: dict[str, Any] = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else visible(str(error))
+        raise UserError(f"{path} cannot be read ({why}): no checkout of this suite") from None
     return contents
 
 
+def table_of(root: Path, *names: str) -> dict[str, Any]:
+    """The table ``[a.b]`` of a checkout's pyproject.toml; empty where there is none.
+
+    Raises UserError where something else has its name.
+    """
+    table = project(root)
+    for depth, name in enumerate(names, 1):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            place = ".".join(names[:depth])
+            raise UserError(f"{place} of {root / PROJECT} is {table!r:.40}; expected a table: [{place}]")
+    return table
+
+
+def suite_table(root: Path) -> dict[str, Any]:
+    """The table ``[tool.mtl-bench]``; empty where there is none, or no pyproject.toml. Raises UserError."""
+    there = os.path.lexists(root / PROJECT)
+    return table_of(root, "tool", "mtl-bench") if there else {}
+
+
 def dependencies(root: Path, extra: str) -> dict[str, list[str]]:
-    """What a checkout needs to measure, sorted: so that the order of lines makes no difference."""
-    contents = project(root)
-    needs, uv = contents.get("project", {}), contents.get("tool", {}).get("uv", {})
-    return {
-        "required": sorted(needs.get("dependencies", [])),
-        "mxnet": sorted(needs.get("optional-dependencies", {}).get(extra, [])),
-        "overrides": sorted(uv.get("override-dependencies", [])),
-        "constraints": sorted(uv.get("constraint-dependencies", [])),
+    """What a checkout needs to measure, sorted: so that the order of lines makes no difference.
+
+    Raises UserError where that is no list of requirements.
+    """
+    places = {
+        "required": ("project", "dependencies"),
+        "mxnet": ("project", "optional-dependencies", extra),
+        "overrides": ("tool", "uv", "override-dependencies"),
+        "constraints": ("tool", "uv", "constraint-dependencies"),
     }
+    return {what: _requirements(root, *place) for what, place in places.items()}
+
+
+def _requirements(root: Path, *place: str) -> list[str]:
+    needed = table_of(root, *place[:-1]).get(place[-1], [])
+    if not isinstance(needed, list) or not all(isinstance(each, str) for each in needed):
+        where = ".".join(place)
+        raise UserError(f"{where} of {root / PROJECT} is {needed!r:.40}; expected a list of requirements")
+    return sorted(needed)
 
 
 def cache() -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.gate.environments import PROJECT, project
+from bench.gate.environments import PROJECT, suite_table
 from bench.questions.shares import parse_share
 from bench.stats.verdict import TOLERANCE
 from mtl_core.errors import UserError
@@ -43,9 +43,8 @@ def tolerances(root: Path, option: str | None) -> Tolerances:
     """From the option, or from the pyproject.toml of a repository's root."""
     if option is not None:
         return Tolerances(for_all=parse_tolerance(option, "--tolerance"))
-    contents = project(root) if (root / PROJECT).exists() else {}
-    table = contents.get("tool", {}).get("mtl-bench", {}).get("tolerance", {})
+    table = suite_table(root).get("tolerance", {})
     if not isinstance(table, dict):
-        raise UserError(f'{TABLE} of {PROJECT} holds {table!r}; expected a line such as step = "2%"')
+        raise UserError(f'{TABLE} of {PROJECT} holds {table!r:.40}; expected a line such as step = "2%"')
     places = {name: f"{name} in {TABLE} of {PROJECT}" for name in table}
     return Tolerances(own={name: parse_tolerance(table[name], place) for name, place in places.items()})

@@ -23,7 +23,7 @@ from bench.machine.weather import LOOKS, counters, warnings_about, weather_betwe
 from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
-from bench.results.journal import Identity, Journal, JournalLine, read_journal
+from bench.results.journal import VARIANTS, Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from bench.workloads.declared import project
 from mtl_core.errors import UserError
@@ -36,7 +36,7 @@ def cases_in_words(groups: list[Group]) -> dict[str, str]:
     words = {}
     for group in groups:
         cases = list(group.cases.values())
-        words[f"variants of {group.name}"] = ", ".join(group.cases)
+        words[f"{VARIANTS}{group.name}"] = ", ".join(group.cases)
         words[f"baseline of {group.name}"] = group.baseline
         words |= {f"{name} of {group.name}": str(value) for name, value in asdict(group.plan).items()}
         words[f"workload of {group.name}"] = _alike_or_each([case.workload for case in cases])
@@ -141,6 +141,7 @@ class Session:
             ceilings=ceilings,
             settings=self.settings(groups),
             blocks=blocks,
+            baselines={group.name: group.baseline for group in groups},
             measured=results,
             answers=self._answers(questions, results, blocks),
             failures=list(self.harness.failures.values()),

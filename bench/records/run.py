@@ -394,5 +394,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     spent_s: float = 0.0
     measured: dict[str, dict[str, Measured]] = {}  # by group, then variant
     blocks: dict[str, list[Block]] = {}  # by group: the raw samples
+    baselines: dict[str, str] = {}  # by group: what the others are held against, measured or not
     advice: Advice | None = None  # what to set; None where that was not asked
     declared: Declared | None = None  # whose network it is, where it is not the tutorial's

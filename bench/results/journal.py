@@ -9,7 +9,14 @@ from typing import BinaryIO
 import msgspec
 
 from bench.records.run import Block, Failure, Weather
-from mtl_core.errors import UserError
+from bench.results.plausible import (
+    LONGEST_TIME_S,
+    DamagedError,
+    check_interleaved,
+    check_set_ups,
+    ensure,
+)
+from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
@@ -20,6 +27,7 @@ except ImportError:  # no Unix
 
 LARGEST_FILE = 200 * 2**20  # bytes; a journal is a few MB
 RESUMED = "there is nothing to resume: run without --resume"
+VARIANTS = "variants of "  # before a group's name, in what identifies a run
 MOST_NAMED, LONGEST_VALUE = 5, 60  # of what differs: a refusal is a line
 
 
@@ -109,33 +117,66 @@ def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
     try:
         lines = [msgspec.convert(json_object(line, largest=LARGEST_NUMBER), JournalLine) for line in whole]
     except (msgspec.MsgspecError, ForeignError) as error:
-        raise UserError(f"{path} is no journal of this suite ({error}); remove it and run again") from None
+        raise UserError(
+            f"{path} is no journal of this suite ({visible(str(error))}); remove it and run again"
+        ) from None
     if not lines or lines[0].identity is None:
         raise UserError(f"{path} is no journal of this suite; remove it and run again")
     differing = _differences(lines[0].identity, identity)
     if differing:
         raise UserError(f"cannot resume {path}: {'; '.join(differing)}; run without --resume to start anew")
+    try:
+        _check(lines[1:], identity)
+    except DamagedError as error:
+        raise UserError(f"{path} is damaged ({visible(str(error))}); remove it and run again") from None
     if len(raw) > raw.rfind(b"\n") + 1:
         write_atomically(path, raw[: raw.rfind(b"\n") + 1])
     return lines[1:]
 
 
+def _check(lines: list[JournalLine], identity: Identity) -> None:
+    """Raise DamagedError where a block cannot be one of this run."""
+    known = {
+        name.removeprefix(VARIANTS): variants.split(", ")
+        for name, variants in identity.cases.items()
+        if name.startswith(VARIANTS)
+    }
+    blocks = [line.block for line in lines if line.block]
+    for line in lines:
+        ensure(0.0 <= line.spent_s <= LONGEST_TIME_S, f"spent_s is {line.spent_s:g}")
+    for block in blocks:
+        ensure(block.group in known, f"{block.group!r:.40} is no part of the run")
+        ensure(set(block.set_ups) <= set(known[block.group]), f"unknown variants in {block.group}")
+        ensure(0.0 <= block.seconds <= LONGEST_TIME_S, f"seconds of {block.group} is {block.seconds:g}")
+        alike = all(
+            (s.block, s.invocation) == (block.index, block.invocation) for s in block.set_ups.values()
+        )
+        ensure(alike and block.index >= 0 <= block.invocation, f"blocks of {block.group} are mixed up")
+    for group, variants in known.items():
+        mine = [block for block in blocks if block.group == group]
+        check_interleaved(group, [set_up for block in mine for set_up in block.set_ups.values()])
+        for variant in variants:
+            set_ups = [block.set_ups[variant] for block in mine if variant in block.set_ups]
+            if set_ups:
+                check_set_ups(f"{group}/{variant}", set_ups)
+
+
 def _differences(then: Identity, now: Identity) -> list[str]:
     differences = []
     if then.machine != now.machine:
-        differences.append(f"machine was {then.machine}, is {now.machine}")
+        differences.append(f"machine was {_short(then.machine)}, is {_short(now.machine)}")
     if then.revision != now.revision:
-        differences.append(f"revision was {then.revision}, is {now.revision}")
+        differences.append(f"revision was {_short(then.revision)}, is {_short(now.revision)}")
     # Other settings measure other cases, in tens of lines that follow from one or two.
     for field in ("settings", "versions") if then.settings != now.settings else ("cases", "versions"):
         before, after = getattr(then, field), getattr(now, field)
         differences += [
-            f"{name} was {_short(before.get(name))}, is {_short(after.get(name))}"
+            f"{_short(name)} was {_short(before.get(name))}, is {_short(after.get(name))}"
             for name in _unlike(before, after)
         ]
     edited = [*_unlike(then.project, now.project), *_unlike(then.code, now.code)]
     if edited:
-        differences.append(f"changed since: {', '.join(edited[:MOST_NAMED])}{_more(edited)}")
+        differences.append(f"changed since: {', '.join(map(_short, edited[:MOST_NAMED]))}{_more(edited)}")
     return differences[:MOST_NAMED] + ([_more(differences)[2:]] if _more(differences) else [])
 
 
@@ -144,7 +185,7 @@ def _unlike(then: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _short(value: str | None) -> str:
-    shown = "unset" if value is None else value
+    shown = "unset" if value is None else visible(value)
     return shown if len(shown) <= LONGEST_VALUE else shown[: LONGEST_VALUE - 3] + "..."
 
 

@@ -7,17 +7,21 @@ it, by their names.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from bench.records.infinities import endless, finite
 from bench.records.profile import PROFILE_SCHEMA, Profile
-from mtl_core.errors import UserError
+from bench.results.plausible import DamagedError, check_estimates
+from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 PROFILE_FILE = "profile.json"
+Record = TypeVar("Record")
 LARGEST_FILE = 50 * 2**20  # bytes; a profile is some 100 KB
 
 
@@ -27,18 +31,33 @@ def write_profile(profile: Profile, folder: Path) -> None:
     write_whole(folder / PROFILE_FILE, lambda file: file.write(text.encode()), "-o")
 
 
+def file_of(path: Path) -> Path:
+    """A profile's file, of its folder or of itself."""
+    return path / PROFILE_FILE if os.path.isdir(path) else path  # noqa: PTH112  # no error for a long name
+
+
 def read_profile(path: Path) -> Profile:
     """The profile in a file, or in a folder's ``profile.json``.
 
     Raises UserError, naming the file and what is wrong with it, for anything that is not one.
     """
-    path = path / PROFILE_FILE if path.is_dir() else path
+    path = file_of(path)
     document = read_document(path)
     check_schema(document, path)
+    return record_of(document, Profile, path)
+
+
+def record_of(document: dict[str, object], kind: type[Record], path: Path) -> Record:
+    """The document as a record of this kind. Raises UserError, naming the file, where it is none."""
     try:
-        return msgspec.convert(endless(document), Profile)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise UserError(f"{path}: damaged or no profile of this suite ({error}); profile again") from None
+        whole = endless(document)
+        record = msgspec.convert(whole, kind)
+        check_estimates(whole)
+        return record
+    except (msgspec.ValidationError, DamagedError) as error:
+        raise UserError(
+            f"{path}: damaged or no profile of this suite ({visible(str(error))}); profile again"
+        ) from None
 
 
 def check_schema(document: dict[str, object], path: Path) -> None:

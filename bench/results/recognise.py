@@ -14,8 +14,9 @@ import msgspec
 from bench.records.infinities import endless
 from bench.records.profile import Profile
 from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
+from bench.results.plausible import DamagedError, check_estimates
 from bench.results.profile_file import PROFILE_FILE, read_profile
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 
 Kind = Literal["profile", "folder", "regression", "run"]
@@ -47,17 +48,16 @@ def read_with_flame_graph(path: Path) -> tuple[Profile, str]:
     One that is too large to be read is left out, with a warning in the profile; whether a page has room for
     one is the page's own business. Raises UserError, naming the file, for anything that is no profile.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112  # for any name
     profile = read_profile(path)
     for name in profile.files.get("flame graph", []):
         drawn = folder / Path(name).name  # beside it, wherever the file says
-        if not drawn.is_file():
+        if not os.path.isfile(drawn):  # noqa: PTH113  # the same
             continue
-        if drawn.stat().st_size > LARGEST_FLAME_GRAPH:
-            warning = f"the flame graph {drawn.name} is too large for a page; open it by itself"
-            profile = msgspec.structs.replace(profile, warnings=[*profile.warnings, warning])
-            continue
-        return profile, drawn.read_text(encoding="utf-8", errors="replace")
+        try:
+            return profile, content(drawn, LARGEST_FLAME_GRAPH, "open it by itself").decode(errors="replace")
+        except UserError as error:
+            profile = msgspec.structs.replace(profile, warnings=[*profile.warnings, f"{error}"])
     return profile, ""
 
 
@@ -71,12 +71,15 @@ def read_regression(path: Path) -> Regression:
         if schema != REGRESSION_SCHEMA:
             raise ValueError(f"schema {schema!r}, while this version reads {REGRESSION_SCHEMA}")
         comparisons = [_with_estimate(fields) for fields in document["comparisons"]]
-        regression = msgspec.convert(endless({**document, "comparisons": comparisons}), Regression)
+        whole = endless({**document, "comparisons": comparisons})
+        regression = msgspec.convert(whole, Regression)
+        check_estimates(whole)
         for comparison in regression.comparisons:
             _check_ratios(comparison)
         return regression
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is not what regress --format json prints ({error}); compare again") from None
+    except (ValueError, TypeError, KeyError, AttributeError, DamagedError) as error:
+        why = visible(str(error))
+        raise UserError(f"{path} is not what regress --format json prints ({why}); compare again") from None
 
 
 def _check_ratios(comparison: Comparison) -> None:

@@ -10,14 +10,12 @@ that is the plain range over the set-ups. Schemas: 1 had no ``block`` and ``invo
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from bench.records.calls import Calls
 from bench.records.declared import Declared
 from bench.records.infinities import PLAIN_RANGE, endless, finite
 from bench.records.run import (
@@ -36,15 +34,22 @@ from bench.records.run import (
     Verdict,
     Weather,
 )
+from bench.results.plausible import (
+    DamagedError,
+    check_estimates,
+    check_interleaved,
+    check_set_ups,
+    check_time,
+    ensure,
+)
 from bench.stats.estimates import geometric
 from bench.stats.measured import measured
 from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import ForeignError, content, json_value
 
+LOST = ""  # the name of a baseline that nothing tells
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON
 LARGEST_FILE = 200 * 2**20  # bytes; a result file is a few MB
-LONGEST_TIME_S = 1e7  # of a round, a set-up; four months
-SHORTEST_TIME_S = 1e-12
 UNTOLD = Estimate(value=math.nan, low=0.0, high=math.inf, confidence=0.95, n=0)  # of images
 
 
@@ -106,7 +111,7 @@ def entry(run: Run, group: str, variant: str) -> dict[str, Any]:
     set_ups = [block.set_ups[variant] for block in run.blocks[group] if variant in block.set_ups]
     contents: dict[str, Any] = {
         "case": record.case,
-        "baseline": (effect.baseline if effect else record.case.name).rsplit("/", 1)[-1],
+        "baseline": run.baselines[group],
         "images": record.images,
         "images_per_s": record.images_per_s,
         "iteration_s": record.iteration_s,
@@ -180,15 +185,6 @@ def run_from(raw: bytes, place: str, name: str) -> Run:
         ) from None
 
 
-class DamagedError(Exception):
-    """What a file says cannot be."""
-
-
-def _ensure(holds: bool, why: str) -> None:
-    if not holds:
-        raise DamagedError(why)
-
-
 def _document(raw: bytes, place: str) -> dict[str, Any]:
     document = parsed(raw, place)
     if not isinstance(document.get("benchmarks"), list):
@@ -210,23 +206,25 @@ def parsed(raw: bytes, place: str) -> dict[str, Any]:
 def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
     block = document[BLOCK]
     schema = block.get("schema") if isinstance(block, dict) else None
-    _ensure(
+    ensure(
         type(schema) is int and 1 <= schema <= SCHEMA,
         f"schema {schema!r:.40}, while this version reads 1 to {SCHEMA}",
     )
     ours = msgspec.convert(endless(block), Header)
+    check_estimates(endless(block.get("answers", [])))
     _check_machine(ours)
     entries = [msgspec.convert(member, Entry) for member in _entries(document["benchmarks"])]
     if schema == 1:
         entries = [_numbered(member) for member in entries]
     for member in entries:
-        _check_entry(member)
+        check_set_ups(member.case.name, member.set_ups)
     groups: dict[str, list[Entry]] = {}
     for member in entries:
         groups.setdefault(member.case.group, []).append(member)
     for members in groups.values():
         _check_group(members)
     blocks = {group: _blocks(group, members) for group, members in groups.items()}
+    baselines = {group: _baseline(members) for group, members in groups.items()}
     return Run(
         name=name,
         measured_at=stamp,
@@ -240,8 +238,11 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         failures=ours.failures,
         spent_s=ours.spent_s,
         declared=None if ours.declared is msgspec.UNSET else ours.declared,
-        measured={group: _measured(members, blocks[group]) for group, members in groups.items()},
+        measured={
+            group: _measured(members, baselines[group], blocks[group]) for group, members in groups.items()
+        },
         blocks=blocks,
+        baselines=baselines,
     )
 
 
@@ -260,7 +261,7 @@ def _entries(benchmarks: list[Any]) -> list[Any]:
 def _part(holder: Any, name: str) -> dict[str, Any]:
     """The object of this name in an object; empty where there is none."""
     part = holder.get(name, {}) if isinstance(holder, dict) else None
-    _ensure(isinstance(part, dict), f"{name} is missing or no object")
+    ensure(isinstance(part, dict), f"{name} is missing or no object")
     assert isinstance(part, dict)
     return part
 
@@ -269,54 +270,18 @@ def _check_machine(ours: Header) -> None:
     """Numbers that are divided by."""
     for name in ("mxnet_gflop_per_s", "numpy_gflop_per_s", "memory_gb_per_s", "python_loops_per_s"):
         value = getattr(ours.ceilings, name)
-        _ensure(1e-9 < value < 1e18, f"{name} is {value:g}")
-    _ensure(0 < ours.machine.cores_granted < 1e6, f"cores_granted is {ours.machine.cores_granted:g}")
-
-
-def _check_entry(member: Entry) -> None:
-    """One variant: set-ups of it alone, all alike, with times that can be."""
-    name = member.case.name
-    _ensure(bool(member.set_ups), f"{name} has no set-up")
-    _ensure(all(s.case == name for s in member.set_ups), f"{name} holds set-ups of another case")
-    _ensure(len({s.block for s in member.set_ups}) == len(member.set_ups), f"{name} has a block twice")
-    _ensure(len({s.images for s in member.set_ups}) == 1, f"images of {name} vary")
-    _ensure(member.set_ups[0].images > 0, f"images of {name} is {member.set_ups[0].images}")
-    _ensure(all(s.rounds for s in member.set_ups), f"{name} has a set-up without rounds")
-    facts = {tuple(sorted(r.facts)) for s in member.set_ups for r in s.rounds}
-    _ensure(len(facts) == 1, f"rounds of {name} tell unlike facts")
-    for set_up in member.set_ups:
-        _check_time(f"first_call_s of {name}", set_up.first_call_s)
-        if set_up.calls is not None:
-            _check_calls(name, set_up.calls)
-        for timed in (*set_up.warm_up, *set_up.rounds):
-            _check_time(f"seconds of {name}", timed.seconds)
-            _ensure(timed.iterations > 0, f"iterations of {name} is {timed.iterations}")
-
-
-def _check_calls(name: str, calls: Calls) -> None:
-    """Calls by their times, which ascend, and how many took each."""
-    _ensure(0 < len(calls.ns) == len(calls.counts), f"calls of {name} and their counts are not as many")
-    _ensure(all(a < b for a, b in pairwise(calls.ns)), f"calls of {name} are not in order of time")
-    _ensure(min(calls.counts) > 0, f"a count of the calls of {name} is {min(calls.counts)}")
-    for ns in (calls.ns[0], calls.ns[-1]):
-        _check_time(f"a call of {name}", ns / 1e9)
-
-
-def _check_time(what: str, seconds: float) -> None:
-    _ensure(SHORTEST_TIME_S <= seconds <= LONGEST_TIME_S, f"{what} is {seconds:g}")
+        ensure(1e-9 < value < 1e18, f"{name} is {value:g}")
+    ensure(0 < ours.machine.cores_granted < 1e6, f"cores_granted is {ours.machine.cores_granted:g}")
 
 
 def _check_group(members: list[Entry]) -> None:
     """The variants of a group: each once, one baseline, rounds that were interleaved in each block."""
     names = [member.case.variant for member in members]
-    _ensure(len(set(names)) == len(names), f"{members[0].case.group} has a variant twice")
+    ensure(len(set(names)) == len(names), f"{members[0].case.group} has a variant twice")
     baselines = {member.baseline for member in members if member.baseline}
-    _ensure(len(baselines) <= 1, f"{members[0].case.group} has several baselines")
-    lengths: dict[int, set[int]] = {}
-    for set_up in (set_up for member in members for set_up in member.set_ups):
-        lengths.setdefault(set_up.block, set()).add(len(set_up.rounds))
-    torn = [block for block, rounds in lengths.items() if len(rounds) > 1]
-    _ensure(not torn, f"rounds of {members[0].case.group} were not interleaved in block {torn[:1]}")
+    lost = all(member.baseline == member.case.variant for member in members)
+    ensure(len(baselines) <= 1 or lost, f"{members[0].case.group} has several baselines")
+    check_interleaved(members[0].case.group, [set_up for member in members for set_up in member.set_ups])
 
 
 def _numbered(member: Entry) -> Entry:
@@ -344,8 +309,16 @@ def _blocks(group: str, members: list[Entry]) -> list[Block]:
     ]
 
 
-def _measured(members: list[Entry], blocks: list[Block]) -> dict[str, Measured]:
-    baseline = next((m.baseline for m in members if m.baseline), members[0].case.variant)
+def _baseline(members: list[Entry]) -> str:
+    """What the others were held against, by its name; of none where a file does not name one that failed.
+
+    Earlier files name each variant as its own where the baseline failed.
+    """
+    named = dict.fromkeys(member.baseline for member in members if member.baseline)
+    return LOST if len(named) > 1 else next(iter(named), members[0].case.variant)
+
+
+def _measured(members: list[Entry], baseline: str, blocks: list[Block]) -> dict[str, Measured]:
     also = [(m.case.variant, other) for m in members for other in m.beside]
     return measured({m.case.variant: m.case for m in members}, baseline, blocks, also)
 
@@ -359,7 +332,7 @@ def _foreign(benchmarks: list[Any]) -> dict[str, dict[str, Measured]]:
         name = str(benchmark.get("fullname") or benchmark.get("name"))
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
             raise DamagedError(f"{name} has no median")
-        _check_time(f"median of {name}", seconds)
+        check_time(f"median of {name}", seconds)
         iteration = geometric(np.log([float(seconds)]))
         groups.setdefault(group, {})[name] = Measured(
             case=Case(question=group, part="", variant=name, workload="", settings={}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import numpy as np
 from bench.stats.estimates import Floats
 from bench.stats.rest import AtRest, Pair
 from bench.trust.variants import BASE
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
@@ -78,7 +79,9 @@ def read_head(path: Path) -> Head:
     try:
         return msgspec.convert(fields, Head)
     except msgspec.MsgspecError as error:
-        raise UserError(f"{path} is no recording of trust ({error}); remove it and record again") from None
+        raise UserError(
+            f"{path} is no recording of trust ({visible(str(error))}); remove it and record again"
+        ) from None
 
 
 def read(path: Path, head: Head | None = None) -> list[Unit]:
@@ -95,7 +98,7 @@ def read(path: Path, head: Head | None = None) -> list[Unit]:
         fields = [json_object(line, largest=LARGEST_NUMBER) for line in _lines(path)[1:]]
         units = [msgspec.convert(each, Unit) for each in fields]
     except (msgspec.MsgspecError, ForeignError) as error:
-        raise UserError(f"{path} is damaged ({error}); remove it and record again") from None
+        raise UserError(f"{path} is damaged ({visible(str(error))}); remove it and record again") from None
     for number, unit in enumerate(units, 1):
         _check(path, number, unit, kept)
     return units
@@ -109,6 +112,18 @@ def _check(path: Path, number: int, unit: Unit, head: Head) -> None:
             f"{path} is damaged: unit {number} lacks rounds that its head promises, or has times of 0; "
             "remove that line or record again"
         )
+    if not _is_moment(unit.at):
+        raise UserError(
+            f"{path} is damaged: unit {number} began at {visible(unit.at)[:40]!r}; expected a time of ISO "
+            "8601 with its zone: remove that line or record again"
+        )
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def begin(path: Path, head: Head, units: Sequence[Unit]) -> None:
