@@ -14,7 +14,7 @@ from bench.answers.answer import ALONE, Selected, answer, of_lost_baselines, rat
 from bench.answers.settings import advice_of
 from bench.questions.plan import Group
 from bench.questions.question import Question
-from bench.records.run import Answer, Run
+from bench.records.run import Answer, Measured, Run
 
 NO_ROUNDS = "The file has no rounds of ours, so that nothing can be said of it beside what was typical."
 
@@ -43,7 +43,9 @@ def _anew(name: str, question: Question | None, stored: Answer | None, run: Run)
         return _bare(name, stored, parts, run)
     groups = _groups(question, parts, run)
     failures = {failure.case: failure for failure in run.failures}
-    failed = {failure.case.rpartition("/")[0]: {} for failure in run.failures}  # all of a part, it may be
+    failed: dict[str, dict[str, Measured]] = {
+        failure.case.rpartition("/")[0]: {} for failure in run.failures
+    }  # all of a part, it may be
     try:
         made = answer(question, groups, {**failed, **run.measured}, run.blocks, failures, _cores(run))
     except LookupError:  # a variant or a fact that sentences of today name and runs of then did not have
@@ -69,8 +71,8 @@ def _groups(question: Question, parts: Mapping[str, str], run: Run) -> list[Grou
 def _bare(name: str, stored: Answer | None, parts: Mapping[str, str], run: Run) -> Answer:
     results = Selected({part: run.measured[group] for part, group in parts.items()})
     baselines = {part: run.baselines[group] for part, group in parts.items()}
-    told = [*of_lost_baselines(baselines, results), *ratios_in_words(results)]
-    return Answer(question=name, asks=stored.asks if stored else name, sentences=told or [ALONE])
+    sentences = [*of_lost_baselines(baselines, results), *ratios_in_words(results)]
+    return Answer(question=name, asks=stored.asks if stored else name, sentences=sentences or [ALONE])
 
 
 def _cores(run: Run) -> int | None:

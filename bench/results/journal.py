@@ -136,7 +136,7 @@ def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
 
 def _check(lines: list[JournalLine], identity: Identity) -> None:
     """Raise DamagedError where a block cannot be one of this run."""
-    known = {
+    variants_of = {
         name.removeprefix(VARIANTS): variants.split(", ")
         for name, variants in identity.cases.items()
         if name.startswith(VARIANTS)
@@ -145,14 +145,14 @@ def _check(lines: list[JournalLine], identity: Identity) -> None:
     for line in lines:
         ensure(0.0 <= line.spent_s <= LONGEST_TIME_S, f"spent_s is {line.spent_s:g}")
     for block in blocks:
-        ensure(block.group in known, f"{block.group!r:.40} is no part of the run")
-        ensure(set(block.set_ups) <= set(known[block.group]), f"unknown variants in {block.group}")
+        ensure(block.group in variants_of, f"{block.group!r:.40} is no part of the run")
+        ensure(set(block.set_ups) <= set(variants_of[block.group]), f"unknown variants in {block.group}")
         ensure(0.0 <= block.seconds <= LONGEST_TIME_S, f"seconds of {block.group} is {block.seconds:g}")
         alike = all(
             (s.block, s.invocation) == (block.index, block.invocation) for s in block.set_ups.values()
         )
         ensure(alike and block.index >= 0 <= block.invocation, f"blocks of {block.group} are mixed up")
-    for group, variants in known.items():
+    for group, variants in variants_of.items():
         mine = [block for block in blocks if block.group == group]
         check_interleaved(group, [set_up for block in mine for set_up in block.set_ups.values()])
         for variant in variants:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from bench.records.run import Calls, SetUp
+from bench.records.calls import Calls
+from bench.records.run import SetUp
 
 LONGEST_TIME_S = 1e7  # of a round, a set-up; four months
 SHORTEST_TIME_S = 1e-12

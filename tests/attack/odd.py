@@ -64,7 +64,7 @@ ENVIRONMENTS: tuple[dict[str, str], ...] = (
     {"BENCH_PROJECT": "/dev/null"}, {"MTL_DENORMALS": "perhaps"}, {"OMP_NUM_THREADS": "many"},
 )  # fmt: skip
 LIMITS: tuple[dict[str, int], ...] = (
-    {"NOFILE": 24}, {"NOFILE": 10}, {"FSIZE": 0}, {"FSIZE": 1000}, {"NPROC": 1}, {"STACK": 2**19},
+    {"NOFILE": 24}, {"NOFILE": 10}, {"NPROC": 1}, {"STACK": 2**19},
     {"CORE": 0}, {"MEMLOCK": 0},
 )  # fmt: skip
 STREAMS = ("closed input", "closed output", "closed errors", "closed all", "full output", "deaf reader")
