@@ -17,7 +17,7 @@ from bench.answers.anew import with_answers_anew
 from bench.answers.answer import answer
 from bench.answers.settings import advice_of
 from bench.benchmarks import test_device
-from bench.benchmarks.of_task import QUESTIONS, Known
+from bench.benchmarks.of_task import QUESTIONS, Basis
 from bench.commands.run import declared_questions
 from bench.questions.declared import Declared
 from bench.questions.plan import Group
@@ -34,7 +34,7 @@ BLOCKS, ROUNDS = 3, 8
 NOTHING = "Not answered: the baseline could not be measured."
 IN_PART = re.compile(r"Answered in part only; the baseline of (.+) could not be measured\.")
 TASK = Declared(network="acme:task", heads=["box", "kind"], batch_size=32, takes_heads=True, samples=4096)
-KNOWN = Known(task=TASK, sizes=(8, 32, 64))
+KNOWN = Basis(task=TASK, sizes=(8, 32, 64))
 
 
 @cache
