@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.questions.declared import Declared
 
 from bench.answers.anew import with_answers_anew
 from bench.answers.answer import answer
@@ -19,7 +20,6 @@ from bench.answers.settings import advice_of
 from bench.benchmarks import test_device
 from bench.benchmarks.of_task import QUESTIONS, Basis
 from bench.commands.run import declared_questions
-from bench.questions.declared import Declared
 from bench.questions.plan import Group
 from bench.questions.question import Question
 from bench.records.run import EPOCH, Block, Failure, Round, Run, SetUp
