@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.questions.declared import Declared
 
 from bench.answers.anew import with_answers_anew
 from bench.answers.answer import answer
@@ -22,6 +21,7 @@ from bench.benchmarks.of_task import QUESTIONS, Basis
 from bench.commands.run import declared_questions
 from bench.questions.plan import Group
 from bench.questions.question import Question
+from bench.records.declared import Declared
 from bench.records.run import EPOCH, Block, Failure, Round, Run, SetUp
 from bench.results.run_file import BLOCK, entry, header, read_run
 from bench.stats.measured import measured
