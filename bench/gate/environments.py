@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.errors import UserError, visible
-from mtl_core.platform.cache import cache as kept_in
 from mtl_core.on_disk import content
+from mtl_core.platform.cache import cache as kept_in
 from mtl_core.platform.gpu_choice import choose
 
 if sys.version_info >= (3, 11):
