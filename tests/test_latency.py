@@ -395,10 +395,10 @@ def test_calls_that_cannot_be_are_refused(run: Run, calls: dict[str, list[int]],
 def test_it_is_asked_by_its_name_alone() -> None:
     from bench.benchmarks.of_task import QUESTIONS
     from bench.commands.network import names_of
-    from bench.commands.run import _chosen
+    from bench.commands.run import chosen
 
-    assert "latency" not in [module.QUESTION.name for module in _chosen([])]
-    assert [module.QUESTION.name for module in _chosen(["latency"])] == ["latency"]
+    assert "latency" not in [module.QUESTION.name for module in chosen([])]
+    assert [module.QUESTION.name for module in chosen(["latency"])] == ["latency"]
     assert "latency" in QUESTIONS
     assert "latency" not in names_of([])
     assert names_of(["latency"]) == ["latency"]
