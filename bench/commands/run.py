@@ -58,7 +58,7 @@ def _unless_by_name(modules: dict[str, Any]) -> list[Any]:
 
 
 def chosen(names: list[str]) -> list[Any]:
-    """The modules of these questions of the tutorial's network, each once; without a name all but by-name ones.
+    """The modules of these questions of the tutorial's network, each once; unnamed all but those by name.
 
     Raises UserError for one that there is not.
     """
