@@ -20,7 +20,6 @@ from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
 from mtl_core.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.harness.schedule import Progress
     from bench.harness.session import Session
     from bench.questions.plan import Group
     from bench.questions.question import Question
@@ -141,12 +140,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _session(config: pytest.Config) -> Session:
+    from bench.harness.lines import Lines
     from bench.harness.session import Session
     from bench.questions.question import Asked
 
     if SESSION not in config.stash:
         config.stash[SESSION] = Session(
-            show=_told_by(config),
+            show=Lines(_line_of(config)),
+            say=_line_of(config),
             budget_s=budget_s(config.getoption),
             seed=config.getoption("--mtl-seed"),
             asked=Asked(quick=config.getoption("--mtl-quick")),
@@ -154,20 +155,18 @@ def _session(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
-def _told_by(config: pytest.Config) -> Callable[[Progress], None]:
-    """A line a group, since measuring happens while the first test seems to run."""
-    reporter, announced = config.pluginmanager.get_plugin("terminalreporter"), set[str]()
+def _line_of(config: pytest.Config) -> Callable[[str], None]:
+    """Tells a line while measuring happens, which is as the first test seems to run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")  # it keeps what a test prints
 
-    def show(progress: Progress) -> None:
-        if reporter is not None and progress.group not in announced and reporter.verbosity >= 0:
-            announced.add(progress.group)
-            spent = f"{progress.spent_s:.0f} of {progress.budget_s:.0f} s spent"
+    def say(line: str) -> None:
+        if reporter is not None and reporter.verbosity >= 0:
             with capture.global_and_fixture_disabled() if capture else nullcontext():
                 reporter.ensure_newline()
-                reporter.line(f"measuring {progress.group}, {spent}")
+                reporter.line(line)
 
-    return show
+    return say
 
 
 def _outcome(session: pytest.Session) -> Run:
@@ -233,6 +232,8 @@ def measured_variant(request: pytest.FixtureRequest, benchmark: Any) -> Callable
             benchmark.skipped = False
             _replay(benchmark, set_ups)
             benchmark.extra_info[BLOCK] = entry(run, group.name, case.variant)
+        elif not run.blocks[group.name]:
+            pytest.skip("left out: the budget had no room for it")
         for failure in run.failures:
             if failure.case == case.name:
                 benchmark.skipped = True  # so that pytest-benchmark does not miss a measurement

@@ -25,7 +25,7 @@ BARS = Bars(
     ("the tutorial's", "these"),
     {"time": (0.238, 0.033)},
 )
-ADVICE = Recommendation("What to set on this machine", ("An epoch is 7.2x as fast.",), (COMMAND,), BARS)
+ADVICE = Recommendation("What to set on this machine", ("An epoch takes 0.14x the time.",), (COMMAND,), BARS)
 
 
 def advised(advice: Recommendation = ADVICE) -> Page:
@@ -64,6 +64,13 @@ def test_warnings_stand_above_the_answers() -> None:
     assert told.index("load 1.6 on 2 cores") < told.index('id="answers"')
     many = replace(run_page(kept()), warnings=tuple(f"warning {n}" for n in range(9)))
     assert "Warnings: 5 more" in as_html(many)
+
+
+def test_in_a_terminal_warnings_stand_with_the_answers_and_no_plot_repeats_a_table() -> None:
+    told = in_terminal(run_page(kept()), 120)
+    assert told.index("load 1.6 on 2 cores") < told.index("Where it was measured")
+    assert told.count("ratio of times") == 1, "the headline alone: each question's table has its ratios"
+    assert told.index("What each choice does to the time") < told.index("Where it was measured")
 
 
 def test_variants_that_are_meant_to_differ_are_not_counted_as_faster_and_slower() -> None:

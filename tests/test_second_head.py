@@ -53,9 +53,9 @@ def test_the_answer_tells_time_operators_parameters_flop_and_what_sharing_saves(
         "Sharing the trunk saves 12 operators a step",
     ]
     assert said[0].endswith("the time of digits alone: slower.")
-    assert said[1].startswith("The second head adds 28 operators a step (31 to 59), 0 parameters")
+    assert said[1].startswith("The second head adds 28 operators a step (59, not 31), 0 parameters")
     assert said[2].endswith("the time of two separate networks: faster.")
-    assert "(71 to 59)" in said[3]
+    assert "(59, not 71)" in said[3]
 
 
 def test_what_is_shared_by_all_in_a_set_up_is_no_uncertainty_of_the_ratio() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.answers.words import as_fast, interval
+from bench.answers.words import interval, takes
 from bench.questions.question import Results
 from bench.records.run import CONTROL
 from mtl_core.platform.gpu_choice import Choice, is_gpu_build
@@ -11,7 +11,7 @@ from mtl_core.platform.gpu_choice import Choice, is_gpu_build
 def each_device(results: Results) -> list[str]:
     """Each device at each batch size, and where a GPU overtakes the CPU."""
     compared = [
-        as_fast(f"{part.replace('_', ' ')}: {name} is", measured)
+        takes(f"{part.replace('_', ' ')}: {name}", measured)
         for part, variants in results.items()
         for name, measured in variants.items()
         if measured.effect and name != CONTROL

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from bench.answers.words import either, interval, percent, quickest, ratio_of
+from bench.answers.words import interval, percent, quickest, ratio_of
 from bench.questions.question import Results
 from bench.records.numbers import ranged
-from bench.records.run import Estimate, Measured, Ratio
-from bench.stats.estimates import inverse
+from bench.records.run import CONTROL, Estimate, Measured, Ratio
+from bench.stats.estimates import combined
+from bench.stats.shares import mean_behind
 
 EPOCH_PARTS = ("waiting", "computing", "synchronising")
 LIMITED_BY = {"waiting": "the loader", "computing": "the step", "synchronising": "reading the metrics"}
@@ -47,35 +48,53 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
     best, rivals = quickest([m for name, m in loading.items() if name.startswith("workers_")])
     none, threads = loading.get("workers_0"), [m for n, m in loading.items() if n.startswith("threads_")]
-    said = [
-        f"Of those tried, the DataLoader is quickest with {_workers(best, rivals)}: {_rate(best, rivals)}."
-    ]
-    if none is not None and none is not best:
+    said = [_enough(best, rivals, "the DataLoader", _rate)]
+    enough = _fewest(best, rivals)
+    if none is not None and none is not enough:
         said.append(f"Without workers it gives {_rate(none)}.")
     if threads:
         best, rivals = quickest(threads)
-        rate = f"{ranged(best.images_per_s)} {best.case.counts}/s"
-        said.append(f"With threads in place of processes: {rate} with {_workers(best, rivals)}.")
+        said.append(_enough(best, rivals, "the DataLoader with threads in place of processes", _images))
     fast = loading.get("fast")
     if fast is not None and fast.effect is not None:
-        times, rate = interval(inverse(fast.effect.estimate)), ranged(fast.images_per_s)
-        said.append(f"The fast loader gives {rate} images/s, {times} as fast as without workers.")
+        times = interval(fast.effect.estimate)
+        said.append(f"The fast loader gives {_images(fast)} and takes {times} the time of no workers.")
     return said
 
 
-def _workers(best: Measured, rivals: list[Measured]) -> str:
-    """``2 workers``, or ``2 or 5 workers, not told apart`` where the run did not decide."""
-    counts = either([best, *rivals])
-    return f"{counts} {'worker' if counts == '1' else 'workers'}{', not told apart' if rivals else ''}"
+def _count(loader: Measured) -> int:
+    return int(str(loader.case.settings["workers"]))
 
 
-def _rate(loader: Measured, rivals: Sequence[Measured] = ()) -> str:
-    """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``; whose, where rivals are."""
+def _fewest(best: Measured, rivals: Sequence[Measured]) -> Measured:
+    """The fewest workers that are not shown to be slower than the best: what to take."""
+    return min([best, *rivals], key=_count)
+
+
+def _enough(best: Measured, rivals: Sequence[Measured], whose: str, rate: Callable[[Measured], str]) -> str:
+    """``2 workers are enough for the DataLoader: 20,000 images/s; more are not shown to be quicker.``"""
+    if best.images_per_s.n < 2:
+        return f"One set-up does not tell how many workers are enough for {whose}."
+    enough = _fewest(best, rivals)
+    count = _count(enough)
+    workers = "1 worker is" if count == 1 else f"{count or 'no'} workers are"
+    others = [m for m in rivals if m is not enough] + [best] * (best is not enough)
+    more = "; more are not shown to be quicker" if others else ""
+    opening = "Of those tried, " if not others else ""
+    said = f"{opening}{workers} {'enough' if others else 'quickest'} for {whose}: {rate(enough)}{more}."
+    return said[0].upper() + said[1:]
+
+
+def _images(loader: Measured) -> str:
+    return f"{ranged(loader.images_per_s)} {loader.case.counts}/s"
+
+
+def _rate(loader: Measured) -> str:
+    """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``."""
     memory = loader.facts.get("pss_bytes", 0.0)
     beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
     first = f"the first batch after {1e3 * loader.facts['first_batch_s']:.0f} ms"
-    whose = f"{loader.case.settings['workers']} give " if rivals else ""
-    return f"{whose}{ranged(loader.images_per_s)} {loader.case.counts}/s, {first}{beside}"
+    return f"{_images(loader)}, {first}{beside}"
 
 
 def parts_of_epoch(
@@ -86,12 +105,12 @@ def parts_of_epoch(
     for name, subject in subjects.items():
         if name not in epoch:
             continue
-        facts = epoch[name].round_facts
-        shares = {part: facts[f"{part}_share"] for part in EPOCH_PARTS if f"{part}_share" in facts}
+        shares = _shares(name, epoch)
         if not shares:  # an epoch that was not split, or a file from before shares were kept
             continue
         parts = ", ".join(f"{part} {percent(share)}" for part, share in shares.items())
         said.append(f"{subject} of {epoch[name].images:,} {samples}: {parts}; {_limit(shares)}.")
+        said += _what_follows(name, shares, epoch)
         unsplit = epoch.get(UNSPLIT[name])
         ratio = unsplit and ratio_of(unsplit, epoch[name])
         if ratio:
@@ -99,15 +118,46 @@ def parts_of_epoch(
     return said
 
 
-def _limit(shares: dict[str, Estimate]) -> str:
-    """Which part takes more than each other, as far as the intervals tell."""
+def _shares(name: str, epoch: Mapping[str, Measured]) -> dict[str, Estimate]:
+    """The parts of an epoch; of the baseline also by its control, which is a second measurement of it."""
+    facts = [epoch[name].round_facts]
+    if epoch[name].effect is None and CONTROL in epoch:
+        facts.append(epoch[CONTROL].round_facts)
+    shares = {}
+    for part in EPOCH_PARTS:
+        each = [one[f"{part}_share"] for one in facts if f"{part}_share" in one]
+        if len(each) == 1:
+            shares[part] = each[0]
+        elif each:
+            both = combined([mean_behind(share) for share in each], [1 / len(each)] * len(each))
+            shares[part] = both.interval()
+    return shares
+
+
+def _largest(shares: dict[str, Estimate]) -> str | None:
+    """The part that takes more than each other, as far as the intervals tell; None where they do not."""
     part, most = max(shares.items(), key=lambda item: item[1].value)
-    if most.n < 2:
-        return "one set-up does not tell which part limits it"
     others = [share for name, share in shares.items() if name != part]
-    if all(most.low > share.high for share in others):
+    return part if most.n > 1 and all(most.low > share.high for share in others) else None
+
+
+def _limit(shares: dict[str, Estimate]) -> str:
+    """Which part limits an epoch; without a promise where that is not decided."""
+    part = _largest(shares)
+    if part is not None:
         return f"{LIMITED_BY[part]} limits it"
+    if max(share.n for share in shares.values()) < 2:
+        return "one set-up does not tell which part limits it"
     return "its largest parts are too alike to tell which limits it"
+
+
+def _what_follows(name: str, shares: dict[str, Estimate], epoch: Mapping[str, Measured]) -> list[str]:
+    """What replacing the loader does to an epoch that it limits, where that was measured and is decided."""
+    fast = epoch.get("fast")
+    ratio = None if fast is None else ratio_of(fast, epoch[name])
+    if name != "tutorial" or _largest(shares) != "waiting" or ratio is None or ratio.verdict != "faster":
+        return []
+    return [f"With the fast loader in its place an epoch takes {interval(ratio.estimate)} the time: faster."]
 
 
 def _belief(unsplit: Ratio) -> str:

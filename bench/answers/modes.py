@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench.answers.words import as_fast, milliseconds, price
+from bench.answers.words import milliseconds, price, takes
 from bench.records.declared import Declared, Difference
 from bench.records.run import Measured
 
 NAMES = {
-    "hybridized": "Hybridizing makes the step",
-    "static": "With static memory the step is",
-    "whole_graph": "With the losses in the graph too the step is",
+    "hybridized": "Hybridized, the step",
+    "static": "With static memory the step",
+    "whole_graph": "With the losses in the graph too the step",
 }
 PLAIN = {"hybridized": "Hybridizing", "static": "Static memory", "whole_graph": "The losses in the graph too"}
 
@@ -17,7 +17,7 @@ PLAIN = {"hybridized": "Hybridizing", "static": "Static memory", "whole_graph": 
 def modes_in_words(step: dict[str, Measured]) -> list[str]:
     """The step in each mode, and after how many steps the first call has paid for itself."""
     there = [name for name in NAMES if name in step]
-    sentences = [as_fast(NAMES[name], step[name]) for name in there]
+    sentences = [takes(NAMES[name], step[name]) for name in there]
     return sentences + [price(f"Tracing ({name})", step["imperative"], step[name]) for name in there]
 
 

@@ -22,7 +22,7 @@ def line(measured: list[Measured]) -> tuple[Estimate, Estimate, float]:
 
 
 def line_in_words(fixed: Estimate, each: Estimate, departure: float, of: str = "images") -> str:
-    """``A step costs 700 us (690 to 710) and 3.1 us (3.0 to 3.2) an image``; how well the line fits."""
+    """``A step costs 700 µs (690 to 710) and 3.1 µs (3.0 to 3.2) an image``; how well the line fits."""
     return (
         f"A step costs {ranged(fixed, 1e-6)} \N{MICRO SIGN}s and "
         f"{ranged(each, 1e-6)} \N{MICRO SIGN}s {'an image' if of == 'images' else 'a sample'}; "
@@ -35,12 +35,13 @@ def growth(variants: dict[str, Measured]) -> list[str]:
     sizes = _without_control(variants)
     of = sizes[0].case.counts
     best, rivals = quickest(sizes)
-    also = f"; {either(rivals, 'and')} {'is' if len(rivals) == 1 else 'are'} not told apart from it"
+    also = f"; {either(rivals, 'and')} may give as much" if rivals else ""
     near = reaching(sizes, 0.9)
+    if near.n < 2:
+        also = ", by one set-up, which does not tell how near the others come"
     return [
         line_in_words(*line(sizes), of),
-        f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}"
-        f"{also if rivals else ''}.",
+        f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}{also}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
         f"{reaching_in_words(near)}: {recommended(near, rivals)}; larger batches need more "
         "memory and make fewer steps an epoch.",

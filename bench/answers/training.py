@@ -7,16 +7,16 @@ import math
 from bench.answers.words import interval
 from bench.questions.question import Results, Settings
 from bench.records.run import Estimate, Measured
-from bench.stats.estimates import inverse
-from bench.stats.verdict import judge_level
+from bench.stats.verdict import TOLERANCE, judge_level
 from mtl_core.platform.denormals import possible, why_not
 
 WHOLE_EPOCH = 60_000  # images of MNIST
-WHOSE = {"keep": "its", "flush": "the unflushed training's"}  # first speed a training is held against
+# Whose first epoch a training is held against.
+WHOSE = {"keep": "its", "flush": "the unflushed training's"}
 
 
 def level_change(training: Measured, whose: str = "its") -> str:
-    """From which epoch on training has left ``whose`` first speed, and by how much."""
+    """From which epoch on an epoch takes another time than ``whose`` first one, and how much."""
     if training.level is None or training.effect is None:  # in files from before epochs were timed in pieces
         raise LookupError("no level of the course of epochs")
     ratio = training.level.ratio
@@ -24,18 +24,22 @@ def level_change(training: Measured, whose: str = "its") -> str:
         return "one run only: no interval, so nothing is claimed; a larger --budget repeats it."
     share = training.course_facts[-1].get("denormal_share", 0.0)
     beside = f"denormal share of the optimizer's state at the end {share:.1%}"
-    speed = f"{interval(inverse(ratio))} {whose} first speed"
     verdict = judge_level(ratio, training.effect.estimate)
     one, many = passes(training)
+    an = f"an {one}" if one[0] in "aeiou" else f"a {one}"
+    time = f"{interval(ratio)} the time of {whose} first"
     first = training.level.first
     if whose != "its" and first and _unlike(first) and _unlike(training.effect.estimate):
-        speed = f"{interval(inverse(training.effect.estimate))} {whose} first speed"
-        return f"training differs from the first {one} on: it runs at {speed}; {beside}."
+        time = f"{interval(training.effect.estimate)} the time of {whose} first"
+        return f"training differs from the first {one} on: {an} takes {time}; {beside}."
     if verdict == "slower":
-        return f"training runs at {speed} from {one} {training.level.since} on; {beside}."
+        return f"from {one} {training.level.since} on {an} takes {time}: slower; {beside}."
     if verdict in ("same", "faster"):
-        return f"training is no slower in {many}: it ends at {speed}; {beside}."
-    return f"it is undecided whether training slows down in {many}: {speed}; {beside}."
+        return f"training is no slower in {many}: in the end {an} takes {time}; {beside}."
+    return (
+        f"a slow-down of more than {TOLERANCE:.0%} in {many} is neither shown nor ruled out: "
+        f"in the end {an} takes {time}; {beside}."
+    )
 
 
 def _unlike(ratio: Estimate) -> bool:
@@ -82,7 +86,10 @@ def slowing_down(results: Results) -> list[str]:
     """From which epoch on training is slower than at first, and what flushing denormals does to it."""
     runs = results["epoch"]
     said: list[str] = []
-    for name, subject in (("keep", "as the tutorial does it"), ("flush", "with denormals flushed")):
+    for name, subject in (
+        ("keep", "as the tutorial does it (keep)"),
+        ("flush", "with denormals taken as zero (flush)"),
+    ):
         if name in runs:
             opening = subject.capitalize() if said else f"{trained_on(runs[name])}, {subject}"
             said.append(f"{opening}, {level_change(runs[name], WHOSE[name])}")
@@ -100,7 +107,7 @@ def _or_why_unflushed(runs: dict[str, Measured], said: list[str]) -> list[str]:
 def task_slowing_down(results: Results) -> list[str]:
     """From which stretch on a declared task's training is slower, and what flushing denormals does to it."""
     runs = results["epoch"]
-    subjects = {"keep": "As it is declared", "flush": "With denormals flushed"}
+    subjects = {"keep": "As it is declared (keep)", "flush": "With denormals taken as zero (flush)"}
     said = [
         f"{subject}, {level_change(runs[name], WHOSE[name])}"
         for name, subject in subjects.items()

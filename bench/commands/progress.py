@@ -14,6 +14,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,8 +22,8 @@ from rich.progress import (
 from rich.text import Text
 
 from bench.harness import schedule
+from bench.harness.lines import Lines, counted, spent_and_left
 
-SAID_EVERY_S = 20.0  # in a pipe
 REDRAWN_HZ = 1  # drawing takes time from the machine that is measured
 
 
@@ -39,66 +40,55 @@ class Clock(ProgressColumn):
         began = task.fields.get("began")
         if began is None or task.total is None:
             return Text("")
-        return Text(_spent_and_left(time.monotonic() - began, task.total))
+        return Text(spent_and_left(time.monotonic() - began, task.total))
 
 
-def _spent_and_left(spent_s: float, budget_s: float) -> str:
-    return f"{_minutes(spent_s)} spent, {_minutes(max(budget_s - spent_s, 0.0))} left"
+class RunShown:
+    """A bar a question with what is decided of it, below them the time; in a pipe lines.
 
+    A part that is decided may be measured again, for a narrower interval.
+    """
 
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    def __init__(self, console: Console, bar: Progress) -> None:
+        self.console, self.bar, self.lines = console, bar, Lines(self.say)
+        self.questions: dict[str, TaskID] = {}
+        self.whole = bar.add_task("starting", total=None, said="")
 
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-class Lines:
-    """Progress as plain lines: the first of each part, and then one whenever 20 s went by without any."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.begun: set[str] = set()
-        self.said_s = 0.0  # time spent at the last line
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def __call__(self, progress: schedule.Progress) -> None:
-        if progress.group in self.begun and progress.spent_s - self.said_s < SAID_EVERY_S:
+        if not self.console.is_terminal:
+            self.lines(progress)
             return
-        self.begun.add(progress.group)
-        self.said_s = progress.spent_s
-        clock = _spent_and_left(progress.spent_s, progress.budget_s)
-        line = (
-            f"measuring {progress.group}, {_counted(progress.blocks, 'set-up')} so far; "
-            f"{progress.open_parts} of {_counted(progress.parts, 'part')} undecided; {clock}"
+        for name, (closed, parts) in progress.decided.items():
+            if name not in self.questions:
+                self.questions[name] = self.bar.add_task(name, total=parts, said="")
+            said = f"{closed} of {counted(parts, 'part')} decided"
+            self.bar.update(self.questions[name], completed=closed, total=parts, said=said)
+        for name in self.questions.keys() - progress.decided.keys():
+            self.bar.update(self.questions[name], said="left out")
+        self.bar.update(
+            self.whole,
+            description=f"{progress.group} ({counted(progress.blocks, 'set-up')})",
+            completed=min(progress.spent_s, progress.budget_s),
+            total=progress.budget_s,
+            began=time.monotonic() - progress.spent_s,
+            refresh=True,
         )
-        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def shown() -> Iterator[Show]:
-    """The question being measured, time spent and time left; in a pipe a plain line every 20 s or so."""
+def shown() -> Iterator[RunShown]:
+    """What is decided of each question, time spent and time left; in a pipe a plain line every 20 s or so."""
     console = Console(file=sys.stderr)  # bound now: what pytest prints there is not for the reader
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), Clock())
-    lines = Lines(console)
+    said = TextColumn("{task.fields[said]}")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), said, Clock())
     with Progress(
         *columns, console=console, disable=not console.is_terminal, refresh_per_second=REDRAWN_HZ
     ) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(progress: schedule.Progress) -> None:
-            bar.update(
-                task,
-                description=f"{progress.group} ({_counted(progress.blocks, 'set-up')})",
-                completed=min(progress.spent_s, progress.budget_s),
-                total=progress.budget_s,
-                began=time.monotonic() - progress.spent_s,
-                refresh=True,
-            )
-            if not console.is_terminal:
-                lines(progress)
-
-        yield show
+        yield RunShown(console, bar)
 
 
 class TrialShown:
@@ -116,7 +106,7 @@ class TrialShown:
     def __call__(self, benchmark: str, units: int, spent_s: float) -> None:
         self.bar.update(
             self.task,
-            description=f"{benchmark} ({_counted(units, 'invocation')})",
+            description=f"{benchmark} ({counted(units, 'invocation')})",
             completed=min(spent_s, self.budget_s),
             total=self.budget_s,
         )

@@ -28,6 +28,7 @@ from mtl_core.program.files import check_place
 
 SCRIPT = "mtl-bench"
 JOURNAL = RESULTS / "run.journal"
+COSTS = RESULTS / "set-ups.costs"  # seconds that they took, for the next run's plan
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
@@ -282,7 +283,7 @@ def _measure(
     journal = JOURNAL
     check_place(journal, "the journal of a run, which lies in the current folder")
     with progress.shown() as show:
-        session = Session(budget_s, seed, journal, resume, asked, show)
+        session = Session(budget_s, seed, journal, resume, asked, show, show.say, COSTS)
         if journal.exists() and in_use(journal):
             raise UserError(
                 f"a run is under way in this folder ({journal}): wait for it, or run in another one"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.harness.least import Least, least, without, without_starting
 from bench.questions.plan import Group
 from bench.records.run import CONTROL, Block, Failure
 from bench.stats.estimates import Mean, student
@@ -33,6 +35,7 @@ class Progress:
     blocks: int
     open_parts: int = 0  # of all parts of all questions: not decided yet, or not measured
     parts: int = 1
+    decided: dict[str, tuple[int, int]] = field(default_factory=dict)  # by question: parts, of how many
 
 
 def need(group: Group, blocks: list[Block]) -> float:
@@ -49,9 +52,11 @@ def need(group: Group, blocks: list[Block]) -> float:
     widths = [_reach(mean, ALPHA) / group.plan.target for mean in means.values()]
     if not _same_work(blocks):
         return max(widths)
-    family = [mean for name, mean in means.items() if name != CONTROL]
     narrow = max(widths) if group.plan.narrow else 0.0
-    return max([narrow, *(_to_decide(mean, ALPHA / LOOKS / len(family)) for mean in family)])
+    families = {name: group.cases[name.split(" / ")[0]].family for name in means}
+    sizes = Counter(families.values())
+    judged = [name for name in means if families[name] != CONTROL]
+    return max([narrow, *(_to_decide(means[n], ALPHA / LOOKS / sizes[families[n]]) for n in judged)])
 
 
 def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
@@ -102,6 +107,8 @@ class Schedule:
     clock: Callable[[], float] = time.monotonic
     spent_before_s: float = 0.0
     blocks: dict[str, list[Block]] = field(default_factory=dict)
+    cost_s: Mapping[str, float] = field(default_factory=dict)  # of a set-up in earlier runs, by group
+    leaves_out: Callable[[Least], None] = lambda least: None  # called when the budget cannot hold the least
     renew_at: list[float] = field(default_factory=list, init=False)  # seconds spent
     latest: int = field(default=0, init=False)  # invocation, of the block measured last
 
@@ -110,8 +117,12 @@ class Schedule:
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
+        self._choose(self.cost_s)
         for rounds in range(max((g.plan.least_blocks for g in self.groups), default=0)):
             self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.plan.least_blocks)
+            if rounds == 0:  # what a set-up costs here is known now, if it was not before
+                last = {g.name: self.blocks[g.name][-1] for g in self.groups if self.blocks[g.name]}
+                self._choose({name: without_starting(block) for name, block in last.items()})
         if self.budget_s >= LEAST_TO_RENEW_S:  # only now: most groups, and so most workers, are done with
             spent = self.spent_s()
             self.renew_at = [spent + share * (self.budget_s - spent) for share in RENEW_AT]
@@ -121,10 +132,19 @@ class Schedule:
     def spent_s(self) -> float:
         return self.spent_before_s + self.clock() - self.start
 
+    def _choose(self, cost_s: Mapping[str, float]) -> None:
+        """Leave out what the budget cannot hold with the set-ups that an answer needs, and tell it."""
+        done = {group.name: len(self.blocks[group.name]) for group in self.groups}
+        lacking = least(self.groups, cost_s, done, self.spent_s(), self.budget_s)
+        if lacking is not None:
+            self.groups = without(self.groups, lacking.left_out)
+            self.leaves_out(lacking)
+
     def _pass(self, groups: Iterable[Group]) -> None:
-        """One block each; past the budget only groups with nothing at all are still measured."""
+        """One block each; past the budget only parts of the first question that have nothing at all."""
         for group in groups:
-            if self.spent_s() < self.budget_s or not self.blocks[group.name]:
+            bare = not self.blocks[group.name] and group.question == self.groups[0].question
+            if self.spent_s() < self.budget_s or bare:
                 self._one(group)
 
     def _one(self, group: Group) -> None:
@@ -134,10 +154,10 @@ class Schedule:
         blocks = self.blocks[group.name]
         if group.plan.fresh and blocks and blocks[-1].invocation >= self.latest:
             self.next_invocation()  # no two set-ups of the part in one process
+        decided = self._decided()
+        parts, closed = len(self.groups), sum(count for count, _ in decided.values())
         self.show(
-            Progress(
-                group.name, self.spent_s(), self.budget_s, len(blocks), self._undecided(), len(self.groups)
-            )
+            Progress(group.name, self.spent_s(), self.budget_s, len(blocks), parts - closed, parts, decided)
         )
         block = self.measure(group)
         blocks.append(block)
@@ -156,10 +176,10 @@ class Schedule:
     def _open(self) -> list[Group]:
         return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]
 
-    def _undecided(self) -> int:
-        """How many parts still want more, those that were not begun among them."""
-        begun = [group for group in self.groups if self.blocks.get(group.name)]
-        return len(self.groups) - len(begun) + sum(self._need(group) > 1.0 for group in begun)
+    def _decided(self) -> dict[str, tuple[int, int]]:
+        """By question, how many parts want no more, of how many; those that were not begun want all."""
+        closed = Counter(g.question for g in self.groups if self.blocks.get(g.name) and self._need(g) <= 1.0)
+        return {name: (closed[name], of) for name, of in Counter(g.question for g in self.groups).items()}
 
     def _measurable(self, group: Group) -> bool:
         return any(case.name not in self.failures for case in group.cases.values())

@@ -14,6 +14,7 @@ from bench.answers.answer import answer
 from bench.answers.settings import advice_of
 from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
+from bench.harness.least import Least
 from bench.harness.peers import start_worker
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
@@ -23,6 +24,7 @@ from bench.machine.weather import LOOKS, counters, warnings_about, weather_betwe
 from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
+from bench.results.costs import asked_in_words, keep_costs, read_costs
 from bench.results.journal import VARIANTS, Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from bench.workloads.declared import project
@@ -55,6 +57,10 @@ def _alike_or_each(values: list[str]) -> str:
     return values[0] if len(set(values)) == 1 else ", ".join(values)
 
 
+def _seconds_a_set_up(blocks: list[Block]) -> float:
+    return sum(block.seconds for block in blocks) / len(blocks)
+
+
 class PeakMemory:
     """The most memory that this process and its workers had at once, shared pages counted once.
 
@@ -84,6 +90,8 @@ class Session:
     resume: bool = False
     asked: Asked = AS_DECLARED
     show: Callable[[Progress], None] = lambda progress: None
+    say: Callable[[str], None] = lambda line: None  # what a person is to know while it is measured
+    costs: Path | None = None  # where seconds a set-up are kept from run to run
     harness: Harness = field(init=False)
     memory: PeakMemory = field(init=False)
     weather: Callable[..., Weather] = field(init=False)
@@ -121,7 +129,9 @@ class Session:
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
         self.weather = self._weather_since(done, machine.load)
-        schedule = self._schedule(groups, done, journal)
+        asked_here, left_out = asked_in_words(machine.class_key, self.settings(groups)), list[str]()
+        cost_s = read_costs(self.costs, asked_here) if self.costs else {}
+        schedule = self._schedule(groups, done, journal, cost_s, left_out.append)
         try:
             ceilings = measure_ceilings(self.asked.environment)
             blocks = schedule.run()
@@ -133,6 +143,7 @@ class Session:
         weather = msgspec.structs.replace(
             self.weather(schedule.spent_s(), LOOKS), calm_share=calm_share(groups, blocks)
         )
+        groups = self._begun(groups, blocks, asked_here)
         results = {g.name: measured(g.cases, g.baseline, blocks[g.name], g.also) for g in groups}
         return Run(
             name="",
@@ -150,11 +161,19 @@ class Session:
             declared=self.asked.task,
             weather=weather,
             warnings=[
+                *left_out,
                 *warnings_about_run(groups, blocks, schedule.spent_s(), self.budget_s),
                 *warnings_about(machine, weather, self.asked.environment),
                 *uncounted,
             ],
         )
+
+    def _begun(self, groups: list[Group], blocks: dict[str, list[Block]], asked: str) -> list[Group]:
+        """The groups that the budget had room for; what their set-ups took is kept for the next run."""
+        begun = [group for group in groups if blocks[group.name]]
+        if self.costs:
+            keep_costs(self.costs, asked, {g.name: _seconds_a_set_up(blocks[g.name]) for g in begun})
+        return begun
 
     def _identity(self, machine: Machine, groups: list[Group]) -> Identity:
         here = Path(__file__).parents[1]
@@ -191,6 +210,8 @@ class Session:
         answers = []
         for question in questions:
             reason = question.skipped()
+            if reason is None and not any(group.name in results for group in question.groups(self.asked)):
+                reason = "the budget had no room for it; a larger --budget has, or naming it alone"
             if reason is None:  # all parts, the unselected too
                 groups, failures = question.groups(self.asked), self.harness.failures
                 answers.append(answer(question, groups, results, blocks, failures))
@@ -209,7 +230,14 @@ class Session:
             return [f"{group.name}: operators were not counted ({error})"]
         return []
 
-    def _schedule(self, groups: list[Group], done: list[JournalLine], journal: Journal | None) -> Schedule:
+    def _schedule(
+        self,
+        groups: list[Group],
+        done: list[JournalLine],
+        journal: Journal | None,
+        cost_s: Mapping[str, float],
+        warn: Callable[[str], None],
+    ) -> Schedule:
         blocks: dict[str, list[Block]] = {}
         for line in done:
             if line.block:
@@ -228,6 +256,11 @@ class Session:
                 spent = schedule.spent_s()
                 journal.add(JournalLine(block=block, spent_s=spent, weather=self.weather(spent)))
 
+        def leaves_out(lacking: Least) -> None:
+            line = lacking.in_words(self.budget_s, self.asked.quick)
+            self.say(line)
+            warn(line)
+
         schedule = Schedule(
             groups=groups,
             budget_s=self.budget_s,
@@ -238,6 +271,8 @@ class Session:
             show=self.show,
             spent_before_s=max((line.spent_s for line in done), default=0.0),
             blocks=blocks,
+            cost_s=cost_s,
+            leaves_out=leaves_out,
         )
         return schedule
 

@@ -20,6 +20,7 @@ from bench.records.run import (
     Verdict,
 )
 from bench.stats.estimates import (
+    CONFIDENCE,
     Floats,
     Mean,
     detectable,
@@ -33,7 +34,7 @@ from bench.stats.estimates import (
 )
 from bench.stats.quantiles import facts_over_set_ups, quantiles
 from bench.stats.ratios import against_baseline, log_effects, log_times, rule_of, typical, typical_times
-from bench.stats.verdict import ALPHA, TOLERANCE, verdicts
+from bench.stats.verdict import ALPHA, TOLERANCE, shown_at, verdicts
 
 
 def _facts(set_ups: list[SetUp]) -> dict[str, float]:
@@ -109,13 +110,19 @@ def _course(set_ups: list[SetUp]) -> tuple[list[Estimate], list[dict[str, float]
 
 
 def _ratio(
-    case: Case, baseline: Case, mean: Mean, verdict: Verdict, family: int = 1, typical: Estimate | None = None
+    case: Case,
+    baseline: Case,
+    mean: Mean,
+    verdict: Verdict,
+    family: int = 1,
+    typical: Estimate | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Ratio:
-    """One of a ``family`` of so many that share the error rate."""
+    """One of a ``family`` of so many that share the error rate, with its interval at this confidence."""
     return Ratio(
         case=case.name,
         baseline=baseline.name,
-        estimate=exponential(mean.interval()),
+        estimate=exponential(mean.interval(confidence)),
         verdict=verdict,
         detectable=detectable(mean, ALPHA / family, TOLERANCE),
         times=times_to_decide(mean, ALPHA / family, TOLERANCE),
@@ -138,6 +145,22 @@ def _beside(
     }
 
 
+def _by_family(
+    cases: dict[str, Case], effects: dict[str, Mean]
+) -> tuple[dict[str, Verdict], dict[str, float], dict[str, int]]:
+    """By variant: its verdict, the confidence that its interval is shown at, the size of its family."""
+    decided: dict[str, Verdict] = {}
+    confidence: dict[str, float] = {}
+    sizes: dict[str, int] = {}
+    for kind in dict.fromkeys(cases[name].family for name in effects):
+        family = {name: mean for name, mean in effects.items() if cases[name].family == kind}
+        judged = verdicts(family)
+        decided |= judged
+        confidence |= dict.fromkeys(family, CONFIDENCE) if kind == CONTROL else shown_at(family, judged)
+        sizes |= dict.fromkeys(family, len(family))
+    return decided, confidence, sizes
+
+
 def measured(
     cases: dict[str, Case], baseline: str, blocks: list[Block], also: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Measured]:
@@ -148,8 +171,7 @@ def measured(
     present = [name for name in cases if any(name in block.set_ups for block in blocks)]
     ratios = {name: against_baseline(blocks, name, baseline) for name in present if name != baseline}
     effects = {name: effect.mean() for name, effect in ratios.items() if len(effect)}
-    family = {name: mean for name, mean in effects.items() if name != CONTROL}
-    decided = verdicts(family) | verdicts({n: m for n, m in effects.items() if n == CONTROL})
+    decided, confidence, sizes = _by_family(cases, effects)
     by_variant = {}
     for name in present:
         set_ups = [block.set_ups[name] for block in blocks if name in block.set_ups]
@@ -158,9 +180,9 @@ def measured(
         ratio = extra = None
         if name in effects:
             extra = t_interval(first_call_differences(blocks, name, baseline))
-            of = 1 if name == CONTROL else len(family)
             usual = exponential(typical(blocks, name, baseline).interval())
-            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of, usual)
+            of, at = sizes[name], confidence[name]
+            ratio = _ratio(cases[name], cases[baseline], effects[name], decided[name], of, usual, at)
         course_s, course_facts = _course(set_ups)
         by_variant[name] = Measured(
             case=cases[name],

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 
 from bench.records.run import Estimate, Verdict
-from bench.stats.estimates import Mean, exponential
+from bench.stats.estimates import CONFIDENCE, Mean, exponential
 
 ALPHA = 0.05
 TOLERANCE = 0.02
@@ -59,3 +59,19 @@ def verdicts(
         ends = exponential(effects[name].interval(1.0 - share))
         decided[name] = judge(ends.low, ends.high, bands[name])
     return {name: decided.get(name, "undecided") for name in effects}
+
+
+def shown_at(effects: Mapping[str, Mean], decided: Mapping[str, Verdict]) -> dict[str, float]:
+    """The confidence of the interval that stands beside each verdict of a family (at the usual tolerance).
+
+    It is the usual one, but where that interval alone would decide what the family leaves undecided: there it
+    is the family's, at the share of the error rate at which Holm's step-down stopped.
+    """
+    left = sum(decided[name] == "undecided" for name in effects)
+    levels = {}
+    for name, effect in effects.items():
+        own = exponential(effect.interval())
+        seems = judge(own.low, own.high)
+        contradicted = decided[name] == "undecided" and seems != "undecided"
+        levels[name] = 1.0 - ALPHA / left if contradicted else CONFIDENCE
+    return levels

@@ -91,7 +91,7 @@ def harness(name: str) -> str:
     return (
         f"{name:8} harness: CPU {cpu / sum(timed):.2%} of the timed; with waiting for pipes "
         f"{share:.2%} of the timed {1e3 * statistics.median(timed):.1f} ms beside it "
-        f"({1e6 * statistics.median(beside):.0f} us a round, "
+        f"({1e6 * statistics.median(beside):.0f} µs a round, "
         f"{1e9 * statistics.median(beside) / iterations:.1f} ns "
         f"an iteration); an iteration measured as {each_ns:,.1f} ns"
     )

@@ -117,6 +117,8 @@ def _written(cell: Cell, scale: float, ends: bool) -> Written:
     return Written(units.number(cell, scale))
 
 
+RATIO = "time ratio"  # the heading of ratios to a baseline
+FACT_WORDS = {"pss": "memory"}  # shared pages divided among the processes that have them
 # What was typical in the hour, beside the time at rest; without intervals, which are those of the hour.
 TYPICAL = (Column("typical time", "s", ends=False), Column("typical ratio", ends=False))
 
@@ -143,7 +145,7 @@ def variants_table(title: str, variants: dict[str, Measured]) -> Table:
         Column("variant", align="left"),
         Column("time", "s"),
         Column("throughput", f"{counted_in(variants)}/s", ends=not alike),
-        Column("time ratio", note="below 1 is faster"),
+        Column(RATIO, note="below 1 is faster"),
         Column("verdict", align="left"),
     )
     shown = len(columns) if alike else 3
@@ -259,5 +261,5 @@ def _fact(name: str, value: float | None) -> Cell:
 def _fact_column(name: str) -> Column:
     words, _, last = name.rpartition("_")
     if last in FACT_UNITS:
-        return Column(words.replace("_", " "), FACT_UNITS[last])
+        return Column(FACT_WORDS.get(words, words).replace("_", " "), FACT_UNITS[last])
     return Column(name.replace("_", " "))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from bench.records.comparison import SCHEMA, BenchmarkChange, ComparedBenchmark, RunComparison, RunPair
-from bench.records.run import Estimate
 from bench.stats.verdict import ALPHA
 from reports.model.page import Page, Record, Row
+from reports.model.units import times
 from reports.pages.comparison_tables import tables
 from reports.pages.single import fields_of, four_columns, one_section_page, ratios_charts
 
@@ -37,7 +36,7 @@ def comparison_page(comparison: RunComparison) -> Page:
         for change in benchmark.changes
     ]
     ratios = [(b.group, name, change.ratio, change.ratio_verdict) for b, change, name in changes]
-    times = [(b.group, name, change.time, change.time_verdict) for b, change, name in changes]
+    of_times = [(b.group, name, change.time, change.time_verdict) for b, change, name in changes]
     more = " ..." if len(comparison.sides) > 2 else ""
     return one_section_page(
         "RunComparison",
@@ -49,7 +48,7 @@ def comparison_page(comparison: RunComparison) -> Page:
             *ratios_charts(
                 "Within-machine ratios against those of the first run", ratios, comparison.tolerance
             ),
-            *ratios_charts("Times against those of the first run", times, _band(comparison)),
+            *ratios_charts("Times against those of the first run", of_times, _band(comparison)),
         ],
         warnings=footnotes(comparison),
         method=METHOD,
@@ -127,15 +126,15 @@ def _counted(comparison: RunComparison) -> str:
 def _ratio_changed(
     benchmark: ComparedBenchmark, comparison: RunComparison, change: BenchmarkChange
 ) -> str | None:
-    """``hybridize/step/static is 1.07x as fast as imperative in A ... and 1.31x in B ...: different.``"""
+    """``hybridize/step/static takes 0.93x the time of imperative in A ... and 0.76x in B ...: different.``"""
     if change.ratio_verdict in (None, "same", "undecided"):
         return None
     labels = (comparison.sides[0].label, change.label)
     one, other = (benchmark.figures[label].ratio for label in labels)
     assert one is not None and other is not None
     return (
-        f"{benchmark.name} is {_speed(one)} as fast as {benchmark.baseline} in "
-        f"{labels[0]} and {_speed(other)} in {labels[1]}: {change.ratio_verdict}."
+        f"{benchmark.name} takes {times(one)} the time of {benchmark.baseline} in "
+        f"{labels[0]} and {times(other)} in {labels[1]}: {change.ratio_verdict}."
     )
 
 
@@ -146,24 +145,12 @@ def _explained(
     if change.explained_by is None:
         return None
     pair = next(pair for pair in comparison.pairs if pair.label == change.label)
-    ceilings = ", ".join(f"{CEILINGS[name]} {ratio:.2f}x" for name, ratio in pair.ceilings.items())
+    ceilings = ", ".join(f"{CEILINGS[name]} {1 / ratio:.2f}x" for name, ratio in pair.ceilings.items())
     return (
-        f"{benchmark.name}: {change.label} has {_speed(change.time)} the throughput of "
-        f"{comparison.sides[0].label}; its ceilings: {ceilings}. "
+        f"{benchmark.name} takes {times(change.time)} the time in {change.label} that it takes in "
+        f"{comparison.sides[0].label}; by its ceilings it would take: {ceilings}. "
         f"Nearest is {CEILINGS[change.explained_by]}, which is a hint and no proof."
     )
-
-
-def _speed(time_ratio: Estimate) -> str:
-    """``1.07x (1.05 to 1.09)`` from a ratio of times."""
-    value, low, high = (
-        1 / x if x > 0 else float("inf") for x in (time_ratio.value, time_ratio.high, time_ratio.low)
-    )
-    places = 3 if high - low < 0.02 else 2
-    if 0 < value < 0.1:
-        places = max(places, 1 - math.floor(math.log10(value)))  # two digits, lest it be told as 0
-    interval = f" ({low:.{places}f} to {high:.{places}f})" if time_ratio.n > 1 else ""
-    return f"{value:.{places}f}x{interval}"
 
 
 def footnotes(comparison: RunComparison) -> list[str]:

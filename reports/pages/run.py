@@ -315,7 +315,9 @@ def _method(run: Run) -> tuple[str, ...]:
         f"Faster or slower: the whole interval lies outside the tolerance of {TOLERANCE:.0%}. Same: it lies "
         "inside. Undecided: neither. All variants of a part share one error rate "
         f"of {ALPHA:.0%} (Holm's step-down), the control by itself; the interval shown is each ratio's own, "
-        "so that one may lie outside the tolerance and yet be undecided.",
+        "but where that alone would decide what is undecided among them all: there it is the wider one that "
+        "the shared error rate leaves.",
+        "Ratios are of time, a variant's over its baseline's: 0.5x is half the time, and below 1 is faster.",
         "The variant named control is the baseline measured against itself: how far it is from 1 shows "
         "what this machine did to the measurement.",
         "Statistics are computed anew from the raw rounds whenever a file is read.",

@@ -26,7 +26,7 @@ from reports.model.courses import LEAST, Course
 from reports.model.courses import WIDEST as WIDEST_COURSE
 from reports.model.page import Page, Recommendation, Section, each_text
 from reports.model.screen import Screen
-from reports.model.tables import Laid, Table, Written, laid_out
+from reports.model.tables import RATIO, Laid, Table, Written, laid_out
 from reports.model.thinning import in_time
 from reports.model.units import UNITS, bounded, decimals_of, number, scale_for, scaled
 
@@ -167,11 +167,14 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
             continue
         yield Text(f"\n{answered.asks}", style="bold")
         yield from (Text(sentence) for sentence in answered.sentences)
-    if model.facts or model.warnings:
-        yield Text("\nWhere it was measured" if model.facts else "\nWhat to mind", style="bold")
-        if model.facts:
-            yield _facts(model)
+    if model.warnings:
+        yield Text("\nWhat to mind", style="bold")
         yield from _warnings(model.warnings)
+    if model.headline is not None:
+        yield plot(model.headline, console) or Text("")
+    if model.facts:
+        yield Text("\nWhere it was measured", style="bold")
+        yield _facts(model)
     for section in model.sections:
         yield from _section(section, console)
     if model.method:
@@ -228,11 +231,17 @@ def _section(section: Section, console: Console) -> Iterator[RenderableType]:
     yield from (Text(sentence) for sentence in section.sentences)
     yield from _warnings(section.warnings)
     for chart in section.charts:
-        drawn = plot(chart, console)
+        drawn = None if _in_a_table(chart, section) else plot(chart, console)
         if drawn is not None:
             yield drawn
     for model in section.tables:
         yield fitted(model, console)
+
+
+def _in_a_table(chart: Chart, section: Section) -> bool:
+    """Whether a plot of ratios would repeat what a table below it says with intervals and verdicts."""
+    titles = {column.title for model in section.tables for column in model.columns}
+    return isinstance(chart, Intervals) and RATIO in titles
 
 
 def room_beside(model: Table, wanted: int, width: int) -> int:

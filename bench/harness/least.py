@@ -1,0 +1,70 @@
+"""The least that a run needs, and the questions that a budget leaves out for it, told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.questions.plan import Group
+from bench.records.run import Block
+
+LEADING = "settings"  # what to set is what a reader came for: the last question to be left out
+
+
+@dataclass(frozen=True)
+class Least:
+    """What all questions take with the set-ups that an answer needs, and which have no room."""
+
+    needed_s: float
+    left_out: tuple[str, ...]  # questions
+
+    def in_words(self, budget_s: float, quick: bool) -> str:
+        """``--quick needs about 75 s here; --budget 40s leaves out drift: choose ...``."""
+        what = "--quick" if quick else "a run of these questions"
+        names = " and ".join(filter(None, (", ".join(self.left_out[:-1]), self.left_out[-1])))
+        return (
+            f"{what} needs about {self.needed_s:.0f} s here; --budget {budget_s:g}s leaves out {names}: "
+            "choose a larger --budget, or name the questions to ask"
+        )
+
+
+def least(
+    groups: Sequence[Group],
+    cost_s: Mapping[str, float],
+    done: Mapping[str, int],
+    spent_s: float,
+    budget_s: float,
+) -> Least | None:
+    """What a budget leaves out of which so much is spent; None where it holds all or a cost is not known.
+
+    ``cost_s`` are seconds a set-up, ``done`` the set-ups that there are, both by the group's name. The
+    cheapest questions are kept, as many as there is room for, and one whatever it takes.
+    """
+    if not groups or any(group.name not in cost_s for group in groups):
+        return None
+    missing = {group.name: max(0, group.plan.least_blocks - done.get(group.name, 0)) for group in groups}
+    wanted = {
+        name: sum(cost_s[group.name] * missing[group.name] for group in groups if group.question == name)
+        for name in dict.fromkeys(group.question for group in groups)
+    }
+    kept, room = set[str](), budget_s - spent_s
+    for name in sorted(wanted, key=lambda name: (name != LEADING, wanted[name])):
+        if not kept or wanted[name] <= room:
+            kept.add(name)
+            room -= wanted[name]
+    left_out = tuple(name for name in wanted if name not in kept)
+    return Least(spent_s + sum(wanted.values()), left_out) if left_out else None
+
+
+def without_starting(block: Block) -> float:
+    """Seconds that a set-up like it takes once its processes run, as they do after the first one."""
+    of_each = [
+        set_up.set_up_s + set_up.first_call_s + sum(r.seconds for r in (*set_up.warm_up, *set_up.rounds))
+        for set_up in block.set_ups.values()
+    ]
+    return min(block.seconds, sum(of_each))
+
+
+def without(groups: Iterable[Group], left_out: Sequence[str]) -> list[Group]:
+    """The groups of the questions that are not left out."""
+    return [group for group in groups if group.question not in left_out]

@@ -1,0 +1,81 @@
+"""What a budget cannot hold is told beforehand, and the budget is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from bench.harness.least import Least, least
+from bench.harness.schedule import Schedule
+from bench.records.run import CONTROL
+from bench.results.costs import asked_in_words, keep_costs, read_costs
+from tests.test_harness import question, schedule
+
+
+def of_questions(budget_s: float, names: str, cost_s: float = 2.0) -> tuple[Schedule, list[str], list[Least]]:
+    """A schedule over a question a letter, each of a part of its own that takes as long."""
+    plan, order = schedule(budget_s, dict.fromkeys(names, 0.001), cost_s)
+    plan.groups = [replace(group, question=group.part) for group in plan.groups]
+    lacking: list[Least] = []
+    plan.leaves_out = lacking.append
+    return plan, order, lacking
+
+
+def test_what_a_budget_cannot_hold_is_left_out_before_it_is_measured_where_costs_are_known() -> None:
+    plan, order, lacking = of_questions(20.0, "abc")
+    plan.cost_s = {"a/a": 2.0, "b/b": 8.0, "c/c": 2.0}
+    plan.run()
+    (one,) = lacking
+    least_blocks = plan.groups[0].plan.least_blocks
+    assert one == Least(12.0 * least_blocks, ("b",))
+    assert "b" not in order and plan.spent_s() <= 20.0
+    assert one.in_words(20.0, quick=True) == (
+        f"--quick needs about {12 * least_blocks} s here; --budget 20s leaves out b: "
+        "choose a larger --budget, or name the questions to ask"
+    )
+
+
+def test_where_no_cost_is_known_the_first_set_ups_tell() -> None:
+    plan, order, lacking = of_questions(15.0, "abc", 3.0)
+    plan.run()
+    assert order[:3] == ["a", "b", "c"] and lacking and plan.spent_s() <= 15.0 + 3.0
+    left_out = set(lacking[0].left_out)
+    assert left_out and not left_out & set(order[3:])
+
+
+def test_a_budget_that_holds_all_leaves_nothing_out() -> None:
+    plan, _, lacking = of_questions(200.0, "abc")
+    plan.cost_s = {"a/a": 2.0, "b/b": 8.0, "c/c": 2.0}
+    plan.run()
+    assert lacking == []
+
+
+def test_what_to_set_is_left_out_last_and_one_question_is_asked_whatever_it_takes() -> None:
+    groups = [replace(question("slow").groups()[0], question=name, part="p") for name in ("b", "settings")]
+    cost_s = {"b/p": 1.0, "settings/p": 50.0}
+    lacking = least(groups, cost_s, {}, 0.0, 10.0)
+    assert lacking is not None and lacking.left_out == ("b",)
+    assert least(groups[1:], cost_s, {}, 0.0, 10.0) is None
+    assert least(groups, {"b/p": 1.0}, {}, 0.0, 10.0) is None, "a cost that is not known leaves nothing out"
+
+
+def test_numbers_of_threads_are_a_family_of_their_own() -> None:
+    case = question("slow", "quick").groups()[0].cases["quick"]
+    threads = msgspec.structs.replace(case, settings={**case.settings, "thread_pool": True})
+    control = msgspec.structs.replace(case, variant=CONTROL)
+    assert (case.family, threads.family, control.family) == ("variants", "threads", CONTROL)
+
+
+def test_costs_are_kept_by_what_was_asked_and_a_damaged_file_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "set-ups.costs"
+    asked = asked_in_words("a machine", {"budget": "60s", "quick": "True", "groups": "a/x"})
+    assert asked == asked_in_words("a machine", {"budget": "9s", "quick": "True", "groups": "b/y"})
+    assert read_costs(file, asked) == {}
+    keep_costs(file, asked, {"a/x": 2.0, "b/y": 1.0})
+    keep_costs(file, asked, {"a/x": 3.0})
+    assert read_costs(file, asked) == {"a/x": 3.0, "b/y": 1.0}
+    assert read_costs(file, "another") == {}
+    file.write_bytes(b"{")
+    assert read_costs(file, asked) == {}
