@@ -11,6 +11,7 @@ from bench.harness.least import Least, least
 from bench.harness.schedule import Schedule
 from bench.records.run import CONTROL
 from bench.results.costs import asked_in_words, keep_costs, read_costs
+from bench.stats.verdict import family_of
 from tests.test_harness import question, schedule
 
 
@@ -65,7 +66,7 @@ def test_numbers_of_threads_are_a_family_of_their_own() -> None:
     case = question("slow", "quick").groups()[0].cases["quick"]
     threads = msgspec.structs.replace(case, settings={**case.settings, "thread_pool": True})
     control = msgspec.structs.replace(case, variant=CONTROL)
-    assert (case.family, threads.family, control.family) == ("variants", "threads", CONTROL)
+    assert tuple(map(family_of, (case, threads, control))) == ("variants", "threads", CONTROL)
 
 
 def test_costs_are_kept_by_what_was_asked_and_a_damaged_file_is_none(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def _by_throughput(one: Measured, other: Measured, words: str) -> list[str]:
         f"{best.case.variant} does {ranged(best.images_per_s)} samples/s in {words} of {best.images}, "
         f"{less.case.variant} {ranged(less.images_per_s)} in one of {less.images}"
     )
-    return [f"{rates}: {'not told apart' if rivals else 'the first is faster'}."]
+    return [f"{rates}: {'no difference is shown' if rivals else 'the first is faster'}."]
 
 
 def _size(first: str, second: str, tasks: Mapping[str, Declared]) -> list[str]:

@@ -15,7 +15,7 @@ from bench.questions.plan import Group
 from bench.records.run import CONTROL, Block, Failure
 from bench.stats.estimates import Mean, student
 from bench.stats.ratios import against_baseline, log_effects
-from bench.stats.verdict import ALPHA, TOLERANCE
+from bench.stats.verdict import ALPHA, TOLERANCE, family_of
 
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
 # A stop because all is decided is a look, and so is each before it: a verdict while measuring takes a part of
@@ -53,7 +53,7 @@ def need(group: Group, blocks: list[Block]) -> float:
     if not _same_work(blocks):
         return max(widths)
     narrow = max(widths) if group.plan.narrow else 0.0
-    families = {name: group.cases[name.split(" / ")[0]].family for name in means}
+    families = {name: family_of(group.cases[name.split(" / ")[0]]) for name in means}
     sizes = Counter(families.values())
     judged = [name for name in means if families[name] != CONTROL]
     return max([narrow, *(_to_decide(means[n], ALPHA / LOOKS / sizes[families[n]]) for n in judged)])

@@ -119,19 +119,14 @@ class Session:
 
         ``parts`` are the groups to measure by name, such as ``hybridize/step``; all without.
         """
-        groups = []
-        for question in questions:
-            if question.skipped() is None:
-                question.check(self.asked)
-                groups += [g for g in question.groups(self.asked) if parts is None or g.name in parts]
+        groups = self._groups(questions, parts)
         machine = collect()
         identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
         journal = Journal(self.journal_path, identity) if self.journal_path else None
         self.weather = self._weather_since(done, machine.load)
         asked_here, left_out = asked_in_words(machine.class_key, self.settings(groups)), list[str]()
-        cost_s = read_costs(self.costs, asked_here) if self.costs else {}
-        schedule = self._schedule(groups, done, journal, cost_s, left_out.append)
+        schedule = self._schedule(groups, done, journal, self._costs_of(asked_here), left_out.append)
         try:
             ceilings = measure_ceilings(self.asked.environment)
             blocks = schedule.run()
@@ -139,11 +134,11 @@ class Session:
             self.harness.close()
             if journal:
                 journal.close()
+        groups = self._begun(groups, blocks, asked_here)
         uncounted = [line for group in groups for line in self._count(group, blocks)]
         weather = msgspec.structs.replace(
             self.weather(schedule.spent_s(), LOOKS), calm_share=calm_share(groups, blocks)
         )
-        groups = self._begun(groups, blocks, asked_here)
         results = {g.name: measured(g.cases, g.baseline, blocks[g.name], g.also) for g in groups}
         return Run(
             name="",
@@ -167,6 +162,17 @@ class Session:
                 *uncounted,
             ],
         )
+
+    def _groups(self, questions: Sequence[Question], parts: Collection[str] | None) -> list[Group]:
+        groups = []
+        for question in questions:
+            if question.skipped() is None:
+                question.check(self.asked)
+                groups += [g for g in question.groups(self.asked) if parts is None or g.name in parts]
+        return groups
+
+    def _costs_of(self, asked: str) -> dict[str, float]:
+        return read_costs(self.costs, asked) if self.costs else {}
 
     def _begun(self, groups: list[Group], blocks: dict[str, list[Block]], asked: str) -> list[Group]:
         """The groups that the budget had room for; what their set-ups took is kept for the next run."""

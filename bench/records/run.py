@@ -59,13 +59,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """What is compared with what: the cases of one question and part."""
         return f"{self.question}/{self.part}"
 
-    @property
-    def family(self) -> str:
-        """Whose ratios share one error rate: the control has its own, and numbers of threads theirs."""
-        if self.variant == CONTROL:
-            return CONTROL
-        return "threads" if self.settings.get("thread_pool") else "variants"
-
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """A timed batch of iterations, synchronised at both ends."""

@@ -34,7 +34,7 @@ from bench.stats.estimates import (
 )
 from bench.stats.quantiles import facts_over_set_ups, quantiles
 from bench.stats.ratios import against_baseline, log_effects, log_times, rule_of, typical, typical_times
-from bench.stats.verdict import ALPHA, TOLERANCE, shown_at, verdicts
+from bench.stats.verdict import ALPHA, TOLERANCE, family_of, shown_at, verdicts
 
 
 def _facts(set_ups: list[SetUp]) -> dict[str, float]:
@@ -152,8 +152,8 @@ def _by_family(
     decided: dict[str, Verdict] = {}
     confidence: dict[str, float] = {}
     sizes: dict[str, int] = {}
-    for kind in dict.fromkeys(cases[name].family for name in effects):
-        family = {name: mean for name, mean in effects.items() if cases[name].family == kind}
+    for kind in dict.fromkeys(family_of(cases[name]) for name in effects):
+        family = {name: mean for name, mean in effects.items() if family_of(cases[name]) == kind}
         judged = verdicts(family)
         decided |= judged
         confidence |= dict.fromkeys(family, CONFIDENCE) if kind == CONTROL else shown_at(family, judged)

@@ -11,11 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.records.run import Estimate, Verdict
+from bench.records.run import CONTROL, Case, Estimate, Verdict
 from bench.stats.estimates import CONFIDENCE, Mean, exponential
 
 ALPHA = 0.05
 TOLERANCE = 0.02
+
+
+def family_of(case: Case) -> str:
+    """Whose ratios share one error rate: the control has its own, and numbers of threads theirs."""
+    if case.variant == CONTROL:
+        return CONTROL
+    return "threads" if case.settings.get("thread_pool") else "variants"
 
 
 def judge(low: float, high: float, tolerance: float = TOLERANCE) -> Verdict:
