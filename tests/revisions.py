@@ -15,16 +15,17 @@ ROOT = Path(__file__).parent.parent
 
 GATE = """
 from __future__ import annotations
-import msgspec
-from bench.records.run import Setting
+from dataclasses import dataclass, field
+from bench.records.shared import Setting
 
 PROTOCOL = {protocol}
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
     name: str
     asks: str
     workload: str
-    settings: dict[str, Setting] = {{}}
+    settings: dict[str, Setting] = field(default_factory=dict)
     rounds: int = 2
     set_ups: int = 1
     warm_ups: int = 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,7 @@ def run(day: str, seconds: float, machine: Machine | None = MACHINE) -> Run:
 
 def test_the_same_work_is_found_under_any_question() -> None:
     assert stored(run("2024-05-01", 0.001), STEP) is not None
-    assert stored(run("2024-05-01", 0.001), msgspec.structs.replace(STEP, settings={"part": "step"})) is None
+    assert stored(run("2024-05-01", 0.001), replace(STEP, settings={"part": "step"})) is None
 
 
 @pytest.mark.parametrize("guarded", [b for b in GATE if b.in_runs], ids=lambda b: b.name)
@@ -102,7 +103,7 @@ def test_what_no_run_measures_is_left_out_unless_it_is_asked_for() -> None:
 
 def test_a_run_without_any_work_of_the_gate_is_refused() -> None:
     """As one stored with another batch size, which would compare nothing and so pass."""
-    other = msgspec.structs.replace(STEP, settings={**STEP.settings, "batch_size": 64})
+    other = replace(STEP, settings={**STEP.settings, "batch_size": 64})
     with pytest.raises(UserError, match=r"a\.json: nothing to compare, .* of step was .*--batch-size"):
         check_work([Path("a.json")], [run("2024-05-01", 0.001)], [other])
     check_work([Path("a.json")], [run("2024-05-01", 0.001)], [other, STEP])

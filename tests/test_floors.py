@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -315,6 +316,42 @@ def test_the_page_on_architecture_names_every_folder_and_nothing_that_is_not_the
 
 def test_the_top_level_is_what_it_should_be() -> None:
     folders = {"bench", "docs", "mtl_core", "reports", "tests"}
-    files = {"CHANGELOG.md", "LICENSE", "README.md", "noxfile.py", "pyproject.toml"}
+    files = {"action.yml", "CHANGELOG.md", "LICENSE", "README.md", "noxfile.py", "pyproject.toml"}
     visible = {path.name for path in ROOT.iterdir() if not path.name.startswith((".", "__"))}
     assert visible - {"build", "dist", "bench-results"} == folders | files
+
+
+# What a worker finds in an environment of the user's: MXNet and NumPy, setuptools where MXNet needs it for
+# distutils, and threadpoolctl, which is lent (bench/machine/identity.py).
+IN_A_WORKER = {"mxnet", "numpy", "setuptools", "threadpoolctl"}
+WORKERS = ("bench.worker.__main__", "bench.machine.ceilings", "mtl_core.platform.ours_first")
+# What the tutorial's export and latency are measured with, which take an extra of ours.
+OF_THE_EXTRA = tuple(
+    f"bench.workloads.{name}" for name in ("exporting", "onnx_export", "latency", "onnx_network", "starting")
+)
+
+
+def foreign(start: str, sources: dict[str, Path]) -> dict[str, str]:
+    """Outside libraries that a module may import, in functions too, and the module that does."""
+    kept = {name: path for name, path in sources.items() if not within(name, *OF_THE_EXTRA)}
+    by: dict[str, str] = {}
+    for name in reached(start, kept):
+        for imported in imports(name, kept[name].read_text(encoding="utf-8")):
+            top = imported.partition(".")[0]
+            if top not in (*PACKAGES, *sys.stdlib_module_names):
+                by[top] = name
+    return by
+
+
+IN_WORKERS = [m for m in modules() if within(m, "bench.workloads") and MXNET in reached(m, modules())]
+
+
+@pytest.mark.parametrize("start", [*WORKERS, *IN_WORKERS])
+def test_a_worker_needs_nothing_beside_mxnet_and_numpy(start: str) -> None:
+    if not within(start, *OF_THE_EXTRA):
+        assert {lib: by for lib, by in foreign(start, modules()).items() if lib not in IN_A_WORKER} == {}
+
+
+def test_a_library_that_a_worker_would_lack_is_found() -> None:
+    assert "msgspec" in foreign("bench.harness.pool", modules())
+    assert {"mxnet", "numpy"} <= foreign("bench.worker.__main__", modules()).keys()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bench.gate import work as under_test
@@ -48,7 +48,7 @@ class PlayedPool:
 
     def ask(self, do: str, **arguments: Any) -> Any:
         assert do == "count" and arguments["workload"].startswith(under_test.COUNTABLE)
-        return msgspec.to_builtins(self.counts[self.side])
+        return asdict(self.counts[self.side])
 
     def end(self) -> None:
         self.ended = True
@@ -65,9 +65,7 @@ def sides() -> tuple[Side, Side]:
 
 
 def test_a_new_synchronisation_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    after = msgspec.structs.replace(
-        WORK, synchronisations={"waitall": 1}, waited_at={"waitall": ["mtl_core/step.py:9"]}
-    )
+    after = replace(WORK, synchronisations={"waitall": 1}, waited_at={"waitall": ["mtl_core/step.py:9"]})
     pool = PlayedPool({"base": WORK, "head": after})
     monkeypatch.setattr(under_test, "SidePool", lambda both: pool)
     changed, uncounted = under_test.work_changes(["step", "loader"], sides())

@@ -25,9 +25,9 @@ from bench.machine.identity import (
     memory_gib,
     quota,
     system_name,
-    versions,
     virtual,
 )
+from bench.machine.interpreter import versions
 from bench.machine.weather import (
     Counters,
     counters,

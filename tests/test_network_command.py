@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from bench.commands.network import Network, names_of, network_of
 from bench.harness import declaring
 from bench.harness.pool import WorkerFailedError
+from bench.workloads.declared import build
 from mtl_core.errors import UserError
 from tests.processes import ROOT
 
@@ -156,3 +158,71 @@ def test_a_shell_completes_the_commands(repository: Path, monkeypatch: pytest.Mo
     for name, value in asked.items():
         monkeypatch.setenv(name, value)
     assert mtl_bench(repository).stdout.split() == ["report", "regress"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import bench\nbench.build()", "AttributeError: module 'bench' has no attribute 'build'"),
+        ("from reports import chart", "ImportError: cannot import name 'chart' from 'reports'"),
+        ("import bench.models", "ModuleNotFoundError: No module named 'bench.models'"),
+        ("from mtl_core import theirs", "ImportError: cannot import name 'theirs' from 'mtl_core'"),
+    ],
+)
+def test_what_a_package_with_our_name_lacks_is_told_with_the_remedy(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a module as it is imported, and in the factory as it is called."""
+    top = line.split()[1].partition(".")[0]
+    (tmp_path / top).mkdir()
+    monkeypatch.setenv("BENCH_PROJECT", str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    late = "def task():\n" + "".join(f"    {each}\n" for each in line.splitlines())
+    early, later = (f"{when}_{tmp_path.name}" for when in ("early", "late"))  # of this case alone
+    for name, code in ((early, f"{line}\n"), (later, late)):
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+        with pytest.raises(UserError) as raised:
+            build(f"{name}:task")
+        told = str(raised.value)
+        assert told.startswith(f"{name}:task: {name}.py:") and said in told
+        assert told.endswith(
+            f"; the package {top!r} is this suite's own here: rename yours, or keep what the network needs "
+            "in another package"
+        )
+        assert told.count("rename yours") == 1
+
+
+def test_without_a_package_of_theirs_there_is_nothing_to_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_PROJECT", str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "mistyped_it.py").write_text("import bench.modles\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"No module named 'bench\.modles'$"):
+        build("mistyped_it:task")
+
+
+class Slow(Ends):
+    """A worker that answers only after a word was said, as where a module takes a minute to import."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.said: list[str] = []
+        self.spoken = Event()
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+        self.spoken.set()
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        if do == "hello":
+            return {}
+        assert self.spoken.wait(timeout=60)
+        return {"declared": {"network": "a:b", "heads": ["x"], "batch_size": 4, "takes_heads": False}}
+
+
+def test_a_network_that_takes_long_to_import_is_waited_for_with_a_word() -> None:
+    worker = Slow()
+    task = declaring.declared("a:b", 4, start=lambda environment: worker, say=worker.say, patience_s=0.01)  # type: ignore[arg-type, return-value]
+    assert (task.network, worker.ended) == ("a:b", True)
+    assert worker.said == ["a:b is still being imported and built; it is waited for up to 120 s"]

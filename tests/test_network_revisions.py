@@ -1,9 +1,8 @@
-"""Work counted, profiles and two revisions of somebody's repository, and the wheel that brings us there."""
+"""Work counted, profiles and two revisions of somebody's repository."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from bench.gate.checkouts import Checkout
 from bench.gate.task_side import Compared, gate_of, task_side
 from bench.records.declared import Declared
 from mtl_core.errors import ExitCode, UserError
-from tests.processes import ROOT
 from tests.test_network_command import mtl_bench, repository
 
 __all__ = ["repository"]
@@ -97,31 +95,3 @@ def test_a_side_imports_from_its_own_checkout(committed: Path, tmp_path: Path) -
         UserError, match=r"head does not declare the network: acme\.net:task: there is no module"
     ):
         task_side("head", Checkout(tmp_path / "empty", "0" * 40), compared)
-
-
-def test_the_wheel_brings_all_that_a_run_needs(repository: Path, tmp_path: Path) -> None:
-    """Built by the project's own build backend, unpacked as an installer does, and run from elsewhere."""
-    built, site = tmp_path / "dist", tmp_path / "site"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = built.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
-    (entry,) = site.glob("*.dist-info/entry_points.txt")
-    assert "mtl-bench = bench.__main__:main" in entry.read_text(encoding="utf-8")
-    ran = mtl_bench(
-        repository,
-        "run",
-        "hybridize",
-        "--quick",
-        "--budget",
-        "1s",
-        "--full",
-        "--json",
-        "mine.json",
-        suite=site,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "Measured is acme.net:task" in ran.stdout
-    page = mtl_bench(repository, "report", "mine.json", "--format", "html", "-o", "mine.html", suite=site)
-    assert page.returncode == 0, page.stderr
-    assert "acme.net:task" in (repository / "mine.html").read_text(encoding="utf-8")

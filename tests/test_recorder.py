@@ -17,14 +17,16 @@ import pytest
 from bench.__main__ import main
 from bench.gate.sides import SIDE
 from bench.harness.pool import WorkerFailedError
+from bench.records.declared import Declared
 from bench.trust import neighbours
 from bench.trust import recorder as recorder_module
 from bench.trust.neighbours import ALONE, KINDS, beside
 from bench.trust.recorder import SLICE_S, PairsPool, Recorder, record, slices
-from bench.trust.study import chosen, record_here
+from bench.trust.study import chosen, record_here, study
 from bench.trust.units import Head, Unit, append, begin, packed, read
-from bench.trust.variants import BASE, QUICK, STEP, USUAL, settings_of
+from bench.trust.variants import BASE, BY_NAME, QUICK, STEP, USUAL, settings_of, subject_of
 from mtl_core.errors import UserError
+from reports.pages.trust import recorded as recorded_in_words
 from tests.recordings import HEAD as MADE_UP_HEAD
 from tests.recordings import units
 from tests.revisions import ROOT, environment
@@ -392,3 +394,53 @@ def test_what_a_recording_was_made_with_need_not_be_told_again_to_go_on(
     assert made[1].variants == ("base", "every_7")
     with pytest.raises(UserError, match="variants was"):
         record_here(file, 1.0, variants=["every_20"], resume=True)
+
+
+def test_a_declared_network_is_recorded_beside_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is told apart from the tutorial's, and is replayed in its words."""
+    task = Declared(
+        network="acme.net:task",
+        heads=["box", "class"],
+        batch_size=4,
+        takes_heads=True,
+        impossible={"whole_graph": "no"},
+    )
+    subject = subject_of(task)
+    assert "whole_graph" not in subject.variants
+    assert subject.settings_of("one_head") == {
+        "network": "acme.net:task",
+        "batch_size": 4,
+        "mode": "hybridized",
+        "part": "step",
+        "heads": ["box"],
+    }
+    with pytest.raises(UserError, match=r"expected for acme\.net:task, batches of 4 one of base, identical"):
+        chosen(["whole_graph"], subject)
+    monkeypatch.setattr(recorder_module, "PairsPool", PlayedPool)
+    file = tmp_path / "t.jsonl"
+    monkeypatch.setattr("bench.trust.study.record", lambda path, head, *_, **__: begin(path, head, units(2)))
+    record_here(file, 1.0, variants=["identical", "operator"], subject=subject)
+    assert read(file)
+    replayed = study(file, [60.0], 0.02, 0)
+    assert replayed is not None and replayed.network == "acme.net:task, batches of 4"
+    said = {calls.variant: calls.says for calls in replayed.cells[0].calls}
+    assert said["operator"] == "every parameter times 1, once more in every step"
+    assert "The step is that of acme.net:task, batches of 4." in recorded_in_words(replayed)
+    with pytest.raises(UserError, match=r"network was acme\.net:task, batches of 4, is ;"):
+        record_here(file, 1.0, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "lacks"),
+    [
+        ({"takes_heads": False}, {"one_head"}),
+        ({"heads": ["box"]}, {"one_head"}),
+        ({"heads_impossible": {"box alone": "no"}}, {"one_head"}),
+        ({"impossible": {"hybridized": "no", "whole_graph": "no"}}, {"whole_graph", "imperative"}),
+    ],
+)
+def test_what_a_network_cannot_do_is_not_recorded(more: dict[str, Any], lacks: set[str]) -> None:
+    given = {"network": "a:b", "heads": ["box", "class"], "batch_size": 4, "takes_heads": True, **more}
+    assert BY_NAME.keys() - subject_of(Declared(**given)).variants.keys() == lacks

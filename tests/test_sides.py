@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from bench.gate.revisions import Settings, compare
@@ -120,7 +120,7 @@ def test_a_broken_checkout_is_not_called_old(two: tuple[Side, Side]) -> None:
 def test_benchmarks_declared_differently_are_not_compared() -> None:
     """Half the batch would pass for a step that became faster; nothing is measured, and it is no pass."""
     step = GATE[0]
-    halved = msgspec.structs.replace(step, settings={**step.settings, "batch_size": 64})
+    halved = replace(step, settings={**step.settings, "batch_size": 64})
     sides = tuple(
         Side(name, Path(), sys.executable, {step.name: declared})
         for name, declared in (("base", step), ("head", halved))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.trust.variants import VARIANTS, settings_of
-from bench.workloads.slowed import SlowedStep
+from bench.records.declared import Declared
+from bench.trust.variants import VARIANTS, settings_of, subject_of
+from bench.workloads.slowed import SlowedStep, SlowedTask
+from tests.test_network_command import NETWORK
 
 SMALL: dict[str, Any] = {"batch_size": 8}
 
 
-def steps_of(workload: SlowedStep, iterations: int) -> int:
+def steps_of(workload: SlowedStep | SlowedTask, iterations: int) -> int:
     """How many training steps so many iterations make."""
     done: list[int] = []
     call = workload.call
@@ -60,3 +64,26 @@ def test_every_variant_is_a_workload_that_runs(variant: Any) -> None:
     workload = SlowedStep(**{**settings_of(variant.name), **SMALL})
     workload.run(2)
     workload.close()
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Declared:
+    """Somebody's, in a folder of its own."""
+    (tmp_path / "slowed_net.py").write_text(NETWORK, encoding="utf-8")
+    monkeypatch.setenv("BENCH_PROJECT", str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "slowed_net", raising=False)
+    return Declared(network="slowed_net:task", heads=["nose", "tail"], batch_size=4, takes_heads=True)
+
+
+def test_a_declared_network_is_slowed_alike(network: Declared) -> None:
+    """Every variant runs; what is injected is as much as it says and leaves no trace in what is learned."""
+    subject, learned = subject_of(network), {}
+    for name in subject.variants:
+        workload = SlowedTask(**subject.settings_of(name))
+        assert steps_of(workload, 20) == {"every_7": 22, "every_20": 21}.get(name, 20) or "random" in name
+        learned[name] = [array.asnumpy() for array in workload.step.parameter_arrays()]
+        workload.close()
+    for name in ("operator", "small_operator", "copy"):
+        for one, other in zip(learned["base"], learned[name], strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -7,10 +7,10 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -266,7 +266,7 @@ def test_the_golden_file_is_what_update_writes(golden: dict[str, Work], tmp_path
 
 def test_the_same_change_in_several_steps_is_told_once(golden: dict[str, Work]) -> None:
     waiting = {
-        name: msgspec.structs.replace(
+        name: replace(
             counted, synchronisations={"asnumpy": 2}, waited_at={"asnumpy": ["mtl_core/step.py:110"]}
         )
         for name, counted in golden.items()
@@ -301,7 +301,7 @@ def test_changes_in_words(changed: WorkChange, said: str) -> None:
 
 
 def test_every_counter_has_words() -> None:
-    assert set(WORDS) == set(COUNTERS) == set(Work.__struct_fields__) - {"waited_at"}
+    assert set(WORDS) == set(COUNTERS) == {field.name for field in fields(Work)} - {"waited_at"}
 
 
 def test_steps_that_run_the_same_operators_share_a_line(golden: dict[str, Work]) -> None:
@@ -329,7 +329,7 @@ def test_the_check_fails_for_better_and_worse_and_update_settles_it(
     assert run("--update", "--golden", str(path)).exit_code == 0
     assert run("--check", "--golden", str(path)).exit_code == 0
     for pushes in (30, 28):
-        counted_is["step/hybridized"] = msgspec.structs.replace(counted_is["step/hybridized"], pushes=pushes)
+        counted_is["step/hybridized"] = replace(counted_is["step/hybridized"], pushes=pushes)
         done = run("--check", "--golden", str(path))
         assert done.exit_code == 4
         assert "step/hybridized: " in done.output and "engine call" in done.output
@@ -345,7 +345,7 @@ def test_a_check_that_passes_is_a_line_and_one_that_fails_ends_with_what_differs
 ) -> None:
     same = f"Nothing changed: {len(counted_is)} steps do what the golden file says.\n"
     assert run("--check").output == f"Work: what a training step does\n\n{same}"
-    counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
+    counted_is["step/static"] = replace(counted_is["step/static"], copies={"host to host": 1})
     said = run("--check").output.splitlines()
     assert len(said) > 12
     assert said[-1] == "step/static: 1 more copy a step: host to host (0 -> 1)"
@@ -363,7 +363,7 @@ def test_another_release_of_mxnet_is_told_in_a_line(counted_is: dict[str, Work],
 
 def waiting(work: Work, *places: str) -> Work:
     told = {"synchronisations": {"asnumpy": len(places)}, "waited_at": {"asnumpy": list(places)}}
-    return msgspec.structs.replace(work, **told)
+    return replace(work, **told)
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_a_change_stands_beside_its_line_on_github(
     counted_is: dict[str, Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted_is["step/static"] = waiting(counted_is["step/static"], "mtl_core/step.py:9")
-    counted_is["step/digits"] = msgspec.structs.replace(counted_is["step/digits"], graphs_traced=3)
+    counted_is["step/digits"] = replace(counted_is["step/digits"], graphs_traced=3)
     said = annotations()
     assert [line.partition(",title=")[0] for line in said] == [
         "::error file=mtl_core/step.py,line=9",
@@ -422,7 +422,7 @@ def test_more_lines_than_github_shows_are_told_as_their_number(counted_is: dict[
 
 
 def test_json_has_the_counts_the_changes_and_their_words(counted_is: dict[str, Work]) -> None:
-    counted_is["step/static"] = msgspec.structs.replace(counted_is["step/static"], copies={"host to host": 1})
+    counted_is["step/static"] = replace(counted_is["step/static"], copies={"host to host": 1})
     done = run("--check", "--format", "json")
     document = json.loads(done.stdout)
     assert done.exit_code == 4
@@ -456,9 +456,7 @@ def test_a_damaged_golden_file_is_written_anew(counted_is: dict[str, Work], tmp_
     path.write_text("{")
     assert isinstance(run("--check", "--golden", str(path)).exception, UserError)
     assert run("--update", "--golden", str(path)).exit_code == 0
-    assert read_golden(path).work == {
-        n: msgspec.structs.replace(w, waited_at={}) for n, w in counted_is.items()
-    }
+    assert read_golden(path).work == {n: replace(w, waited_at={}) for n, w in counted_is.items()}
 
 
 def test_check_and_update_exclude_each_other() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.commands.network import PROJECT
+from bench.machine.interpreter import PROJECT
 from mtl_core.errors import UserError
 from mtl_core.task import Task, shown
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
+from bench.machine.interpreter import PROJECT
 from bench.questions.question import Asked, Question, Settings
 from bench.records.declared import Declared
 from bench.records.run import CONTROL, Case, Run
@@ -30,7 +30,6 @@ NetworkOption = Annotated[
     ),
 ]
 BATCH_SIZE = 32  # samples, where nothing else is said
-PROJECT = "BENCH_PROJECT"  # tells workers where the user's repository lies
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def asked_of(network: Network, names: list[str]) -> list[Asking]:
     typer.echo(f"building and trying {network.name} ...", err=True)
     task = declared(network.name, network.batch_size)
     sizes, left_out = sizes_of(task) if "batch_size" in names else ([], "")
-    basis = of_task.Basis(task=msgspec.structs.replace(task, larger_left_out=left_out), sizes=sizes)
+    basis = of_task.Basis(task=replace(task, larger_left_out=left_out), sizes=sizes)
     return [Asking(of_task.QUESTIONS[name](basis), str(of_task.__file__), basis.task) for name in names]
 
 

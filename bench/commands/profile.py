@@ -15,6 +15,7 @@ import typer
 
 from bench.commands.formats import format_named, write_file
 from bench.commands.network import Network, NetworkOption, asked_of, names_of, network_of
+from bench.commands.python import PythonOption, use_python
 from bench.commands.run import _command, _modules
 from bench.questions.plan import Group
 from bench.records.defaults import RESULTS
@@ -95,6 +96,7 @@ def profile(
     ] = 12,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="py-spy's samples a second.")] = 100,
     network: NetworkOption = None,
+    python: PythonOption = None,
 ) -> None:
     """Say where a benchmark's time goes: flame graph, operators, timeline, memory. Takes about a minute.
 
@@ -109,6 +111,7 @@ def profile(
     from bench.profile import session as profile_session
     from bench.results.profile_file import write_profile
 
+    use_python(python)
     theirs = network_of(network, None)
     group, case = chosen(benchmark or (EPOCH if theirs is None else STEP), theirs)
     stamp = time.strftime("%Y%m%d-%H%M%S")

@@ -11,6 +11,7 @@ import typer
 
 from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
 from bench.commands.network import Network, NetworkOption, network_of
+from bench.commands.python import PythonOption, use_python
 from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def regress(
         typer.Option(help="Seed of the random order of rounds; without, it follows from both revisions."),
     ] = None,
     network: NetworkOption = None,
+    python: PythonOption = None,
 ) -> None:
     """Compare two revisions and say what got slower, with an interval.
 
@@ -70,6 +72,7 @@ def regress(
     """
     form, files = format_named(wanted), output or []
     check_files(files, "--output")
+    use_python(python)
     theirs = network_of(network, None)
     outcome = _compared(names or [], base, head, baseline or [], budget, tolerance, seed, theirs)
     _tell(outcome, form, files)

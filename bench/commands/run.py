@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.commands.network import NetworkOption, asked_for, asked_of, names_of, network_of
+from bench.commands.python import PythonOption, use_python
 from bench.commands.under_pytest import Ended, measure_under_pytest
 from bench.questions.question import Asked, Question, Settings
 from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
@@ -118,6 +119,7 @@ def run(
         typer.Option(min=1, max=1024, help="OMP_NUM_THREADS of every worker; MXNet's own without."),
     ] = None,
     network: NetworkOption = None,
+    python: PythonOption = None,
     list_only: Annotated[bool, typer.Option("--list", help="Name the questions and stop.")] = False,
 ) -> None:
     """Ask the questions and answer them.
@@ -142,6 +144,7 @@ def run(
 
       python -m bench run --list
     """
+    use_python(python)
     theirs = network_of(network, batch_size)
     if theirs is not None:
         _refuse_tutorials(data)
@@ -181,7 +184,7 @@ def run(
         *(["--quick"] if quick else []),
         *(["--full"] if full else []),
         *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
-        *_given(data=data and data.value, threads=threads, network=network),
+        *_given(data=data and data.value, threads=threads, network=network, python=python),
         "--resume",
     )
     _measure(modules, budget_s, asked, seed, target, resume, again, full)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.commands.network import Network, NetworkOption, network_of
+from bench.commands.python import PythonOption, use_python
 from bench.records.defaults import RESULTS
 from mtl_core.errors import NothingMeasuredError, UserError
+
+if TYPE_CHECKING:
+    from bench.trust.variants import Subject
 
 FILE, QUICK_FILE = RESULTS / "trust.jsonl", RESULTS / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
@@ -20,6 +25,8 @@ OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "variant": "--variant",
     "beside": "--beside",
     "seed": "--seed",
+    "network": "--network",
+    "python": "--python",
 }
 
 
@@ -68,6 +75,8 @@ def trust(
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help="terminal, markdown, json, csv or html.")
     ] = "terminal",
+    network: NetworkOption = None,
+    python: PythonOption = None,
 ) -> None:
     """Find out how often regress is wrong on this machine, and what it detects.
 
@@ -84,6 +93,8 @@ def trust(
 
       python -m bench trust --resume --beside busy --beside bursts
 
+      python -m bench trust --network acme.bench:task --time 30m
+
       python -m bench trust --replay FILE --budget 30s --tolerance 3%
 
       python -m bench trust --replay FILE --draws 2000 --format markdown
@@ -91,8 +102,8 @@ def trust(
     from bench.commands.formats import format_named
     from bench.gate.tolerances import parse_tolerance
     from bench.questions.durations import parse_duration
-    from bench.trust.study import check_conditions, chosen, study
-    from bench.trust.variants import QUICK
+    from bench.trust.study import check_conditions, check_new, chosen, study
+    from bench.trust.variants import QUICK, TUTORIAL
     from reports.formats import write
     from reports.pages.trust import trust_page
 
@@ -102,9 +113,14 @@ def trust(
     edge, chosen_format = parse_tolerance(tolerance, "--tolerance"), format_named(form)
     path = replay or file or (QUICK_FILE if quick else FILE)
     if replay is None:
+        use_python(python)
         seconds = parse_duration(duration or (QUICK_TIME if quick else TIME), "--time")
-        names = chosen(variant) if variant else (QUICK if quick and not resume else ())
-        _record(path, seconds, check_conditions(beside or ["alone"]), names, seed, resume)
+        conditions, theirs = check_conditions(beside or ["alone"]), network_of(network, None)
+        check_new(path, resume)
+        subject = TUTORIAL if theirs is None else _subject(theirs)
+        quickly = tuple(name for name in QUICK if name in subject.variants)
+        names = chosen(variant, subject) if variant else (quickly if quick and not resume else ())
+        _record(path, seconds, conditions, names, seed, resume, subject)
     replayed = study(path, budgets, edge, draws)
     if replayed is None:
         raise NothingMeasuredError(
@@ -120,7 +136,13 @@ def trust(
 
 
 def _record(
-    path: Path, seconds: float, conditions: tuple[str, ...], names: tuple[str, ...], seed: int, resume: bool
+    path: Path,
+    seconds: float,
+    conditions: tuple[str, ...],
+    names: tuple[str, ...],
+    seed: int,
+    resume: bool,
+    subject: Subject,
 ) -> None:
     from bench.commands.progress import trial_shown
     from bench.trust.study import record_here
@@ -135,11 +157,28 @@ def _record(
     try:
         with trial_shown(seconds) as shown:
             record_here(
-                path, seconds, conditions=conditions, variants=names, seed=seed, resume=resume, show=show
+                path,
+                seconds,
+                conditions=conditions,
+                variants=names,
+                seed=seed,
+                resume=resume,
+                show=show,
+                subject=subject,
+                project=Path.cwd() if subject.network else None,
             )
     except KeyboardInterrupt:
         typer.echo(_stopped_line(path, kept), err=True)
         raise
+
+
+def _subject(network: Network) -> Subject:
+    """The network, built and tried in a worker, as what is recorded."""
+    from bench.harness.declaring import declared
+    from bench.trust.variants import subject_of
+
+    typer.echo(f"building and trying {network.name} ...", err=True)
+    return subject_of(declared(network.name, network.batch_size))
 
 
 def _check_replay(context: typer.Context) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from mtl_core.errors import UserError
 if TYPE_CHECKING:
     from bench.harness.session import Session
 
+HOME = Path(__file__).parents[2]  # where the suite lies
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 
 
@@ -55,6 +57,21 @@ class _Frame:
         self.refused = config.stash.get(REFUSED, None)
 
 
+@contextmanager
+def _environment(**given: str) -> Iterator[None]:
+    """These variables of pytest's and no other of it; as before in the end."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("PYTEST_")}
+    for name in before:
+        del os.environ[name]
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
 def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path) -> Ended:
     """Measure what the modules ask; ``results`` is written where there is a benchmark at all."""
     import pytest
@@ -66,6 +83,8 @@ def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path
     # Our plugin is given as it is, not by its entry point, which a checkout that is not installed lacks.
     options = ["-p", "no:mtl_bench", "-p", "no:cacheprovider", "-W", "default", "-q", "-o", "addopts="]
     options += ["--capture=no"]  # else pytest takes standard error itself, and the progress with it
-    with redirect_stdout(said), redirect_stderr(said):
+    # The user's pytest is none of ours: neither its configuration, nor its conftest.py, nor its plugins.
+    options += ["-c", os.devnull, f"--rootdir={HOME}", "--noconftest", "-p", "pytest_benchmark.plugin"]
+    with redirect_stdout(said), redirect_stderr(said), _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
         code = pytest.main([*files, *options, f"--benchmark-json={results}"], plugins=[plugin, frame])
     return Ended(frame.run, frame.refused, int(code), said.getvalue())

@@ -10,6 +10,7 @@ import typer
 
 from bench.commands.formats import NAMES, format_named
 from bench.commands.network import NetworkOption, golden_of, network_of, steps_of
+from bench.commands.python import PythonOption, use_python
 from bench.harness.counting import counted
 from bench.records.run import Case, Work
 from mtl_core.errors import ExitCode, UserError
@@ -41,6 +42,7 @@ def work(
         Path | None, typer.Option(help="The golden file; the one beside the code without.")
     ] = None,
     network: NetworkOption = None,
+    python: PythonOption = None,
 ) -> None:
     """Count what each training step does: operators, engine calls, synchronisations, copies, memory, FLOP.
 
@@ -65,6 +67,7 @@ def work(
 
     if check and update:
         raise UserError("--check compares with the golden file and --update overwrites it: give one")
+    use_python(python)
     theirs = network_of(network, None)
     form, path = format_named(wanted), golden or (GOLDEN if theirs is None else golden_of(Path.cwd()))
     if update:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -80,7 +81,7 @@ def read_golden(path: Path) -> Golden:
 
 def write_golden(path: Path, mxnet: str, work: dict[str, Work]) -> None:
     """Write the golden file: one counter a line, names sorted, so that a difference reads as one."""
-    counts = {name: msgspec.structs.replace(counted, waited_at={}) for name, counted in sorted(work.items())}
+    counts = {name: replace(counted, waited_at={}) for name, counted in sorted(work.items())}
     document = msgspec.to_builtins(Golden(schema=SCHEMA, mxnet=mxnet, work=counts))
     for counted in document["work"].values():
         del counted["waited_at"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from bench.gate.trial import Trial
 from bench.gate.work import work_changes
 from bench.harness.pool import WorkerFailedError, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
+from bench.machine.interpreter import in_words, is_other, workers_python
 from bench.questions.gate import Benchmark
 from bench.questions.plan import Group, Plan
 from bench.records.regression import Comparison, Regression
@@ -310,7 +312,7 @@ def between(names: list[str], base: str, head: str | None, folder: Path, setting
         if settings.seed is None:
             settings = replace(settings, seed=seed_of(before.revision, after.revision))
         sides = both_sides(before, after, settings)
-        notes = [*_notes(before, after), *_own_environment(sides)]
+        notes = [*_notes(before, after), *_own_environment(sides), *_other_interpreter()]
         for note in notes:
             settings.say(note)
         comparisons = compare(names, sides, settings)
@@ -334,6 +336,9 @@ def both_sides(before: Checkout, after: Checkout, settings: Settings) -> tuple[S
     if settings.network is not None:
         return task_side(BASE, before, settings.network), task_side(HEAD, after, settings.network)
     here = Path(__file__).parents[2]
+    if is_other():
+        python = workers_python()
+        return declared(Side(BASE, before.root, python)), declared(Side(HEAD, after.root, python))
     like = here if (here / PROJECT).exists() else after.root  # installed: then for what head needs
     head = Side(HEAD, after.root, python_for(after.root, like, settings.say))
     base_python = python_for(before.root, after.root, settings.say, otherwise=head.python)
@@ -350,6 +355,13 @@ def _own_environment(sides: tuple[Side, Side]) -> list[str]:
     changed = ", ".join(differing((base.python, base.root), (head.python, head.root)))
     libraries = f": {changed}" if changed else ", with the same versions of all that either declares"
     return [f"base ran in an environment of its own{libraries}"]
+
+
+def _other_interpreter() -> list[str]:
+    """Workers in another interpreter than this process: what both revisions ran in."""
+    if not is_other():
+        return []
+    return [f"both revisions ran in {in_words()}, the coordinator in Python {platform.python_version()}"]
 
 
 def _named(asked: str, revision: str) -> str:

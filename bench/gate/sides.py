@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, WorkerPool, WorkerProcess
+from bench.machine.interpreter import PROJECT
 from bench.questions.gate import PROTOCOL, Benchmark
 from bench.records.regression import GATE_FILE
 from mtl_core.errors import UserError
 
-PROJECT = "BENCH_PROJECT"  # tells a worker where the user's repository lies
 SIDE = "MTL_SIDE"  # in a case's environment: the side that measures it
 # What Python says of a base from before the gate: no worker at all, or one that does not know the command.
 TOO_OLD = re.compile(r"No module named '?bench(\.worker)?(?![\w.])|object has no attribute 'gate'$")
@@ -29,12 +29,15 @@ class Side(NamedTuple):
     python: str
     benchmarks: dict[str, Benchmark] = {}  # noqa: RUF012  # by name, as this side declares them
     project: Path | None = None  # of a declared network: the user's checkout, measured by this very suite
+    own: bool = False  # this very suite's files, started as the workers of a run are
 
 
 def start(side: Side, environment: dict[str, str]) -> WorkerProcess:
     """A worker that imports ``bench`` and ``mtl_core`` from the side's root, whatever is installed."""
     if side.project is not None:
-        return WorkerProcess({**environment, PROJECT: str(side.project)}, root=side.root, python=side.python)
+        return WorkerProcess({**environment, PROJECT: str(side.project)}, python=side.python)
+    if side.own:
+        return WorkerProcess(environment, python=side.python)
     paths = os.pathsep.join([str(side.root), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"PYTHONPATH": paths, "PYTHONSAFEPATH": ""}
     return WorkerProcess({**environment, **own}, root=side.root, python=side.python)

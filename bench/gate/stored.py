@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,8 @@ from bench.gate.sides import SIDE, Side, SidePool, declared, not_started
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.machine.git import GitError, git
-from bench.machine.identity import collect, versions
+from bench.machine.identity import collect
+from bench.machine.interpreter import versions, workers_python
 from bench.questions.gate import Benchmark
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Block, Estimate, Machine, Measured, Run
@@ -73,7 +73,7 @@ def against(names: list[str], files: Sequence[Path], settings: Settings) -> Regr
         check_conditions(path, run, machine, here)
     alike = [run for run in neighbours(files) if same_class(run, machine)]
     around = [run for run in alike if not other_conditions(run, machine, here)]
-    side = declared(Side(HEAD, ROOT, sys.executable))
+    side = declared(Side(HEAD, ROOT, workers_python(), own=True))
     settings.check(side.benchmarks)
     picked, left_out = in_mode(names, side)
     check_work(files, given, picked)

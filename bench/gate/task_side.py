@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gate.checkouts import Checkout
 from bench.gate.sides import Side, start
 from bench.harness import declaring
+from bench.machine.interpreter import workers_python
 from bench.questions.gate import Benchmark
 from bench.records.declared import Declared
 from mtl_core.errors import UserError
 
 HERE = Path(__file__).parents[2]  # the suite's own files, which both sides run
+
+ASKS = {"step": "one training step", "forward": "one forward pass with the losses"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,6 @@ class Compared:
 
 def gate_of(task: Declared) -> dict[str, Benchmark]:
     """What guards a declared network: its step and its forward pass."""
-    asks = {"step": "one training step", "forward": "one forward pass with the losses"}
     return {
         part: Benchmark(
             name=part,
@@ -40,13 +41,13 @@ def gate_of(task: Declared) -> dict[str, Benchmark]:
                 "part": part,
             },
         )
-        for part, what in asks.items()
+        for part, what in ASKS.items()
     }
 
 
 def task_side(name: str, checkout: Checkout, compared: Compared) -> Side:
     """A side whose workers import the network from its own checkout. Raises UserError where it has none."""
-    side = Side(name, HERE, sys.executable, project=checkout.root / compared.within)
+    side = Side(name, HERE, workers_python(), project=checkout.root / compared.within)
     try:
         task = declaring.declared(
             compared.network, compared.batch_size, start=lambda environment: start(side, environment)

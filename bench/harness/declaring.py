@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from threading import Timer
 
 import msgspec
 import psutil
 
-from bench.harness.pool import WorkerFailedError, WorkerProcess
+from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, WorkerProcess
 from bench.records.declared import Declared
 from mtl_core.errors import UserError
 
+PATIENCE_S = 10.0  # after which a word says that the network is waited for
 WORKLOAD = "bench.workloads.task:TaskWorkload"
 
 
@@ -18,20 +21,32 @@ def declared(
     network: str,
     batch_size: int,
     start: Callable[[dict[str, str]], WorkerProcess] = WorkerProcess,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+    patience_s: float = PATIENCE_S,
 ) -> Declared:
-    """Build and try the task in a worker. Raises UserError for whatever is wrong with it."""
+    """Build and try the task in a worker, with a word where that takes long.
+
+    Raises UserError for whatever is wrong with it.
+    """
     worker = start({})
+    slow = Timer(patience_s, say, [f"{network} is still being imported and built; {_limit()}"])
     try:
         worker.ask("hello")
+        slow.start()
         answer = worker.ask("declare", network=network, batch_size=batch_size)
     except WorkerFailedError as failure:
         last = "".join(f" ({line.strip()})" for line in failure.last_lines[-1:])
         raise UserError(f"{network} could not be tried: the worker {failure.reason}{last}") from None
     finally:
+        slow.cancel()
         worker.end()
     if "trouble" in answer:
         raise UserError(answer["trouble"])
     return msgspec.convert(answer["declared"], Declared)
+
+
+def _limit() -> str:
+    return f"it is waited for up to {COMMAND_LIMIT_S:g} s"
 
 
 LARGEST = 4096  # samples a batch

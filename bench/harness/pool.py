@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from bench.machine.interpreter import PROJECT, command, workers_python
 from bench.worker.answers import CHANNEL, checked, is_sign_of_life
 from mtl_core.platform.segments import FOLDER, FORKED, forget_segments
 
@@ -23,6 +24,8 @@ COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
 MEASURING = ("round", "facts", "change", "tear_down")  # what a worker may be silent for a part of the budget
 SILENCE_SHARE, LEAST_SILENCE_S = 1 / 6, 10.0  # of the budget: 10 s in a run of a minute
 LONGEST_LINE = 64 << 20  # bytes; no answer is as long
+OWN = ("-m", "bench.worker")  # how a worker is started where nothing stands in its way
+HOME = Path(__file__).parents[2]  # where the suite lies
 LAST_LINES = 12  # of a failed worker's standard error, for the report
 
 
@@ -61,7 +64,10 @@ class WorkerHandle(Protocol):
 
 
 class WorkerProcess:
-    """``python -m bench.worker`` in a process group and with a temporary folder of its own.
+    """A process that runs ``bench.worker``, in a process group and with a temporary folder of its own.
+
+    ``root`` is the checkout whose worker it is, of this suite's own files without. ``python`` runs it, the
+    workers' interpreter without.
 
     Its answers come through a pipe that nothing else knows of. A worker of an earlier revision does not know
     it either and answers on standard output: what comes there counts until the pipe has spoken, and only
@@ -74,20 +80,21 @@ class WorkerProcess:
         *,
         inherited: Mapping[str, str] = os.environ,
         root: Path | None = None,
-        python: str = sys.executable,
-        start: tuple[str, ...] = ("-m", "bench.worker"),
+        python: str | None = None,
+        start: tuple[str, ...] = OWN,
         limit_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.limit_s = self.silence_s = limit_s
         self.asked = ""
         given = {**inherited, **environment}
+        how, where = _started(python or workers_python(), root, given.get(PROJECT), start)
         self.folder = tempfile.mkdtemp(prefix="mtl-", dir=given.get("TMPDIR") or None)
         hears, speaks = os.pipe()
         self.channel = os.fdopen(hears, "rb", buffering=0)
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
         self.forked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
-            [python, *start],
+            how,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
@@ -99,7 +106,7 @@ class WorkerProcess:
                 CHANNEL: str(speaks),
             },
             pass_fds=[self.forked.fileno(), speaks],
-            cwd=root or Path(__file__).parents[2],
+            cwd=where,
             start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
         )
         os.close(speaks)
@@ -213,6 +220,19 @@ class WorkerProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it
             os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _started(
+    python: str, root: Path | None, project: str | None, start: tuple[str, ...]
+) -> tuple[list[str], Path]:
+    """The command of a worker, and the folder that it starts in.
+
+    In another interpreter, and where somebody's own modules are imported, this suite's files are found by
+    themselves: the folder they lie in may hold other libraries, and the user's may hold our names.
+    """
+    if start == OWN and root is None and (project or python != sys.executable):
+        return command("bench.worker.__main__:start", python=python), Path(project) if project else HOME
+    return [python, *start], root or HOME
 
 
 def _say_hello(worker: WorkerProcess) -> None:

@@ -19,7 +19,8 @@ from bench.harness.peers import start_worker
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
-from bench.machine.identity import code, collect, measure_ceilings, sources, versions
+from bench.machine.identity import code, collect, measure_ceilings, sources
+from bench.machine.interpreter import versions
 from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
 from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question

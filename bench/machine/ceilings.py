@@ -84,5 +84,10 @@ def measure() -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print them as JSON."""
     print(json.dumps(measure()))
+
+
+if __name__ == "__main__":
+    main()

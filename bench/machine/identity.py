@@ -10,13 +10,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psutil
 
+from bench.machine import interpreter
 from bench.machine.git import GitError, git
 from bench.machine.system import ROOT, cgroups, text
 from bench.machine.weather import load
@@ -137,12 +138,6 @@ def _foreign(folder: Path) -> bool:
     return name.startswith(".") or name in INSTALLED or (folder / "pyvenv.cfg").exists()
 
 
-def versions() -> dict[str, str]:
-    """The versions of NumPy and MXNet that are installed, by distribution; loads neither."""
-    installed = ((str(one.metadata["Name"]).lower(), one.version) for one in distributions())
-    return {name: version for name, version in installed if name == "numpy" or name.startswith("mxnet")}
-
-
 def _mhz() -> float | None:
     try:
         clock = psutil.cpu_freq()
@@ -172,7 +167,8 @@ def collect(root: Path = ROOT) -> Machine:
         address_randomisation=text(root / "proc/sys/kernel/randomize_va_space"),
         container=container(root),
         virtual=virtual(root),
-        python=platform.python_version(),
+        python=interpreter.python_version(),
+        coordinator=platform.python_version() if interpreter.is_other() else None,
         source=revision(Path(__file__).parents[1]),
     )
 
@@ -199,7 +195,9 @@ def measure_ceilings(environment: Mapping[str, str] | None = None) -> Ceilings:
     ``environment`` is what every worker is given too, such as the number of threads. Raises UserError
     with what the process said last when MXNet does not load there.
     """
-    command = [sys.executable, "-m", "bench.machine.ceilings"]
+    threads = find_spec("threadpoolctl")
+    lent = [threads.origin] if threads and threads.origin else []
+    command = interpreter.command("bench.machine.ceilings:main", *lent)
     try:
         done = subprocess.run(
             command,

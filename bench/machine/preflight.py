@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 
 import psutil
@@ -12,7 +13,8 @@ from bench.machine.weather import warnings_about
 from bench.records.run import Machine, Weather
 from mtl_core.platform.shared_memory import shortage
 
-WORKER = ("-m", "bench.worker")  # how a worker of any run is started
+# Among a worker's first arguments, however it is started.
+WORKER = re.compile(r"bench\.worker(\.__main__:start)?")
 MOST_WORKERS, BATCH_SIZE = 5, 128  # of the tutorial's loader
 SAMPLE_BYTES = (4 * 784, 4, 4)  # of the tutorial: an image and two labels, as floats
 
@@ -51,7 +53,7 @@ def commands() -> Iterable[tuple[int, list[str]]]:
 
 def of_other_runs(running: Iterable[tuple[int, list[str]]]) -> list[str]:
     """Other runs that measure here now, by the numbers of their coordinators."""
-    parents = sorted({parent for parent, command in running if tuple(command[1:3]) == WORKER})
+    parents = sorted({parent for parent, command in running if any(map(WORKER.fullmatch, command[1:3]))})
     if not parents:
         return []
     numbers = ", ".join(map(str, parents))

@@ -6,20 +6,21 @@ defines itself. Nothing here loads MXNet.
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass, field
 
-from bench.records.run import Setting
+from bench.records.shared import Setting
 
 PROTOCOL = 1  # between the coordinator and a worker; raised when a command changes its meaning
 
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
     """One benchmark of the gate: what an iteration is, and how often it is repeated at each level."""
 
     name: str
     asks: str  # what an iteration is, for the reader
     workload: str  # "module:factory", imported by the worker
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = field(default_factory=dict)
     rounds: int = 40  # a set-up
     set_ups: int = 1  # an invocation: what shares a process is not independent
     warm_ups: int = 8  # rounds at most, until two agree

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
 
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Difference:
     """Where a mode departs most from the imperative one."""
 
     where: str  # "the output of 'box'", "the gradient of dense0_weight"
@@ -19,7 +19,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return f"computes something else, by {self.share:.2g} of the largest value of {self.where}"
 
 
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Declared:
     """A task as its questions need to know it."""
 
     network: str  # "acme.bench:task"
@@ -29,12 +30,15 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     samples: int = 0  # of its dataset; 0 without one
     parameters: int = 0  # numbers that are learned
     training_flop: float | None = None  # of a sample; None where the symbol does not tell
-    uncounted: list[str] = []  # operators whose products are not in it
+    uncounted: list[str] = field(default_factory=list)  # operators whose products are not in it
     shapes: int = 1  # of batches, where they vary in length
-    impossible: dict[str, str] = {}  # by mode: why it cannot be had
-    differs: dict[str, Difference] = {}  # by mode: it computes something else than the imperative one
-    larger_left_out: str = ""  # why larger batches were not tried; empty where that was not asked
-    heads_impossible: dict[str, str] = {}  # by choice of heads, such as "without box": why it cannot be built
+    impossible: dict[str, str] = field(default_factory=dict)  # by mode: why it cannot be had
+    # By mode: it computes something else than the imperative one.
+    differs: dict[str, Difference] = field(default_factory=dict)
+    # By choice of heads, such as "without box": why it cannot be built.
+    heads_impossible: dict[str, str] = field(default_factory=dict)
+    # Why larger batches were not tried; empty where that was not asked.
+    larger_left_out: str = ""
 
     @property
     def best_mode(self) -> Literal["imperative", "hybridized"]:

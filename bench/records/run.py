@@ -15,17 +15,18 @@ import msgspec
 
 from bench.records.calls import Calls
 from bench.records.declared import Declared
+from bench.records.shared import EPOCH as EPOCH
+from bench.records.shared import NOT_THE_SAME as NOT_THE_SAME
+from bench.records.shared import STEPS as STEPS
+from bench.records.shared import Count as Count
+from bench.records.shared import Setting as Setting
+from bench.records.shared import Work as Work
 
 SCHEMA = 2  # of the files; raised when a field changes its meaning, told in bench.results.run_file
 
-Setting = str | int | float | bool | list[str]
-Count = int | float
 Verdict = Literal["faster", "slower", "same", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("faster", "slower", "same", "undecided")
 CONTROL = "control"  # the name of the variant that is the baseline once more
-EPOCH = "epoch"  # the fact of a round that tells which epoch it belongs to, from 1
-NOT_THE_SAME = "not the same work"  # how the reason begins why a variant was refused
-STEPS = "steps"  # the fact of a round whose workload, not the harness, says how many iterations it had
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,7 +264,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     address_randomisation: str | None = None  # Linux: "2" is full, "0" none
     container: str | None = None  # "docker", "podman" ...; None outside one or where it cannot be told
     virtual: bool | None = None  # whether the CPU says that a hypervisor is above it
-    python: str
+    python: str  # of the workers
+    coordinator: str | None = None  # its Python, where the workers ran in another interpreter
     source: str | None  # revision, with "+dirty" for an uncommitted tree; None outside git
 
     @property
@@ -314,28 +316,6 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     thermal_events: int | None  # throttlings for heat, over all cores
     peak_memory_bytes: int | None = None  # of the coordinator and its workers at once
     calm_share: float | None = None  # of all rounds read at rest: within 5 % of it
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training step does, counted exactly: the same on every machine, without noise.
-
-    A number that is no whole one is a share: 0.1 is once in ten steps. ``bench.workloads.counting``
-    says how each is counted.
-    """
-
-    operators: dict[str, Count]  # run by the engine in a step, by MXNet's name
-    pushes: Count  # to the engine in a step; operators bulked together are one
-    calls: dict[str, Count]  # from Python into MXNet in a step that start work: operators, graphs, backward
-    synchronisations: dict[str, Count]  # in a step, by the call that waits
-    copies: dict[str, Count]  # of arrays in a step, by where from and to
-    graphs_traced: int  # until the first steps are done
-    graphs_retraced: Count  # in each later step
-    parameters: int
-    parameter_bytes: int
-    gradient_bytes: int
-    optimizer_bytes: int
-    flop: int  # for an image in training, by the formulas of mtl_core.cost
-    waited_at: dict[str, list[str]] = {}  # the lines that waited, by the call; neither kept nor compared
 
 
 class WorkChange(msgspec.Struct, frozen=True, kw_only=True):

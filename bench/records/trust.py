@@ -88,6 +88,8 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     pair_s: float  # what a unit of two variants costs a comparison, median
     cells: list[Cell]
     recommended: list[Recommended]
+    network: str = ""  # a declared one, with its batch size; the tutorial's without
+    workers: str = ""  # the interpreter that measured, where it is not the coordinator's, and its libraries
 
     @property
     def comparisons(self) -> int:

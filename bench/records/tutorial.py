@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bench.records.run import Case
+from bench.records.shared import BATCH_SIZE as BATCH_SIZE
 
 STEPS = "bench.workloads.steps:"  # whose FLOP are known by formula
 STEP, SEPARATE = STEPS + "StepWorkload", STEPS + "SeparateNetworks"
-BATCH_SIZE, MODE = 128, "hybridized"
+MODE = "hybridized"
 
 
 def is_step(case: Case) -> bool:

@@ -7,7 +7,6 @@ in one of its units, but for the rounds of the others in between.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,26 +18,27 @@ from bench.gate.revisions import plan_of
 from bench.gate.sides import SIDE, Side, SidePool, check_files, not_started
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
+from bench.machine.interpreter import workers_python
 from bench.questions.plan import Group
 from bench.records.run import Block, Case
 from bench.trust.neighbours import beside
 from bench.trust.units import Head, Unit, append, begin, packed
-from bench.trust.variants import BASE, STEP, WORKLOAD, settings_of
+from bench.trust.variants import BASE, STEP, TUTORIAL, Subject
 from mtl_core.errors import NothingMeasuredError, UserError
 
 SLICE_S = 300.0  # of one condition, where several take turns
 AT_ONCE = 2  # processes started side by side, as a comparison starts its two
 
 
-def group_of(variants: Sequence[str]) -> Group:
+def group_of(variants: Sequence[str], subject: Subject = TUTORIAL) -> Group:
     """The variants as cases of one group, each measured by a worker of its own."""
     cases = {
         name: Case(
             question=STEP.name,
             part="trust",
             variant=name,
-            workload=WORKLOAD,
-            settings=settings_of(name),
+            workload=subject.workload,
+            settings=subject.settings_of(name),
             environment={SIDE: name},
         )
         for name in variants
@@ -71,10 +71,18 @@ class PairsPool(SidePool):
 class Recorder:
     """Measures units of the variants asked for."""
 
-    def __init__(self, root: Path, seed: int, variants: Sequence[str], revision: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        seed: int,
+        variants: Sequence[str],
+        revision: str,
+        subject: Subject = TUTORIAL,
+        project: Path | None = None,
+    ) -> None:
         self.revision = revision
-        self.group = group_of(variants)
-        sides = tuple(Side(name, root, sys.executable, {}) for name in variants)
+        self.group = group_of(variants, subject)
+        sides = tuple(Side(name, root, workers_python(), {}, project, own=True) for name in variants)
         self.harness = Harness(seed, pool=lambda: PairsPool(sides), lead_in=LEAD_IN)
 
     def unit(self, condition: str) -> Unit:

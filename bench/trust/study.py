@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.gate.task_side import ASKS
+from bench.machine import interpreter
 from bench.machine.identity import collect
 from bench.questions.gate import GATE
 from bench.records.run import Estimate
@@ -17,7 +19,17 @@ from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
 from bench.trust.recorder import Recorder, record
 from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
 from bench.trust.units import Head, Unit, read, read_head, seconds
-from bench.trust.variants import BASE, BY_NAME, HAVE_CALM_VALUE, IDENTICAL, STEP, USUAL
+from bench.trust.variants import (
+    BASE,
+    BY_NAME,
+    HAVE_CALM_VALUE,
+    IDENTICAL,
+    STEP,
+    TUTORIAL,
+    USUAL,
+    Subject,
+    in_words,
+)
 from mtl_core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -28,15 +40,16 @@ LEAST = 20  # comparisons, for a recommendation
 ALARMS = 0.01  # of them at most may be called slower or faster
 
 
-def chosen(variants: Sequence[str]) -> tuple[str, ...]:
+def chosen(variants: Sequence[str], subject: Subject = TUTORIAL) -> tuple[str, ...]:
     """The base and the variants asked for, in the order in which they are declared.
 
     Raises UserError for a name that is none.
     """
     for name in variants:
-        if name not in BY_NAME:
-            raise UserError(f"--variant is {name[:40]!r}; expected one of {', '.join(BY_NAME)}")
-    return tuple(name for name in BY_NAME if name == BASE or name in variants)
+        if name not in subject.variants:
+            of = f" for {subject.network}" if subject.network else ""
+            raise UserError(f"--variant is {name[:40]!r}; expected{of} one of {', '.join(subject.variants)}")
+    return tuple(name for name in subject.variants if name == BASE or name in variants)
 
 
 def check_conditions(conditions: Sequence[str]) -> tuple[str, ...]:
@@ -47,6 +60,12 @@ def check_conditions(conditions: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(conditions))
 
 
+def check_new(path: Path, resume: bool) -> None:
+    """Raise UserError for a file that is there already, but to go on with it."""
+    if path.exists() and not resume:
+        raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
+
+
 def record_here(
     path: Path,
     record_s: float,
@@ -55,20 +74,28 @@ def record_here(
     variants: Sequence[str] = (),
     seed: int = 0,
     resume: bool = False,
+    subject: Subject = TUTORIAL,
+    project: Path | None = None,
     show: Callable[[int, float], None] = lambda units, spent_s: None,
 ) -> None:
     """Record on this machine; without ``variants`` those that the recording has, or the usual ones.
 
     Raises UserError for a file that is there already, but to ``resume`` it, and for one of another machine.
     """
-    if path.exists() and not resume:
-        raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
+    check_new(path, resume)
     machine = collect()
-    names = chosen(variants) if variants else (read_head(path).variants if resume else USUAL)
-    head = Head(machine=machine.class_key, rounds=STEP.rounds, variants=names)
+    usual = tuple(name for name in USUAL if name in subject.variants)
+    names = chosen(variants, subject) if variants else (read_head(path).variants if resume else usual)
+    head = Head(
+        machine=machine.class_key,
+        rounds=STEP.rounds,
+        variants=names,
+        network=subject.network,
+        workers=interpreter.in_words() if interpreter.is_other() else "",
+    )
     before = read(path, head) if resume else []
     # Another order than before, as reproducible.
-    recorder = Recorder(ROOT, seed + len(before), names, str(machine.source))
+    recorder = Recorder(ROOT, seed + len(before), names, str(machine.source), subject, project)
     try:
         record(path, head, recorder, record_s, conditions, before=before, show=show, seed=seed)
     finally:
@@ -99,14 +126,17 @@ def summary(
             cells.append(cell(head, mood, alike, calm, budgets, tolerance, 0))
     pooled = np.concatenate([seconds(unit, BASE) for unit in longest])
     times = sorted(unit.at for unit in units)
+    gate = len(ASKS if head.network else GATE)
     return Trust(
         machine=head.machine,
+        network=head.network,
+        workers=head.workers,
         units=len(units),
         recorded=f"{times[0]} to {times[-1]}",
         step_s=tail_mean(pooled, 0.1),
         pair_s=float(np.median([unit.pair_s for unit in units])),
         cells=cells,
-        recommended=_recommendations(hours, budgets[0]) if IDENTICAL in head.variants else [],
+        recommended=_recommendations(hours, budgets[0], gate) if IDENTICAL in head.variants else [],
     )
 
 
@@ -122,7 +152,8 @@ def cell(
     """The counts over these hours."""
     pieces = [hour.units for hour in hours]
     every = [unit for piece in pieces for unit in piece]
-    others = [BY_NAME[name] for name in head.variants if name != BASE]
+    words = in_words(head.network)
+    others = [words[name] for name in head.variants if name != BASE]
     return Cell(
         condition=WORDS.get(hours[0].condition, hours[0].condition),
         mood=mood if mood != ALL_HOURS or len(hours) > 1 else hours[0].mood,
@@ -134,14 +165,14 @@ def cell(
     )
 
 
-def _recommendations(hours: Sequence[Stretch], budget_s: float) -> list[Recommended]:
+def _recommendations(hours: Sequence[Stretch], budget_s: float, gate: int) -> list[Recommended]:
     """For the step alone, and as the first of the gate's benchmarks, which share the error rate (Holm)."""
     alone = [hour.units for hour in hours if hour.condition == ALONE] or [hour.units for hour in hours]
     return [
         Recommended(
             benchmarks=count, budget_s=budget_s, tolerance=recommended(alone, budget_s, ALPHA / count)
         )
-        for count in (1, len(GATE))
+        for count in (1, gate)
     ]
 
 

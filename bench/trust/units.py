@@ -29,6 +29,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     machine: str  # its class
     rounds: int  # a set-up
     variants: tuple[str, ...]
+    network: str = ""  # a declared one, with its batch size; the tutorial's without
+    workers: str = ""  # another interpreter than the coordinator's, and its libraries
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):

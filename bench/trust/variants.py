@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.questions.gate import GATE, Benchmark
+from bench.records.declared import Declared
 from bench.records.run import Setting
 
 WORKLOAD = "bench.workloads.slowed:SlowedStep"
+WORKLOAD_OF_TASK = "bench.workloads.slowed:SlowedTask"
 BASE, IDENTICAL = "base", "identical"
 STEP: Benchmark = next(benchmark for benchmark in GATE if benchmark.name == "step")
 Expected = Literal["nothing", "at rest", "now and then", "other code"]
@@ -51,3 +53,54 @@ HAVE_CALM_VALUE = (IDENTICAL, "operator", "small_operator", "one_head", "whole_g
 def settings_of(name: str) -> dict[str, Setting]:
     """All settings of a variant's workload."""
     return {**STEP.settings, **BY_NAME[name].settings}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose step is recorded, and what can be recorded beside it."""
+
+    workload: str
+    settings: dict[str, Setting]  # of the base
+    variants: dict[str, Variant]  # by name
+    network: str = ""  # of a declared one: its name, and how large its batches are
+
+    def settings_of(self, name: str) -> dict[str, Setting]:
+        """All settings of a variant's workload."""
+        return {**self.settings, **self.variants[name].settings}
+
+
+TUTORIAL = Subject(WORKLOAD, dict(STEP.settings), BY_NAME)
+# What a declared network has in place of layers of known sizes.
+SAYS = {
+    "operator": "every parameter times 1, once more in every step",
+    "small_operator": "the largest parameter times 1, once more in every step",
+    "copy": "a copy of the inputs more in every step",
+}
+
+
+def in_words(network: str) -> dict[str, Variant]:
+    """Every variant by its name, as it is told of a declared network, or with none of the tutorial's."""
+    if not network:
+        return BY_NAME
+    return {name: replace(variant, says=SAYS.get(name, variant.says)) for name, variant in BY_NAME.items()}
+
+
+def subject_of(task: Declared) -> Subject:
+    """A declared network: its step in the best mode that it has, and what it can be recorded beside."""
+    named, best = f"{task.network}, batches of {task.batch_size}", task.best_mode
+    variants, first = in_words(named), f"{task.heads[0]} alone"
+    if task.takes_heads and len(task.heads) > 1 and first not in task.heads_impossible:
+        one = replace(variants["one_head"], says=first, settings={"heads": [task.heads[0]]})
+        variants["one_head"] = one
+    else:
+        del variants["one_head"]
+    for mode in ("whole_graph", "imperative"):
+        if mode == best or mode in task.impossible or mode in task.differs:
+            del variants[mode]
+    settings: dict[str, Setting] = {
+        "network": task.network,
+        "batch_size": task.batch_size,
+        "mode": best,
+        "part": "step",
+    }
+    return Subject(WORKLOAD_OF_TASK, settings, variants, named)

@@ -21,7 +21,8 @@ def take_channel() -> int:
     return channel
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Take the channel, then serve."""
     hears_life = CHANNEL in os.environ  # a coordinator that gives no channel takes every line for an answer
     answers = os.fdopen(take_channel(), "w", encoding="utf-8")
     if hears_life:
@@ -29,3 +30,7 @@ if __name__ == "__main__":
     from bench.worker.process import main
 
     main(sys.stdin, answers, hears_life)
+
+
+if __name__ == "__main__":
+    start()

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.records.run import Count, Work
+from bench.records.shared import Count, Work
 from mtl_core.cost import cost
 from mtl_core.platform.mxnet import mx
 from mtl_core.step import TrainingStep
@@ -59,6 +59,7 @@ COPYING = {"MXNDArraySyncCopyToCPU": "MXNet to NumPy", "MXNDArraySyncCopyFromCPU
 
 COPY = re.compile(r"Copy(CPU|GPU)2(CPU|GPU)")
 PLACES = {"CPU": "host", "GPU": "device"}
+HOME = Path(__file__).parents[2]  # where our packages lie
 BY_CHANCE = ("DeleteVariable", "WaitForVar")
 PUSHED = re.compile(r'"name": "([^"]*)",\s*"cat": "operator",\s*"ph": "B"')
 OWN_FRAMES = (f"{Path(mx.__file__).parent}{os.sep}", __file__)
@@ -78,8 +79,9 @@ def _caller() -> str:
     frame = sys._getframe(2)
     while frame.f_back and frame.f_code.co_filename.startswith(OWN_FRAMES):
         frame = frame.f_back
-    path, root = Path(frame.f_code.co_filename), Path.cwd()
-    return f"{path.relative_to(root) if path.is_relative_to(root) else path.name}:{frame.f_lineno}"
+    path = Path(frame.f_code.co_filename)
+    roots = [root for root in (Path.cwd(), HOME) if path.is_relative_to(root)]
+    return f"{path.relative_to(roots[0]) if roots else path.name}:{frame.f_lineno}"
 
 
 class Calls:

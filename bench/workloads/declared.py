@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mtl_core.errors import UserError
@@ -73,7 +74,7 @@ def in_words(error: BaseException, folder: Path) -> str:
     if isinstance(error, UserError):
         return f"{said} ({place})" if place else said
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return f"{place}: {what}" if place else what
+    return f"{f'{place}: {what}' if place else what}{_clash(error, folder)}"
 
 
 @contextmanager
@@ -103,28 +104,27 @@ def _module(name: str, network: str) -> Any:
                 f"{network}: there is no module {error.name!r} in {folder} or installed; "
                 "expected module:factory, such as acme.bench:task, seen from the current folder"
             ) from None
-        raise _clash(error, network, folder) from error
-    except ImportError as error:
-        raise _clash(error, network, folder) from error
+        raise
 
 
 def _theirs(top: str, folder: Path) -> bool:
-    """Whether the user's folder holds a package of that name that is not ours."""
-    return any(
-        (place / top).is_dir() and (place / top).resolve() != (HOME / top).resolve()
-        for place in (folder, folder / "src")
+    """Whether the user's folder holds a package or a module of that name that is not ours."""
+    places = [place / name for place in (folder, folder / "src") for name in (top, f"{top}.py")]
+    return any(place.exists() and place.resolve() != (HOME / top).resolve() for place in places)
+
+
+def _clash(error: BaseException, folder: Path) -> str:
+    """The remedy where they asked a package of ours for what a package of theirs has; else nothing."""
+    asked = error.name if isinstance(error, ImportError) else None
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        asked = error.obj.__name__
+    top = (asked or "").partition(".")[0]
+    if top not in OURS or not _theirs(top, folder):
+        return ""
+    return (
+        f"; the package {top!r} is this suite's own here: rename yours, or keep what the network needs in "
+        "another package"
     )
-
-
-def _clash(error: ImportError, network: str, folder: Path) -> UserError:
-    """Their import failed, of a package that has the name of one of ours."""
-    top = (error.name or "").partition(".")[0]
-    if top in OURS and _theirs(top, folder):
-        return UserError(
-            f"{network}: {in_words(error, folder)}; the package {top!r} is this suite's own here: "
-            "rename yours, or keep what the network needs in another package"
-        )
-    return UserError(f"{network}: {in_words(error, folder)}")
 
 
 def factory(network: str) -> Callable[..., Any]:

@@ -10,14 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.records.run import EPOCH, STEPS
-from bench.records.tutorial import BATCH_SIZE
+from bench.records.shared import BATCH_SIZE, EPOCH, STEPS
 from bench.workloads.steps import device_named, training_split
 from mtl_core.config import Mode, NetworkConfig, StepConfig
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
-from mtl_core.platform.memory import family_memory
 from mtl_core.platform.mxnet import mx
+from mtl_core.platform.proportional import proportional_bytes
 from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]
@@ -34,11 +33,6 @@ def make_loader(way: Way, split: Split, batch_size: int, workers: int, thread_po
     return TutorialLoader(
         split, batch_size, mx.cpu(), shuffle=True, workers=workers, thread_pool=thread_pool, last_batch="keep"
     )
-
-
-def proportional_memory() -> int:
-    """Bytes of this process and its children, shared pages counted once; 0 where the system does not tell."""
-    return family_memory().pss_bytes or 0
 
 
 def images_for(images: int, batch_size: int) -> int:
@@ -88,7 +82,7 @@ class LoadingWorkload:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_memory())}
+        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_bytes())}
 
     def close(self) -> None:
         self.loader.close()

@@ -11,12 +11,33 @@ from itertools import islice
 from typing import Any, Literal
 
 from bench.workloads.steps import StepWorkload
+from bench.workloads.task import TaskWorkload
+from mtl_core.task_step import DeviceBatch
 
 Operator = Literal["none", "large", "small", "copy"]
 WEIGHTS: dict[Operator, int] = {"large": 0, "small": 2}  # whose operator it is: 128 x 784, and 64 x 128
 
 
-class SlowedStep(StepWorkload):
+class _Injects:
+    """What is injected, and when."""
+
+    operator: Operator
+    every: int
+    at_random: int
+
+    def inject(self, operator: Operator, every: int, at_random: int) -> None:
+        self.operator, self.every, self.at_random = operator, every, at_random
+        self.rng = random.Random()
+        self.steps = 0
+
+    def _again(self) -> bool:
+        """Whether this step is done twice."""
+        if self.every:
+            return self.steps % self.every == 0
+        return bool(self.at_random) and self.rng.randrange(self.at_random) == 0
+
+
+class SlowedStep(_Injects, StepWorkload):
     """The step, and more work in each of its steps or in some; which may change between rounds.
 
     ``operator``: an engine operator more in every step. "large" and "small" multiply the weights of the first
@@ -29,11 +50,7 @@ class SlowedStep(StepWorkload):
         self, *, operator: Operator = "none", every: int = 0, at_random: int = 0, **settings: Any
     ) -> None:
         super().__init__(**settings)
-        self.operator = operator
-        self.every = every
-        self.at_random = at_random
-        self.rng = random.Random()
-        self.steps = 0
+        self.inject(operator, every, at_random)
 
     def run(self, iterations: int) -> None:
         self.done += iterations
@@ -43,12 +60,6 @@ class SlowedStep(StepWorkload):
                 self.call(*(self._to_device(batch) if self.copy_each_batch else batch))
             self._operate(batch)
 
-    def _again(self) -> bool:
-        """Whether this step is done twice."""
-        if self.every:
-            return self.steps % self.every == 0
-        return bool(self.at_random) and self.rng.randrange(self.at_random) == 0
-
     def _operate(self, batch: tuple[Any, ...]) -> None:
         """The operator more; nothing depends on its result, and the engine runs it all the same."""
         if self.operator == "copy":
@@ -56,3 +67,35 @@ class SlowedStep(StepWorkload):
         elif self.operator in WEIGHTS:
             weights = self.step.parameter_arrays()[WEIGHTS[self.operator]]
             weights *= 1.0
+
+
+class SlowedTask(_Injects, TaskWorkload):
+    """A declared network's step, and more work in each of its steps or in some.
+
+    ``operator``: "large" multiplies every parameter that is learned by 1, in place, and "small" the largest
+    one; "copy" copies the inputs once more. The others are as for :class:`SlowedStep`.
+    """
+
+    def __init__(
+        self, *, operator: Operator = "none", every: int = 0, at_random: int = 0, **settings: Any
+    ) -> None:
+        super().__init__(**settings)
+        self.inject(operator, every, at_random)
+        learned = [parameter.data() for _, parameter in self.step.learned()]
+        self.weights = learned if operator == "large" else [max(learned, key=lambda array: array.size)]
+
+    def run(self, iterations: int) -> None:
+        self.done += iterations
+        for batch in islice(self.batches, iterations):
+            self.steps += 1
+            for _ in range(1 + self._again()):
+                self.call(batch)
+            self._operate(batch)
+
+    def _operate(self, batch: DeviceBatch) -> None:
+        if self.operator == "copy":
+            for array in batch.inputs:
+                array.copy()
+        elif self.operator in WEIGHTS:
+            for weights in self.weights:
+                weights *= 1.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from bench.records.declared import Declared, Difference
@@ -108,7 +108,7 @@ class TaskCheck:
         self.network, self.batch_size = network, batch_size
         try:
             with told_as(network):
-                self.answer: dict[str, Any] = {"declared": msgspec.to_builtins(self._declared())}
+                self.answer: dict[str, Any] = {"declared": asdict(self._declared())}
         except UserError as error:
             self.answer = {"trouble": str(error)}
 
@@ -133,14 +133,14 @@ class TaskCheck:
             shapes=len({tuple(array.shape for array in batch.arrays) for batch in drawn}),
         )
         impossible, differs = self._modes(drawn[0])
-        declared = msgspec.structs.replace(
+        declared = replace(
             declared,
             impossible=impossible,
             differs=differs,
             **_cost(step, drawn[0]),
         )
         choices = self._choices(declared) if by_heads else {}
-        return msgspec.structs.replace(declared, heads_impossible=choices)
+        return replace(declared, heads_impossible=choices)
 
     def _step(self, mode: Mode, heads: list[str] | None = None) -> TaskStep:
         return step_of(self.network, heads, size=self.batch_size, mode=mode)

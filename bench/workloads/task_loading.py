@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.records.run import EPOCH, STEPS
+from bench.records.shared import EPOCH, STEPS
 from bench.workloads.declared import build, told_as
-from bench.workloads.loading import proportional_memory
 from bench.workloads.task import denormal_share, loaded, rotating, step_of
 from mtl_core.config import Mode
 from mtl_core.data.loaders import GluonLoader
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
+from mtl_core.platform.proportional import proportional_bytes
 from mtl_core.task_step import on_device
 
 
@@ -70,7 +70,7 @@ class TaskLoading:
         return {}
 
     def facts(self) -> dict[str, float]:
-        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_memory())}
+        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_bytes())}
 
     def close(self) -> None:
         self.loader.close()

@@ -61,6 +61,7 @@ def _machine(machine: Machine | None) -> tuple[tuple[str, str], ...]:
         ("Huge pages", machine.huge_pages or ""),
         ("Environment", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
         ("Python", machine.python),
+        ("Python of the coordinator", machine.coordinator or ""),
         ("Source", machine.source or "not under git"),
     )
     return tuple((name, value) for name, value in rows if value)

@@ -53,7 +53,11 @@ def asked(cell: Cell) -> str:
 
 def recorded(trust: Trust) -> list[str]:
     """How much there is, in words."""
+    of = [f"The step is that of {trust.network}."] if trust.network else []
+    by = [f"Workers ran in {trust.workers}."] if trust.workers else []
     return [
+        *of,
+        *by,
         f"{trust.units} invocations, {trust.recorded}; a step takes {1e3 * trust.step_s:.2f} ms at rest, and "
         f"a unit of two processes costs a comparison {trust.pair_s:.1f} s.",
         *(
