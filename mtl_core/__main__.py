@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,11 +18,12 @@ if __name__ == "__main__":
 
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.data.dataset import Dataset
+from mtl_core.on_disk import check_file
 from mtl_core.platform import denormals
 from mtl_core.platform.gpu_choice import default_device
 from mtl_core.program.choice import Data, chosen
 from mtl_core.program.command_line import interrupted_between, run
-from mtl_core.program.files import check_place, write_whole
+from mtl_core.program.files import NotWrittenError, check_place
 from mtl_core.program.predict_command import predict
 
 if TYPE_CHECKING:
@@ -105,8 +103,10 @@ def train(
     )
     config = TrainConfig(epochs=epochs, batch_size=batch_size, step=step)
     for path, option in ((checkpoint, "--checkpoint"), (json_file, "--json")):
-        if path:
+        if path is not None:
             check_place(path, option)
+    if resume and checkpoint is not None:
+        check_file(checkpoint, "--checkpoint is the file to go on from")
     choice = denormal_numbers or ("flush" if fast else "keep")
     notes = [note for note in [denormals.apply(choice)] if note]  # before MXNet starts its threads
     settings = {
@@ -160,6 +160,7 @@ def _train(
 ) -> None:
     """Train, test, and keep what was reached, also when Ctrl-C ends it."""
     from mtl_core.platform.devices import device
+    from mtl_core.program import record
     from mtl_core.program.training import Training, evaluate
 
     on = device(settings["device"])  # a GPU that cannot compute is told before anything is downloaded
@@ -169,6 +170,7 @@ def _train(
         typer.echo(note, err=True)
     settings = {**settings, "data": dataset.name}
     training = Training(config, dataset.train, settings["loader"], settings["workers"], on)
+    lost, stopped = list[str](), False  # what to say at the end
     reached: list[EpochResult] = []  # those told, and kept where there is a checkpoint
     test = None
     try:
@@ -180,11 +182,18 @@ def _train(
             typer.echo(_test_line(test))
     except KeyboardInterrupt:
         typer.echo(_stopped_line(config, files, len(reached)), err=True)
-        raise
+        stopped = True
+    except UserError as error:
+        lost.append(str(error))
     finally:
         training.close()
         if files.json:
-            _write_json(files.json, settings, reached, test, notes)
+            lost += record.written(files.json, settings, reached, test, notes)
+    if stopped:
+        typer.echo("\n".join(lost), err=True, nl=bool(lost))
+        raise KeyboardInterrupt
+    if lost:
+        raise UserError("; ".join(lost))
 
 
 def _run_epochs(
@@ -205,17 +214,25 @@ def _run_epochs(
                 show(before + done)
 
             result = training.epoch(after_a_batch)
-            if file:
-                _keep(training, settings, file)
+            lost = _lost(training, settings, file) if file else None
             reached.append(result)
             print(_epoch_line(result), flush=True)  # not typer.echo, which would write into the bar
+            if lost is not None:
+                raise lost
 
 
-def _keep(training: Training, settings: dict[str, Any], file: Path) -> None:
+def _lost(training: Training, settings: dict[str, Any], file: Path) -> UserError | None:
+    """Keep what was reached; what to raise where it lies elsewhere then, None where all is well."""
     from mtl_core.program import checkpoint
 
     history, rolled_over = tuple(training.history), tuple(training.loader.rolled_over)
-    checkpoint.save(file, checkpoint.Checkpoint(settings, history, rolled_over, training.step.snapshot()))
+    reached = checkpoint.Checkpoint(settings, history, rolled_over, training.step.snapshot())
+    try:
+        checkpoint.save(file, reached)
+    except NotWrittenError as error:
+        go_on = f"; go on with --checkpoint {error.kept} --resume" if error.kept else ""
+        return UserError(f"stopped after {len(history)} epochs: {error}{go_on}")
+    return None
 
 
 def _go_on(training: Training, settings: dict[str, Any], files: Files) -> list[EpochResult]:
@@ -256,40 +273,6 @@ def _test_line(test: TestResult) -> str:
 def _stopped_line(config: TrainConfig, files: Files, reached: int) -> str:
     kept = f"; {files.checkpoint} has them, go on with --resume" if files.checkpoint and reached else ""
     return f"stopped after {reached} of {config.epochs} epochs{kept}"
-
-
-def _write_json(
-    path: Path,
-    settings: dict[str, Any],
-    history: list[EpochResult],
-    test: TestResult | None,
-    notes: list[str],
-) -> None:
-    """Everything printed, settings, versions and seeds; ``test`` is null for a run that was stopped."""
-    import numpy as np
-
-    from mtl_core.platform.mxnet import mx
-
-    content = {
-        "schema": 1,
-        "settings": settings,
-        "seeds": {
-            "mxnet, numpy, random": settings["seed"],
-            "synthetic digits": 0 if settings["data"] == "synthetic" else None,
-        },
-        "versions": {"python": platform.python_version(), "mxnet": mx.__version__, "numpy": np.__version__},
-        "platform": platform.platform(),
-        "notes": notes,
-        "epochs": [_finite(asdict(epoch)) for epoch in history],
-        "test": test and _finite(asdict(test)),
-    }
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    write_whole(path, lambda file: file.write(text.encode()), "--json")
-
-
-def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: the loss of a run that diverged becomes null."""
-    return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
 
 
 app.command(epilog=EPILOG)(predict)

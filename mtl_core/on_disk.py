@@ -39,17 +39,28 @@ def content(path: Path, largest: int, expected: str) -> bytes:
     Opened without waiting, since a pipe that nobody writes to would keep its reader for ever.
     Raises UserError naming the file for what is missing, no file, too large or cannot be read.
     """
+    held = _read(path, largest + 1, expected)
+    if len(held) > largest:
+        raise UserError(f"{path} is larger than {_size(largest)}; {expected}")
+    return held
+
+
+def check_file(path: Path, expected: str) -> None:
+    """Fail before the work: UserError as from :func:`content` for what is no file that can be read."""
+    _read(path, 0, expected)
+
+
+def _read(path: Path, most: int, expected: str) -> bytes:
     try:
         with _opened(path) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise UserError(f"{path} is {_kind(about.st_mode)}, no file; {expected}")
-            held = file.read(largest + 1) if about.st_size <= largest else None
+            if 0 < most <= about.st_size:
+                raise UserError(f"{path} is larger than {_size(most - 1)}; {expected}")
+            return file.read(most)
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise UserError(f"{path} cannot be read ({reason_of(error)}); {expected}") from None
-    if held is None or len(held) > largest:  # it may have grown meanwhile
-        raise UserError(f"{path} is larger than {_size(largest)}; {expected}")
-    return held
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -131,10 +142,11 @@ def _integer(text: str) -> int:
     return int(text) if len(text) <= 17 and abs(int(text)) <= LARGEST_INT else int(_no_number(text))
 
 
-def replace_whole(target: Path, write: Write) -> None:
+def replace_whole(target: Path, write: Write, claim: Callable[[Path], Path] = lambda target: target) -> Path:
     """Have ``write`` fill the file; what stood there before stays until all of it is on disk.
 
-    Raises OSError where that cannot be; then nothing is left beside it.
+    ``claim`` says at the last moment what the file is called, which is returned. Raises OSError where the
+    file cannot be written; then nothing is left beside it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = beside_of(target)
@@ -143,7 +155,7 @@ def replace_whole(target: Path, write: Write) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(target)
+        return beside.replace(claim(target))
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

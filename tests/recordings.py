@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 
 from bench.stats.estimates import Floats
-from bench.trust.units import Head, Unit, packed
+from bench.trust.units import Head, Unit, append, opened, packed
 from bench.trust.variants import BASE
 from tests.made_up import at_rest_pairs
 from tests.scenarios import CALM, Hour
@@ -49,3 +50,11 @@ def units(
         )
         for number in range(count)
     ]
+
+
+def kept_in(path: Path, head: Head, recorded: Sequence[Unit]) -> None:
+    """A recording as a command leaves it."""
+    lines = opened(path, head, new=not path.exists())
+    for unit in recorded:
+        append(lines, unit)
+    lines.close()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from bench.commands.run import _unused
 from reports.pages.run import SENTENCES, WARNINGS, brief, run_page
 from tests.reported import in_terminal, kept
 
@@ -27,13 +25,3 @@ def test_warnings_of_the_run_come_before_those_of_an_answer_and_are_counted() ->
     assert warnings[:WARNINGS] == full.warnings[:WARNINGS]
     assert len(warnings) == WARNINGS + 1
     assert "more warnings: see the full report" in warnings[-1]
-
-
-def test_two_runs_of_one_second_have_names_of_their_own(tmp_path: Path) -> None:
-    first = tmp_path / "20261126-120000.json"
-    assert _unused(first) == first
-    first.touch()
-    second = _unused(first)
-    assert second.name == "20261126-120000-2.json"
-    second.touch()
-    assert _unused(first).name == "20261126-120000-3.json"

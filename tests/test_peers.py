@@ -13,9 +13,8 @@ import msgspec
 import pytest
 
 from bench.harness.pool import WorkerFailedError
-from bench.trust.units import begin
 from mtl_core.errors import UserError
-from tests.recordings import HEAD, units
+from tests.recordings import HEAD, kept_in, units
 from tests.revisions import ROOT
 
 SCRIPT = ROOT / "docs" / "studies" / "peers.py"
@@ -57,7 +56,7 @@ def process(peers: dict[str, Any], level: float, condition: str = "alone", *, lo
 def write(peers: dict[str, Any], folder: Path) -> None:
     """A recording of trust, and of the peers under both conditions."""
     folder.mkdir()
-    begin(folder / peers["TRUST"], HEAD, [*units(12), *units(12, condition="busy")])
+    kept_in(folder / peers["TRUST"], HEAD, [*units(12), *units(12, condition="busy")])
     several = [process(peers, 1.0 + i / 1e3, c) for c in peers["CONDITIONS"] for i in range(6)]
     several += [process(peers, 1.0, c, long=True) for c in peers["CONDITIONS"] for _ in range(2)]
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in several)

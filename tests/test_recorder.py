@@ -23,12 +23,12 @@ from bench.trust import recorder as recorder_module
 from bench.trust.neighbours import ALONE, KINDS, beside
 from bench.trust.recorder import SLICE_S, PairsPool, Recorder, record, slices
 from bench.trust.study import chosen, record_here, study
-from bench.trust.units import Head, Unit, append, begin, packed, read
+from bench.trust.units import Head, Unit, begin, packed, read
 from bench.trust.variants import BASE, BY_NAME, QUICK, STEP, USUAL, settings_of, subject_of
 from mtl_core.errors import UserError
 from reports.pages.trust import recorded as recorded_in_words
 from tests.recordings import HEAD as MADE_UP_HEAD
-from tests.recordings import units
+from tests.recordings import kept_in, units
 from tests.revisions import ROOT, environment
 
 NAMES = ("base", "identical", "operator")
@@ -130,11 +130,11 @@ def test_a_line_cut_off_is_left_out(tmp_path: Path, recorder: Recorder) -> None:
 
 def test_another_machine_does_not_go_on_and_another_revision_does(tmp_path: Path) -> None:
     path = tmp_path / "trust.jsonl"
-    begin(path, MADE_UP_HEAD, units(2))
+    kept_in(path, MADE_UP_HEAD, units(2))
     other = msgspec.structs.replace(MADE_UP_HEAD, machine="n", rounds=4)
     with pytest.raises(UserError, match="machine was m, is n; rounds was 40, is 4"):
         read(path, other)
-    append(path, msgspec.structs.replace(units(1)[0], revision="another"))
+    kept_in(path, MADE_UP_HEAD, [msgspec.structs.replace(units(1)[0], revision="another")])
     assert len(read(path, MADE_UP_HEAD)) == 3
 
 
@@ -166,7 +166,7 @@ def test_a_recording_of_another_version_is_not_replayed(tmp_path: Path, schema: 
 def test_a_damaged_unit_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
     path = tmp_path / "trust.jsonl"
     good = units(1)[0]
-    begin(path, MADE_UP_HEAD, [good, msgspec.structs.replace(good, **change)])
+    kept_in(path, MADE_UP_HEAD, [good, msgspec.structs.replace(good, **change)])
     with pytest.raises(UserError, match="is damaged: unit 2"):
         read(path)
 
@@ -233,8 +233,8 @@ def test_a_real_unit_is_recorded_and_measures_nothing(tmp_path: Path) -> None:
 
 
 def test_a_recording_is_replayed_and_one_too_short_is_exit_code_6(tmp_path: Path) -> None:
-    begin(tmp_path / "long.jsonl", MADE_UP_HEAD, units(30))
-    begin(tmp_path / "short.jsonl", MADE_UP_HEAD, units(3))
+    kept_in(tmp_path / "long.jsonl", MADE_UP_HEAD, units(30))
+    kept_in(tmp_path / "short.jsonl", MADE_UP_HEAD, units(3))
     done = trust(tmp_path, "--replay", "long.jsonl", "--budget", "60s", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert '"comparisons"' not in done.stderr
@@ -364,7 +364,7 @@ def test_a_recording_that_stops_leaves_a_file_only_with_something_in_it(
     """One with nothing would have to be removed by hand; one that was there is not ours to remove."""
     path = tmp_path / "trust.jsonl"
     if there:
-        begin(path, HEAD, [])
+        kept_in(path, HEAD, [])
     made = recorder.unit(ALONE)
     waiting = [made] * measured
 
@@ -388,7 +388,7 @@ def test_what_a_recording_was_made_with_need_not_be_told_again_to_go_on(
     made: list[Head] = []
     file = tmp_path / "t.jsonl"
     record_here(file, 1.0, variants=["every_7"])
-    begin(file, made[0], [])
+    kept_in(file, made[0], [])
     record_here(file, 1.0, resume=True)
     assert made[0] == made[1]
     assert made[1].variants == ("base", "every_7")

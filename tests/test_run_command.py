@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.commands import measuring
 from bench.commands import run as under_test
-from bench.questions.question import Asked
+from bench.commands.measuring import Files
+from bench.results.growing import taken
 from mtl_core.errors import ExitCode, UserError
 from tests.processes import ROOT, all_said, in_pty
 
@@ -47,23 +49,45 @@ def test_every_journal_put_aside_is_kept(tmp_path: Path) -> None:
     kept = []
     for content in ("first", "second", "third"):
         journal.write_text(content)
-        kept.append(under_test._put_aside(journal))
+        kept.append(measuring._put_aside(journal))
     assert [path.read_text() for path in kept] == ["first", "second", "third"]
     assert not journal.exists()
+
+
+def files_of(folder: Path, *, resume: bool = False) -> Files:
+    return Files(folder / "result.json", folder / "run.journal", resume, lambda journal: f"again {journal}")
 
 
 def test_a_journal_is_kept_only_with_something_finished_in_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journal = tmp_path / "run.journal"
-    journal.write_text("who it is of\n")
-    under_test._make_room(journal)
-    assert list(tmp_path.iterdir()) == []
+    for empty in ("", '{"iden', '{"identity":{}}\n'):
+        journal.write_text(empty)
+        measuring.make_room(files_of(tmp_path))
+        assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == ""
-    journal.write_text("who it is of\na block\n")
-    under_test._make_room(journal)
+    journal.write_text('{"identity":{}}\na block\n')
+    measuring.make_room(files_of(tmp_path, resume=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.journal"]
+    measuring.make_room(files_of(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["run.journal.old.1"]
-    assert "run.journal.old.1: rename it to run.journal and give --resume" in capsys.readouterr().err
+    assert f"go on with it by --journal {tmp_path}/run.journal.old.1 --resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["my diary", "my diary\n", "two\nlines\n"])
+def test_what_is_no_journal_is_not_removed(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.journal").write_text(content)
+    with pytest.raises(UserError, match="is no journal of this suite"):
+        measuring.make_room(files_of(tmp_path))
+    assert (tmp_path / "run.journal").read_text() == content
+
+
+def test_the_journal_of_a_run_under_way_is_nobody_elses(tmp_path: Path) -> None:
+    with taken(tmp_path / "run.journal", "--journal"):
+        with pytest.raises(UserError, match="belongs to a run that is under way"):
+            measuring.make_room(files_of(tmp_path))
+        assert (tmp_path / "run.journal").exists()
 
 
 def test_a_question_named_twice_is_asked_once() -> None:
@@ -148,9 +172,13 @@ def test_broken(measured_variant): measured_variant()
 RUN = """
 import test_broken
 from pathlib import Path
-from bench.commands.run import _measure
+from bench.commands.measuring import Files, measure
+from bench.commands.run import _report
 from bench.questions.question import Asked
-_measure([test_broken], 5.0, Asked(), 0, Path("result.json"), False, "again")
+files = Files(Path("result.json"), Path("run.journal"), False, lambda journal: "again")
+outcome = measure([test_broken], 5.0, Asked(), 0, files)
+assert not outcome.measured and outcome.place is None and outcome.lost is None
+_report(outcome, False)
 """
 
 
@@ -167,7 +195,7 @@ def test_a_run_of_which_nothing_could_be_measured_says_so_and_writes_no_file(tmp
     )
     assert "nothing could be measured, so that no results were written" in done.stderr
     assert "ValueError: no such thing" in done.stderr  # what the worker said last
-    assert done.stderr.rstrip().endswith("Exit: 6") and done.returncode == 1  # as Typer takes it
+    assert done.returncode == 0
     assert not list(tmp_path.glob("**/*.json")) and not list(tmp_path.glob("**/*.journal"))
 
 
@@ -177,7 +205,7 @@ def test_a_folder_that_takes_no_journal_costs_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".benchmarks").write_text("a file where the folder should be")
     with pytest.raises(UserError, match="the journal of a run, which lies in the current folder"):
-        under_test._measure([], 5.0, Asked(), 0, tmp_path / "result.json", False, "again")
+        Files(tmp_path / "result.json", measuring.JOURNAL, False, str).check()
     assert not (tmp_path / "result.json").exists()
 
 

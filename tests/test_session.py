@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from bench.machine.weather import Counters
 from bench.questions.question import Asked
 from bench.records.run import Block, Ceilings
 from mtl_core.errors import UserError
+from mtl_core.program import files
+from tests.full_disk import fill
 from tests.made_up import MACHINE
 from tests.test_harness import SPEED_NS, Played, PlayedPool, question
 
@@ -47,16 +49,20 @@ class Stopping(PlayedPool):
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Session]:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Session]]:
     monkeypatch.setattr(under_test, "measure_ceilings", lambda environment: CEILINGS)
+    all_made: list[Session] = []
 
-    def made(pool: Any, *, resume: bool = False, seed: int = 0) -> Session:
-        found = Session(60.0, seed, tmp_path / "run.journal", resume)
+    def made(pool: Any, *, resume: bool = False, seed: int = 0, **more: Any) -> Session:
+        found = Session(60.0, seed, more.pop("journal", tmp_path / "run.journal"), resume, **more)
+        all_made.append(found)
         found.harness.pool = pool
         found.harness.new_pool = lambda: pool
         return found
 
-    return made
+    yield made
+    for each in all_made:
+        each.close_journal()
 
 
 ASKED = [question("slow", "quick")]
@@ -165,3 +171,46 @@ def test_a_run_on_a_restless_machine_says_so(session: Any, monkeypatch: pytest.M
     monkeypatch.setattr(pool, "workers_for", every_second_set_up_is_slow)
     found = session(pool).measure(ASKED).warnings
     assert any("the machine was restless" in line for line in found)
+
+
+def test_a_full_disk_costs_no_block(session: Any, full: Path) -> None:
+    """The journal moves to where there is room, and the run goes on from there when it is stopped."""
+    said: list[str] = []
+    stopped = session(Stopping(3), journal=full / "run.journal", say=said.append)
+    original = stopped.harness.measure
+
+    def measure(group: Any) -> Block:
+        fill(full)
+        return original(group)
+
+    stopped.harness.measure = measure
+    with pytest.raises(KeyboardInterrupt):
+        stopped.measure(ASKED)
+    (line,) = said
+    moved = stopped.journal.path
+    assert f"it is kept as {moved}; the journal goes on there" in line
+    assert "No space left on device" in line
+    assert not (full / "run.journal").exists()
+    resumed = session(PlayedPool(), resume=True, journal=moved).measure(ASKED)
+    (blocks,) = resumed.blocks.values()
+    assert [block.index for block in blocks] == [0, 1, 2, 3]
+
+
+def test_with_room_nowhere_the_run_goes_on_without_a_journal(
+    session: Any, full: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_with_room", lambda: iter(()))
+    said: list[str] = []
+    running = session(PlayedPool(), journal=full / "run.journal", say=said.append)
+    original = running.harness.measure
+
+    def measure(group: Any) -> Block:
+        fill(full)
+        return original(group)
+
+    running.harness.measure = measure
+    (blocks,) = running.measure(ASKED).blocks.values()
+    assert len(blocks) == 4
+    (line,) = said
+    assert "is lost if the run is interrupted" in line
+    assert (full / "run.journal").read_bytes().endswith(b"}\n")

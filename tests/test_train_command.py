@@ -21,6 +21,7 @@ from mtl_core.data.synthetic import draw_digits, load_synthetic
 from mtl_core.errors import ExitCode
 from mtl_core.platform.mxnet import mx
 from mtl_core.program.command_line import run
+from tests.full_disk import fill, left_in
 from tests.processes import ROOT, in_terminal
 
 PROGRAM = (sys.executable, "-m", "mtl_core")
@@ -210,6 +211,22 @@ def test_without_mnist_synthetic_digits_are_told(
     told = json.loads((tmp_path / "run.json").read_text())
     assert told["settings"]["data"] == "synthetic"
     assert told["notes"] == [done.err.rstrip("\n")]
+
+
+def test_an_epoch_is_kept_where_there_is_room_and_goes_on_from_there(command: Any, full: Path) -> None:
+    fill(full)
+    settings = ("train", *SMALL, "--checkpoint")
+    done = command(*settings, full / "run.npz", "--json", full / "run.json", "--epochs", "2")
+    assert done.code == ExitCode.BAD_INPUT
+    assert done.out.startswith("Epoch [0]")
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: stopped after 1 epochs: --checkpoint")
+    kept = Path(line.partition("go on with --checkpoint ")[2].partition(" --resume")[0])
+    assert json.loads(Path(line.rpartition("it is kept as ")[2]).read_text())["epochs"][0]["epoch"] == 0
+    assert left_in(full) == []
+    done = command(*settings, kept, "--resume", "--epochs", "2")
+    assert done.code == 0, done.err
+    assert done.out.startswith("Epoch [1]")
 
 
 def test_a_run_that_diverges_still_writes_json(command: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench.commands.network import NetworkOption, network_of
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine.libraries import why_missing
 from mtl_core.errors import UserError, visible
+from mtl_core.on_disk import check_file
 from mtl_core.program.files import check_place
 
 NEEDS = {"--onnx": ("onnx", "onnxruntime"), "--safetensors": ("safetensors",)}
@@ -44,11 +45,17 @@ def export(
 
       python -m bench export --network acme.bench:task --onnx acme.onnx
     """
-    targets = {option: path for option, path in (("--onnx", onnx), ("--safetensors", safetensors)) if path}
+    targets = {
+        option: path
+        for option, path in (("--onnx", onnx), ("--safetensors", safetensors))
+        if path is not None
+    }
     if not targets:
         raise UserError("nothing to write; give --onnx FILE, --safetensors FILE or both")
     shape = _shape(input_shape)
     declared = _declared(source, network, shape)
+    if source is not None:
+        check_file(source, "expected a checkpoint, or NAME-symbol.json of a network's export()")
     for option, path in targets.items():
         missing = why_missing(*NEEDS[option])
         if missing:

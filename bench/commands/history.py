@@ -48,7 +48,7 @@ def history(
     from reports.formats import write
     from reports.pages.history import history_page
 
-    form = format_named(wanted)
+    form, place = format_named(wanted), place or "."
     runs, left_out = read_all(place, _without_rounds, files_read)
     if not runs:
         why = f" ({left_out[0]})" if left_out else ""

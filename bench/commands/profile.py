@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from bench.questions.plan import Group
 from bench.records.defaults import RESULTS
 from bench.records.run import Case
 from mtl_core.errors import UserError
+from mtl_core.program.files import NotWrittenError, check_folder, folder_to_fill
 
 EPOCH = "loader_workers/epoch/tutorial"
 STEP = "hybridize/step/imperative"  # of a declared network: every one has it
@@ -50,24 +50,6 @@ def chosen(name: str, network: Network | None = None) -> tuple[Group, Case]:
 def _question_in(name: str) -> list[str]:
     """The question that a benchmark of a declared network belongs to."""
     return names_of([name.partition("/")[0]])
-
-
-@contextmanager
-def made(target: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes ``target`` when all is well and is removed otherwise."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"-o {target} is there already and not an empty folder; choose another place")
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"-o {target} cannot be made ({error.strerror}); choose another place") from None
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -112,16 +94,27 @@ def profile(
     from bench.results.profile_file import write_profile
 
     use_python(python)
+    if output is not None:
+        check_folder(output, "-o")  # before a network is built
     theirs = network_of(network, None)
     group, case = chosen(benchmark or (EPOCH if theirs is None else STEP), theirs)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = output or RESULTS / f"profile-{case.name.replace('/', '-')}-{stamp}"
-    with made(target) as folder, telling() as show:
-        result = profile_session.profile(
-            case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.plan.warm_ups, show=show
-        )
-        write_profile(result, folder)
-    _report(target)
+    lost = None
+    with folder_to_fill(target, "-o", new=output is None) as (folder, finish):
+        with telling() as show:
+            result = profile_session.profile(
+                case, folder, seconds=seconds, rate_hz=rate, warm_ups=group.plan.warm_ups, show=show
+            )
+        try:
+            there = finish(lambda place: write_profile(result, place))
+        except NotWrittenError as error:
+            if error.kept is None:
+                raise
+            there, lost = error.kept, error
+    _report(there)
+    if lost is not None:
+        raise lost
 
 
 def _report(folder: Path) -> None:

@@ -32,6 +32,9 @@ class Show(Protocol):
 
     def __call__(self, progress: schedule.Progress) -> None: ...
 
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
 
 class Clock(ProgressColumn):
     """Time spent of the budget, and left: what a run that goes on had spent before counts."""

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
 from bench.commands.network import Network, NetworkOption, network_of
 from bench.commands.python import PythonOption, use_python
 from mtl_core.errors import ExitCode, UserError
+from mtl_core.program.files import NotWrittenError
 
 if TYPE_CHECKING:
     from bench.gate.task_side import Compared
+    from bench.records.changes import Changes
     from bench.records.regression import Regression
     from reports.formats import Format
 
@@ -47,6 +50,9 @@ def regress(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 3 when something is undecided.")
     ] = False,
+    keep_diff: Annotated[
+        bool, typer.Option("--keep-diff", help="Keep the working tree's git diff HEAD, up to 1 MB, as JSON.")
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(help="Seed of the random order of rounds; without, it follows from both revisions."),
@@ -74,9 +80,22 @@ def regress(
     check_files(files, "--output")
     use_python(python)
     theirs = network_of(network, None)
+    changes = _kept(head, theirs) if keep_diff else None
     outcome = _compared(names or [], base, head, baseline or [], budget, tolerance, seed, theirs)
-    _tell(outcome, form, files)
+    _tell(replace(outcome, changes=changes), form, files)
     raise typer.Exit(exit_code(outcome, strict))
+
+
+def _kept(head: str | None, theirs: Network | None) -> Changes | None:
+    """How the working tree differs from its revision, before anything is measured."""
+    from bench.machine.changes import changes_of, check_under_git
+
+    if head is not None:
+        raise UserError(
+            "--keep-diff keeps what the working tree has; a revision given as --head has all of it"
+        )
+    check_under_git(Path.cwd())
+    return changes_of(Path.cwd(), "suite" if theirs is None else "network", keep_diff=True)
 
 
 def _compared(
@@ -158,12 +177,17 @@ def _tell(outcome: Regression, form: Format, files: list[Path]) -> None:
     from reports.formats import text, write
     from reports.pages.regression import regression_page
 
-    page = regression_page(outcome, declaration_lines())
+    page, lost = regression_page(outcome, declaration_lines()), []
     for path in files:  # first: a closed pipe must not cost them
-        write_file(page, format_of(path, "--output"), path, "--output")
+        try:
+            write_file(page, format_of(path, "--output"), path, "--output")
+        except NotWrittenError as error:  # what is printed must not be lost with it, nor the other files
+            lost.append(str(error))
     write(page, form)
     if os.environ.get("GITHUB_ACTIONS") == "true":  # GitHub reads both streams; the other is the reader's
         print(text(page, "github"), end="", file=sys.stderr)
+    if lost:
+        raise UserError("; ".join(lost))
 
 
 def declaration_lines() -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 
 from bench.commands.formats import NAMES, format_named, format_of, write_file
 from mtl_core.errors import UserError
+from mtl_core.on_disk import check_file
 from mtl_core.program.files import check_place
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ def report(
         typer.Option("--format", metavar=NAMES, help="By the ending of -o, HTML without one."),
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what --keep-diff kept of the source, for git apply.")
+    ] = False,
 ) -> None:
     """Make a page of a result file: HTML to mail and open offline, Markdown, text, CSV or JSON.
 
@@ -52,8 +57,16 @@ def report(
       python -m bench report .benchmarks/mtl-bench -o history.html
 
       python -m bench report run.json PROFILE_FOLDER -o both.html
+
+      python -m bench report run.json --diff > changes.diff
     """
     form = _format(wanted, output)
+    for path in results:
+        if not os.path.isdir(path):  # noqa: PTH112  # False for any odd name
+            check_file(path, "give a result, a folder of them or a profile's")
+    if diff:
+        _print_diff(results)
+        return
     if open_it and form.name != "html":
         raise UserError(f"--open shows HTML, not {form.name}: leave one of them out")
     if output is None and form.name == "html":
@@ -61,13 +74,37 @@ def report(
     if output is None:
         _print(page_of(*results), form)
         return
-    if any(output.exists() and path.exists() and output.samefile(path) for path in results):
-        raise UserError(f"-o {output} is the result file itself; choose another place")
     check_place(output, "-o")
+    if any(_same(output, path) for path in results):
+        raise UserError(f"-o {output} is the result file itself; choose another place")
     size = write_file(page_of(*results), form, output, "-o")
     typer.echo(f"Report: {output} ({size / 1e6:.1f} MB)" if size > 5e4 else f"Report: {output}")
     if open_it and not webbrowser.open(output.resolve().as_uri()):
         typer.echo(f"no browser was found here; open {output} in one", err=True)
+
+
+def _print_diff(results: list[Path]) -> None:
+    """The bytes that git gave. Raises UserError for a file that keeps none."""
+    from bench.results.recognise import kind_of, read_regression
+    from bench.results.run_file import read_run
+
+    if len(results) > 1:
+        raise UserError("--diff prints what one file keeps: give one")
+    (path,) = results
+    changes = (read_regression(path) if kind_of(path) == "regression" else read_run(path)).changes
+    if changes is None or changes.diff is None:
+        raise UserError(f"{path} keeps no difference; run and regress keep one with --keep-diff")
+    try:
+        sys.stdout.buffer.write(changes.diff.encode(changes.encoding))
+    except UnicodeEncodeError:
+        raise UserError(f"{path} is damaged: its difference is no {changes.encoding}") from None
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there, or cannot be
+        return False
 
 
 def _format(wanted: str | None, output: Path | None) -> Format:

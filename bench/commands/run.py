@@ -8,28 +8,21 @@ import os
 import pkgutil
 import shlex
 import sys
-import time
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bench.commands.measuring import JOURNAL, Files, Outcome, measure
 from bench.commands.network import NetworkOption, asked_for, asked_of, names_of, network_of
 from bench.commands.python import PythonOption, use_python
-from bench.commands.under_pytest import Ended, measure_under_pytest
 from bench.questions.question import Asked, Question, Settings
-from bench.records.defaults import BUDGET, QUICK_BUDGET, RESULTS, SEED
-from bench.records.run import Run
-from bench.records.tutorial import BATCH_SIZE
-from bench.results.journal import finished_in, in_use, write_atomically
+from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
 from mtl_core.data.mnist import lies_here
 from mtl_core.errors import ExitCode, UserError
-from mtl_core.program.files import check_place
 
 SCRIPT = "mtl-bench"
-JOURNAL = RESULTS / "run.journal"
-COSTS = RESULTS / "set-ups.costs"  # seconds that they took, for the next run's plan
 NOX_SESSIONS = {"run": "bench", "report": "report"}  # by the command they run
 
 
@@ -108,6 +101,12 @@ def run(
         bool,
         typer.Option("--resume", help="Go on with an interrupted run; give its names and options again."),
     ] = False,
+    journal: Annotated[
+        Path, typer.Option(help="What an interrupted run had finished, for --resume.")
+    ] = JOURNAL,
+    keep_diff: Annotated[
+        bool, typer.Option("--keep-diff", help="Keep what git diff HEAD says, up to 1 MB, in the results.")
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, max=60_000, help="Images a step, where a question fixes them.")
     ] = None,
@@ -136,6 +135,8 @@ def run(
 
       python -m bench run hybridize second_head --budget 90s --resume
 
+      python -m bench run hybridize --keep-diff --json mine.json
+
       python -m bench run latency
 
       python -m bench run peers
@@ -156,14 +157,27 @@ def run(
     if list_only:
         _list(modules if names else list(_modules().values()))
         return
+    from bench.machine.changes import SUITE, check_under_git
     from bench.questions.durations import parse_duration
 
     # Before anything else is said: bad input is refused where nothing can be measured too.
     options = {"batch_size": batch_size, "data": data and data.value} if theirs is None else {}
     asked = as_asked(modules, quick, options, threads)
     budget_s = parse_duration((QUICK_BUDGET if quick else BUDGET) if budget is None else budget)
+    typed = [
+        *(names or []),
+        *(["--quick"] if quick else []),
+        *(["--full"] if full else []),
+        *(["--keep-diff"] if keep_diff else []),
+        *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
+        *_given(data=data and data.value, threads=threads, network=network, python=python),
+    ]
+    files = Files(json_file, journal, resume, lambda there: _command("run", *typed, *_resume(there)))
+    files.check()
+    project = None if theirs is None else Path.cwd()
+    if keep_diff:
+        check_under_git(project or SUITE)
     if theirs is not None:
-        check_place(json_file or RESULTS / "x.json", "--json")
         modules = list(asked_of(theirs, theirs_asked))
         asked = asked_for(theirs, asked, modules[0].task)
     for module in modules:
@@ -175,25 +189,20 @@ def run(
         if json_file:
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
-    _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, resume)
-    target = json_file or _unused(RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json")
-    check_place(target, "--json")
-    again = _command(
-        "run",
-        *(names or []),
-        *(["--quick"] if quick else []),
-        *(["--full"] if full else []),
-        *_given(budget=budget, seed=seed or None, json=json_file, batch_size=batch_size),
-        *_given(data=data and data.value, threads=threads, network=network, python=python),
-        "--resume",
-    )
-    _measure(modules, budget_s, asked, seed, target, resume, again, full)
+    _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, files)
+    outcome = measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff)
+    _report(outcome, full)
+    if outcome.lost:
+        raise UserError(outcome.lost)
+    if not outcome.measured:
+        raise typer.Exit(ExitCode.MEASURED_NOTHING)
+    if outcome.run.failures:
+        raise typer.Exit(ExitCode.VARIANTS_FAILED)
 
 
-def _unused(place: Path) -> Path:
-    """The first name like this one that no file has: two runs of one second are told apart."""
-    names = [place, *(place.with_name(f"{place.stem}-{number}{place.suffix}") for number in range(2, 1000))]
-    return next(name for name in names if not name.exists())
+def _resume(journal: Path) -> list[str]:
+    """The options to go on with a journal."""
+    return [*(["--journal", str(journal)] if journal != JOURNAL else []), "--resume"]
 
 
 def _given(**options: object) -> list[str]:
@@ -239,110 +248,29 @@ def as_asked(
     )
 
 
-def _refuse(modules: list[Any], asked: Asked, resume: bool) -> None:
+def _refuse(modules: list[Any], asked: Asked, files: Files) -> None:
     """Raise UserError for what cannot be done, before a folder is made for its results."""
-    if resume and not JOURNAL.exists():
-        raise UserError(f"{JOURNAL}: nothing to resume; run without --resume")
+    if files.resume and not files.journal.exists():
+        raise UserError(f"{files.journal}: nothing to resume; run without --resume")
     for module in modules:
         module.QUESTION.check(asked)
 
 
-def _put_aside(journal: Path) -> Path:
-    """Rename a journal to the first name that is free, so that none is written over."""
-    number = 1
-    while (kept := journal.with_name(f"{journal.name}.old.{number}")).exists():
-        number += 1
-    return journal.replace(kept)
-
-
-def _make_room(journal: Path) -> None:
-    """Put the journal of an interrupted run out of a new one's way, or away where nothing was finished."""
-    if not finished_in(journal):
-        journal.unlink()
-        return
-    kept = _put_aside(journal)
-    typer.echo(
-        f"an interrupted run was not resumed; its journal is kept as {kept}: "
-        f"rename it to {journal.name} and give --resume to go on with it, or remove it",
-        err=True,
-    )
-
-
-def _measure(
-    modules: list[Any],
-    budget_s: float,
-    asked: Asked,
-    seed: int,
-    target: Path,
-    resume: bool,
-    again: str,
-    full: bool = False,
-) -> None:
-    """Run the chosen modules under pytest and pytest-benchmark, then say what came out."""
-    from bench.commands import progress
-    from bench.harness.session import Session
-    from bench.machine.preflight import preflight
-
-    journal = JOURNAL
-    check_place(journal, "the journal of a run, which lies in the current folder")
-    with progress.shown() as show:
-        session = Session(budget_s, seed, journal, resume, asked, show, show.say, COSTS)
-        if journal.exists() and in_use(journal):
-            raise UserError(
-                f"a run is under way in this folder ({journal}): wait for it, or run in another one"
-            )
-        if not resume and journal.exists():
-            _make_room(journal)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)  # of a run that was killed: it is not what this one measures
-        for line in preflight(asked.environment, _batch_size(asked)):
-            typer.echo(f"before measuring: {line}", err=True)
-        ended = measure_under_pytest(modules, session, partial)
-    if ended.run is None:
-        partial.unlink(missing_ok=True)
-        raise ended.refused or _why_nothing(ended, journal, again)
-    measured = partial.exists()  # pytest-benchmark writes no file without a benchmark
-    if measured:
-        write_atomically(target, partial.read_bytes())
-        partial.unlink()
-    journal.unlink(missing_ok=True)
-    _report(ended.run, target if measured else None, full)
-    if not measured:
-        raise typer.Exit(ExitCode.MEASURED_NOTHING)
-    if ended.run.failures:
-        raise typer.Exit(ExitCode.VARIANTS_FAILED)
-
-
-def _batch_size(asked: Asked) -> int:
-    """Images a batch of the loaders that are measured, the tutorial's where nothing else was asked for."""
-    size = asked.settings.get("batch_size", BATCH_SIZE)
-    return size if isinstance(size, int) else BATCH_SIZE
-
-
-def _why_nothing(ended: Ended, journal: Path, again: str) -> BaseException:
-    """What to raise when pytest came back without an outcome."""
-    if ended.interrupted:
-        kept = f"; what was finished is in {journal}, go on with\n  {again}" if journal.exists() else ""
-        typer.echo(f"stopped{kept}", err=True)
-        return KeyboardInterrupt()
-    return RuntimeError(ended.said)
-
-
-def _report(outcome: Run, target: Path | None, full: bool) -> None:
+def _report(outcome: Outcome, full: bool) -> None:
     """What to set, the answers and what to mind on one screen; everything with ``full``."""
     from reports.formats import write
     from reports.pages.run import brief, run_page
 
-    page = run_page(outcome)
+    page = run_page(outcome.run)
     write(page if full else brief(page), "terminal")
-    if target is None:  # nor will a report of a file tell them
-        for failure in outcome.failures:
+    if not outcome.measured:  # nor will a report of a file tell them
+        for failure in outcome.run.failures:
             typer.echo("\n".join([f"\n{failure.summary}", *failure.last_lines]), err=True)
         typer.echo("\nnothing could be measured, so that no results were written", err=True)
         return
-    typer.echo(f"\nResults: {target} ({outcome.spent_s:.0f} s measured)")
-    again = _command("report", str(target), "--open")
-    typer.echo(f"Next: {again}" if full else f"Tables and plots: {again}, or run with --full")
+    if outcome.place is not None:
+        typer.echo(f"\nResults: {outcome.place} ({outcome.run.spent_s:.0f} s measured)")
+        again = _command("report", str(outcome.place), "--open")
+        typer.echo(f"Next: {again}" if full else f"Tables and plots: {again}, or run with --full")
     if not full:
         typer.echo(page.verdict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from bench.commands.network import Network, NetworkOption, network_of
 from bench.commands.python import PythonOption, use_python
 from bench.records.defaults import RESULTS
 from mtl_core.errors import NothingMeasuredError, UserError
+from mtl_core.program.files import check_place
 
 if TYPE_CHECKING:
     from bench.trust.variants import Subject
@@ -115,12 +117,13 @@ def trust(
     if replay is None:
         use_python(python)
         seconds = parse_duration(duration or (QUICK_TIME if quick else TIME), "--time")
+        check_place(path, "--file", grows=True)
         conditions, theirs = check_conditions(beside or ["alone"]), network_of(network, None)
         check_new(path, resume)
         subject = TUTORIAL if theirs is None else _subject(theirs)
         quickly = tuple(name for name in QUICK if name in subject.variants)
         names = chosen(variant, subject) if variant else (quickly if quick and not resume else ())
-        _record(path, seconds, conditions, names, seed, resume, subject)
+        path = _record(path, seconds, conditions, names, seed, resume, subject)
     replayed = study(path, budgets, edge, draws)
     if replayed is None:
         raise NothingMeasuredError(
@@ -128,7 +131,7 @@ def trust(
         )
     write(trust_page(replayed), chosen_format)
     if chosen_format.name == "terminal":
-        typer.echo(f"\nRecording: {path}; go on with it by --resume, or replay it by --replay")
+        typer.echo(f"\nRecording: {path}; go on with it by {_resume(path)}, or replay it by --replay")
     if not replayed.comparisons:
         raise NothingMeasuredError(
             f"measured nothing: not one comparison fits into {path}; record longer, by --resume"
@@ -143,20 +146,26 @@ def _record(
     seed: int,
     resume: bool,
     subject: Subject,
-) -> None:
+) -> Path:
+    """Record, and return where the recording lies then."""
     from bench.commands.progress import trial_shown
     from bench.trust.study import record_here
 
-    kept = 0
+    kept, moved = 0, ""
 
     def show(units: int, spent_s: float) -> None:
         nonlocal kept
         kept = units
         shown("recording", units, spent_s)
 
+    def say(line: str, place: Path) -> None:
+        nonlocal moved
+        moved = f"{line}; the recording goes on there, and on with {_resume(place)}"
+        shown.say(moved)
+
     try:
         with trial_shown(seconds) as shown:
-            record_here(
+            return record_here(
                 path,
                 seconds,
                 conditions=conditions,
@@ -166,9 +175,10 @@ def _record(
                 show=show,
                 subject=subject,
                 project=Path.cwd() if subject.network else None,
+                say=say,
             )
     except KeyboardInterrupt:
-        typer.echo(_stopped_line(path, kept), err=True)
+        typer.echo(moved or _stopped_line(path, kept), err=True)
         raise
 
 
@@ -179,6 +189,11 @@ def _subject(network: Network) -> Subject:
 
     typer.echo(f"building and trying {network.name} ...", err=True)
     return subject_of(declared(network.name, network.batch_size))
+
+
+def _resume(path: Path) -> str:
+    """The options to go on with a recording."""
+    return "--resume" if path in (FILE, QUICK_FILE) else f"--file {shlex.quote(str(path))} --resume"
 
 
 def _check_replay(context: typer.Context) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.harness.session import Session
 
 HOME = Path(__file__).parents[2]  # where the suite lies
+NOWHERE = Path(os.devnull)
 INTERRUPTED = 2  # pytest's exit code after Ctrl-C
 
 
@@ -29,6 +30,7 @@ class Ended:
     refused: UserError | None
     code: int  # pytest's
     said: str  # what pytest printed, which is for us and not for the reader
+    document: dict[str, Any] | None = None  # pytest-benchmark's; None without any benchmark
 
     @property
     def interrupted(self) -> bool:
@@ -43,6 +45,10 @@ class _Frame:
         self.session, self.modules = session, modules
         self.run: Run | None = None
         self.refused: UserError | None = None
+        self.document: dict[str, Any] | None = None
+
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        self.document = output_json  # pytest-benchmark would leave half of it on a full disk
 
     def pytest_configure(self, config: Any) -> None:
         from bench.plugin import QUESTIONS, SESSION
@@ -72,8 +78,11 @@ def _environment(**given: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path) -> Ended:
-    """Measure what the modules ask; ``results`` is written where there is a benchmark at all."""
+def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path = NOWHERE) -> Ended:
+    """Measure what the modules ask; ``results`` is written where there is a benchmark at all.
+
+    Its content is the ended run's document too, for who writes it with more care.
+    """
     import pytest
 
     from bench import plugin
@@ -87,4 +96,4 @@ def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path
     options += ["-c", os.devnull, f"--rootdir={HOME}", "--noconftest", "-p", "pytest_benchmark.plugin"]
     with redirect_stdout(said), redirect_stderr(said), _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
         code = pytest.main([*files, *options, f"--benchmark-json={results}"], plugins=[plugin, frame])
-    return Ended(frame.run, frame.refused, int(code), said.getvalue())
+    return Ended(frame.run, frame.refused, int(code), said.getvalue(), frame.document)

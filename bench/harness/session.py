@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ from bench.harness.peers import start_worker
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.harness.schedule import Progress, Schedule
+from bench.machine.changes import SUITE, changes_of
 from bench.machine.identity import code, collect, measure_ceilings, sources
 from bench.machine.interpreter import versions
 from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
@@ -31,6 +33,7 @@ from bench.stats.measured import measured
 from bench.workloads.declared import project
 from mtl_core.errors import UserError
 from mtl_core.platform.memory import family_memory
+from mtl_core.program.files import NotWrittenError
 
 
 def cases_in_words(groups: list[Group]) -> dict[str, str]:
@@ -91,8 +94,11 @@ class Session:
     resume: bool = False
     asked: Asked = AS_DECLARED
     show: Callable[[Progress], None] = lambda progress: None
-    say: Callable[[str], None] = lambda line: None  # what a person is to know while it is measured
+    project: Path | None = None  # a folder of the repository of somebody's network
+    keep_diff: bool = False  # how the source differs from its revision, in the results
     costs: Path | None = None  # where seconds a set-up are kept from run to run
+    say: Callable[[str], None] = lambda line: None  # a line that the reader should see at once
+    journal: Journal | None = field(init=False, default=None)  # held until the results are written
     harness: Harness = field(init=False)
     memory: PeakMemory = field(init=False)
     weather: Callable[..., Weather] = field(init=False)
@@ -122,19 +128,23 @@ class Session:
         """
         groups = self._groups(questions, parts)
         machine = collect()
+        of: Literal["suite", "network"] = "suite" if self.project is None else "network"
+        changes = changes_of(self.project or SUITE, of, keep_diff=self.keep_diff)
         identity = self._identity(machine, groups)
         done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
-        journal = Journal(self.journal_path, identity) if self.journal_path else None
+        if self.journal_path:
+            self.journal = Journal(self.journal_path, identity, new=not self.resume, say=self._say_moved)
         self.weather = self._weather_since(done, machine.load)
         asked_here, left_out = asked_in_words(machine.class_key, self.settings(groups)), list[str]()
-        schedule = self._schedule(groups, done, journal, self._costs_of(asked_here), left_out.append)
+        schedule = self._schedule(groups, done, self._costs_of(asked_here), left_out.append)
         try:
             ceilings = measure_ceilings(self.asked.environment)
             blocks = schedule.run()
+        except BaseException:  # what was finished is there to go on with
+            self.close_journal()
+            raise
         finally:
             self.harness.close()
-            if journal:
-                journal.close()
         groups = self._begun(groups, blocks, asked_here)
         uncounted = [line for group in groups for line in self._count(group, blocks)]
         weather = msgspec.structs.replace(
@@ -155,6 +165,7 @@ class Session:
             spent_s=schedule.spent_s(),
             advice=advice_of(results),
             declared=self.asked.task,
+            changes=changes,
             weather=weather,
             warnings=[
                 *left_out,
@@ -237,11 +248,26 @@ class Session:
             return [f"{group.name}: operators were not counted ({error})"]
         return []
 
+    def _say_moved(self, line: str, _place: Path) -> None:
+        self.say(f"{line}; the journal goes on there")
+
+    def _keep(self, *lines: JournalLine) -> None:
+        """Put into the journal what was finished; where no place takes it the run goes on without one."""
+        journal = self.journal
+        if journal is None:
+            return
+        try:
+            for line in lines:
+                journal.add(line)
+        except NotWrittenError as error:
+            self.say(f"{error}: what is measured from here on is lost if the run is interrupted")
+            journal.close()
+            self.journal = None
+
     def _schedule(
         self,
         groups: list[Group],
         done: list[JournalLine],
-        journal: Journal | None,
         cost_s: Mapping[str, float],
         warn: Callable[[str], None],
     ) -> Schedule:
@@ -256,12 +282,13 @@ class Session:
         kept = set(self.harness.failures)
 
         def finished(block: Block) -> None:
-            if journal:
-                for name in self.harness.failures.keys() - kept:
-                    journal.add(JournalLine(failure=self.harness.failures[name]))
-                    kept.add(name)
-                spent = schedule.spent_s()
-                journal.add(JournalLine(block=block, spent_s=spent, weather=self.weather(spent)))
+            failed = sorted(self.harness.failures.keys() - kept)
+            kept.update(failed)
+            spent = schedule.spent_s()
+            self._keep(
+                *(JournalLine(failure=self.harness.failures[name]) for name in failed),
+                JournalLine(block=block, spent_s=spent, weather=self.weather(spent)),
+            )
 
         def leaves_out(lacking: Least) -> None:
             line = lacking.in_words(self.budget_s, self.asked.quick)
@@ -285,3 +312,8 @@ class Session:
 
     def close(self) -> None:
         self.harness.close()
+
+    def close_journal(self) -> None:
+        """Nobody needs it to be held any more."""
+        if self.journal:
+            self.journal.close()

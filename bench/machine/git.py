@@ -21,13 +21,22 @@ def local_variables() -> frozenset[str]:
     return frozenset(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
+def command(folder: Path, *arguments: str) -> list[str]:
+    """git in a folder, without its hooks."""
+    return ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """This process's, without what ties git to another repository; messages in English."""
+    return {**{n: v for n, v in os.environ.items() if n not in local_variables()}, "LC_ALL": "C"}
+
+
 def git(folder: Path, *arguments: str) -> str:
     """What git says in English, without hooks. Raises GitError, and UserError where there is no git."""
-    command = ["git", "-C", str(folder), "-c", "core.hooksPath=/dev/null", *arguments]
     try:
-        kept = {n: v for n, v in os.environ.items() if n not in local_variables()}
+        asked = command(folder, *arguments)
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env={**kept, "LC_ALL": "C"}
+            asked, capture_output=True, text=True, errors="replace", check=False, env=environment()
         )
     except FileNotFoundError:
         raise UserError("git was not found; comparing revisions needs it") from None

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from bench.records.changes import Changes
 from bench.records.run import Estimate, Verdict, WorkChange
 
 # Where a repository declares the gate's benchmarks: now, and in earlier revisions.
@@ -58,6 +59,7 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
     stored: bool = False  # base is stored runs, and only the head was measured
     seed: int | None = None  # of the random orders: with --seed they are drawn again
     work: list[WorkChange] = []  # what a step of head does otherwise than one of base, counted exactly
+    changes: Changes | None = None  # of the working tree, where they were to be kept
     against: str | None = None  # the base as it was asked for, for a command to paste
 
     @property

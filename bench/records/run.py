@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from bench.records.calls import Calls
+from bench.records.changes import Changes
 from bench.records.declared import Declared
 from bench.records.shared import EPOCH as EPOCH
 from bench.records.shared import NOT_THE_SAME as NOT_THE_SAME
@@ -377,3 +378,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, str] = {}  # by group: what the others are held against, measured or not
     advice: Advice | None = None  # what to set; None where that was not asked
     declared: Declared | None = None  # whose network it is, where it is not the tutorial's
+    changes: Changes | None = None  # of the source since its revision; None where nothing is known of them

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from bench.records.run import Block, Failure, Weather
+from bench.results.growing import GrowingFile, Say
 from bench.results.plausible import (
     LONGEST_TIME_S,
     DamagedError,
@@ -20,12 +19,10 @@ from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
-try:
-    import fcntl
-except ImportError:  # no Unix
-    fcntl = None  # type: ignore[assignment]
-
 LARGEST_FILE = 200 * 2**20  # bytes; a journal is a few MB
+WHAT = "--journal"
+BEGINNING = b'{"identity":'  # of its first line
+LONG = len(BEGINNING)
 RESUMED = "there is nothing to resume: run without --resume"
 VARIANTS = "variants of "  # before a group's name, in what identifies a run
 MOST_NAMED, LONGEST_VALUE = 5, 60  # of what differs: a refusal is a line
@@ -53,58 +50,59 @@ class JournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     weather: Weather | None = None  # of the whole run up to here
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, option: str = "--json") -> None:
     """The file has its old content or all of the new one, whatever happens.
 
-    Raises UserError when it cannot be written.
+    Raises NotWrittenError when it cannot be written.
     """
-    write_whole(path, lambda file: file.write(data), "--json")
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Whether the file could be locked for this process; true where files cannot be locked at all."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def in_use(path: Path) -> bool:
-    """Whether a run that is under way writes this journal."""
-    with path.open("ab") as file:
-        return not _locked(file)
+    write_whole(path, lambda file: file.write(data), option)
 
 
 class Journal:
-    """Every finished block on disk at once, a JSON line each, so that nothing finished is lost."""
+    """Every finished block on disk at once, a JSON line each, so that nothing finished is lost.
 
-    def __init__(self, path: Path, identity: Identity) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_atomically(path, msgspec.json.encode(JournalLine(identity=identity)) + b"\n")
-        self.file = path.open("ab")
-        if not _locked(self.file):
-            self.file.close()
-            raise UserError(
-                f"{path} belongs to a run that is under way; wait for it, or run in another folder"
-            )
+    Only one run holds it, from here until it is closed or removed. ``say`` is told where it had to move.
+    Raises UserError where another run holds it, or ``new`` is asked for and it has something in it.
+    """
+
+    def __init__(
+        self, path: Path, identity: Identity, *, new: bool = False, say: Say = lambda line, place: None
+    ) -> None:
+        self.lines = GrowingFile(path, WHAT, say)
+        if self.lines.size == 0:
+            self.add(JournalLine(identity=identity))
+        elif new:
+            self.close()
+            raise UserError(f"{path} is of another run; give --resume to go on with it")
+
+    @property
+    def path(self) -> Path:
+        """Where it lies now."""
+        return self.lines.path
 
     def add(self, line: JournalLine) -> None:
-        self.file.write(msgspec.json.encode(line) + b"\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        """Raises NotWrittenError where no place at all takes it."""
+        self.lines.add(msgspec.json.encode(line))
+
+    def remove(self) -> None:
+        """All that is in it is kept in a result file."""
+        self.lines.remove()
 
     def close(self) -> None:
-        self.file.close()
+        self.lines.close()
 
 
 def finished_in(path: Path) -> bool:
-    """Whether a run had finished anything by the time its journal ended: whole lines after its identity."""
-    return content(path, LARGEST_FILE, RESUMED).count(b"\n") > 1
+    """Whether a run had finished anything by the time its journal ended: whole lines after its identity.
+
+    Raises UserError for what is no journal, which is not ours to remove.
+    """
+    raw = content(path, LARGEST_FILE, RESUMED)
+    first, whole, rest = raw.partition(b"\n")
+    ours = first.startswith(BEGINNING) if whole else BEGINNING.startswith(first[:LONG])
+    if not ours:
+        raise UserError(f"{path} is no journal of this suite; remove it or give another --journal")
+    return b"\n" in rest
 
 
 def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
@@ -129,8 +127,6 @@ def read_journal(path: Path, identity: Identity) -> list[JournalLine]:
         _check(lines[1:], identity)
     except DamagedError as error:
         raise UserError(f"{path} is damaged ({visible(str(error))}); remove it and run again") from None
-    if len(raw) > raw.rfind(b"\n") + 1:
-        write_atomically(path, raw[: raw.rfind(b"\n") + 1])
     return lines[1:]
 
 

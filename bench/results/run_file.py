@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bench.records.changes import Changes
 from bench.records.declared import Declared
 from bench.records.infinities import PLAIN_RANGE, endless, finite
 from bench.records.run import (
@@ -66,6 +67,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure] = []
     spent_s: float = 0.0
     declared: Declared | msgspec.UnsetType = msgspec.UNSET
+    changes: Changes | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +94,7 @@ def header(run: Run) -> dict[str, Any]:
         failures=run.failures,
         spent_s=run.spent_s,
         declared=msgspec.UNSET if run.declared is None else run.declared,
+        changes=run.changes,
     )
     more = {
         "machine_class": run.machine.class_key,
@@ -238,6 +241,7 @@ def _ours(document: dict[str, Any], name: str, stamp: str | None) -> Run:
         failures=ours.failures,
         spent_s=ours.spent_s,
         declared=None if ours.declared is msgspec.UNSET else ours.declared,
+        changes=ours.changes,
         measured={
             group: _measured(members, baselines[group], blocks[group]) for group, members in groups.items()
         },

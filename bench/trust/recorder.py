@@ -21,10 +21,12 @@ from bench.harness.rounds import LEAD_IN, Harness
 from bench.machine.interpreter import workers_python
 from bench.questions.plan import Group
 from bench.records.run import Block, Case
+from bench.results.growing import Say
 from bench.trust.neighbours import beside
-from bench.trust.units import Head, Unit, append, begin, packed
+from bench.trust.units import Head, Unit, append, opened, packed
 from bench.trust.variants import BASE, STEP, TUTORIAL, Subject
 from mtl_core.errors import NothingMeasuredError, UserError
+from mtl_core.program.files import NotWrittenError
 
 SLICE_S = 300.0  # of one condition, where several take turns
 AT_ONCE = 2  # processes started side by side, as a comparison starts its two
@@ -143,14 +145,16 @@ def record(
     show: Callable[[int, float], None],
     seed: int = 0,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Units until the time is over, each in the file as soon as it is measured.
+    say: Say = lambda line, place: None,
+) -> Path:
+    """Units until the time is over, each in the file as soon as it is measured; returns where they lie.
 
-    A slice of a condition has one unit at the least. A new file goes again where not even one was measured:
-    it would stand in the way of the next recording.
+    That is another place than ``path`` where that one has no room, which ``say`` is told at once. A slice of
+    a condition has one unit at the least. A new file goes again where not even one was measured: it would
+    stand in the way of the next recording.
     """
     kept, new = len(before), not path.exists()
-    begin(path, head, before)
+    lines = opened(path, head, new=new, say=say)
     start = clock()
     try:
         for condition, slice_s in slices(conditions, seconds):
@@ -158,14 +162,17 @@ def record(
             with beside(condition, slice_s, seed + kept):
                 while first or clock() - began < slice_s:
                     show(kept, clock() - start)
-                    append(path, recorder.unit(condition))
+                    append(lines, recorder.unit(condition))
                     kept, first = kept + 1, False
     except BaseException as error:  # Ctrl-C above all
         if new and not kept:
-            path.unlink()
-        if isinstance(error, UserError) and not kept:
+            lines.remove()
+        if isinstance(error, UserError) and not kept and not isinstance(error, NotWrittenError):
             raise NothingMeasuredError(str(error)) from None
         raise
+    finally:
+        lines.close()
+    return lines.path
 
 
 def counts(units: Sequence[Unit]) -> Mapping[str, int]:

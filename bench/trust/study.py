@@ -13,12 +13,13 @@ from bench.machine.identity import collect
 from bench.questions.gate import GATE
 from bench.records.run import Estimate
 from bench.records.trust import Cell, Recommended, Trust
+from bench.results.growing import Say
 from bench.stats.rest import tail_mean
 from bench.stats.verdict import ALPHA
 from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
 from bench.trust.recorder import Recorder, record
 from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
-from bench.trust.units import Head, Unit, read, read_head, seconds
+from bench.trust.units import Head, Unit, read, read_head, seconds, there_already
 from bench.trust.variants import (
     BASE,
     BY_NAME,
@@ -63,7 +64,7 @@ def check_conditions(conditions: Sequence[str]) -> tuple[str, ...]:
 def check_new(path: Path, resume: bool) -> None:
     """Raise UserError for a file that is there already, but to go on with it."""
     if path.exists() and not resume:
-        raise UserError(f"{path} is there already; go on with it by --resume, or give another --file")
+        raise there_already(path)
 
 
 def record_here(
@@ -77,8 +78,11 @@ def record_here(
     subject: Subject = TUTORIAL,
     project: Path | None = None,
     show: Callable[[int, float], None] = lambda units, spent_s: None,
-) -> None:
+    say: Say = lambda line, place: None,
+) -> Path:
     """Record on this machine; without ``variants`` those that the recording has, or the usual ones.
+
+    Returns where the recording lies: elsewhere than ``path``, which ``say`` is told, where that has no room.
 
     Raises UserError for a file that is there already, but to ``resume`` it, and for one of another machine.
     """
@@ -97,7 +101,9 @@ def record_here(
     # Another order than before, as reproducible.
     recorder = Recorder(ROOT, seed + len(before), names, str(machine.source), subject, project)
     try:
-        record(path, head, recorder, record_s, conditions, before=before, show=show, seed=seed)
+        return record(
+            path, head, recorder, record_s, conditions, before=before, show=show, seed=seed, say=say
+        )
     finally:
         recorder.close()
 

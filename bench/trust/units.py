@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +9,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from bench.results.growing import GrowingFile, Say
 from bench.stats.estimates import Floats
 from bench.stats.rest import AtRest, Pair
 from bench.trust.variants import BASE
 from mtl_core.errors import UserError, visible
 from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
-from mtl_core.program.files import write_whole
 
 SCHEMA = 3  # of a recording; 1 and 2 held medians of an earlier rule, not rounds
 LARGEST_FILE = 500 * 2**20  # bytes; an hour has some 5 MB
@@ -128,15 +127,25 @@ def _is_moment(text: str) -> bool:
         return False
 
 
-def begin(path: Path, head: Head, units: Sequence[Unit]) -> None:
-    """Write what is there, without a line that was cut off."""
-    lines = [msgspec.json.encode(head), *map(msgspec.json.encode, units)]
-    write_whole(path, lambda file: file.write(b"\n".join(lines) + b"\n"), "--file")
+def opened(path: Path, head: Head, *, new: bool, say: Say = lambda line, place: None) -> GrowingFile:
+    """The recording to go on with, with its head; no other command's until it is closed.
+
+    Raises UserError where another command holds it, or ``new`` is asked for and it has something in it.
+    """
+    lines = GrowingFile(path, "--file", say)
+    if lines.size == 0:
+        lines.add(msgspec.json.encode(head))
+    elif new:
+        lines.close()
+        raise there_already(path)
+    return lines
 
 
-def append(path: Path, unit: Unit) -> None:
-    """One unit more, on the disk when this returns."""
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(unit) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+def there_already(path: Path) -> UserError:
+    """Why a recording is not begun."""
+    return UserError(f"{path} is there already; go on with it by --resume, or give another --file")
+
+
+def append(lines: GrowingFile, unit: Unit) -> None:
+    """One unit more, on the disk when this returns. Raises NotWrittenError where no place takes it."""
+    lines.add(msgspec.json.encode(unit))

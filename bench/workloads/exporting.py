@@ -16,7 +16,7 @@ from bench.workloads.state_dict import fixed_scales, not_carried, state_dict
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
-from mtl_core.program.files import write_whole
+from mtl_core.program.files import NotWrittenError, write_whole
 from mtl_core.program.predict import load_network
 from mtl_core.reference import ReferenceStep
 
@@ -287,8 +287,13 @@ def export(
 
     traced = replace(original, batches=watched)
     report: dict[str, Any] = {}
-    if onnx is not None:
-        report["onnx"] = to_onnx(traced, Path(onnx))
-    if safetensors is not None:
-        report["safetensors"] = to_safetensors(traced, Path(safetensors))
+    lost = []
+    for kind, place, write in (("onnx", onnx, to_onnx), ("safetensors", safetensors, to_safetensors)):
+        try:
+            if place is not None:
+                report[kind] = write(traced, Path(place))
+        except NotWrittenError as error:  # the other may have room
+            lost.append(str(error))
+    if lost:
+        raise UserError("; ".join(lost))
     return report

@@ -92,7 +92,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"parameter_{i}": a.asnumpy() for i, a in enumerate(snapshot.parameters)}
     arrays |= {f"state_{i}": a.asnumpy() for i, a in enumerate(snapshot.state)}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    write_whole(path, lambda file: np.savez(file, **arrays), "--checkpoint")
+    archive = io.BytesIO()  # zipfile complains of a file that cannot be written once more as it is collected
+    np.savez(archive, **arrays)
+    write_whole(path, lambda file: file.write(archive.getvalue()), "--checkpoint")
 
 
 def load(path: Path) -> Checkpoint:

@@ -37,7 +37,7 @@ def predict(
 
     if index is not None and image is not None:
         raise UserError("--index and --image are two images: give one")
-    if save_plot:
+    if save_plot is not None:
         check_place(save_plot, "--save-plot")
     step = load_network(checkpoint)
     if image is not None:

@@ -45,11 +45,23 @@ def regression_page(regression: Regression, lines: Mapping[str, int] | None = No
         tables=[rows],
         charts=ratios_charts("Time of head over time of base", ratios, tolerance),
         warnings=notes(regression),
-        method=[method(regression), *METHOD],
+        method=[method(regression), *METHOD, *_kept(regression)],
         record=Record("regress", "All that regress measured and decided", content(regression)),
         annotations=[_annotation(c, lines or {}) for c in regression.comparisons],
         marker=MARKER,
     )
+
+
+def _kept(regression: Regression) -> list[str]:
+    """How to get at the head's changes."""
+    changes = regression.changes
+    if changes is None or not changes.diff:
+        return []
+    cut = "" if changes.whole else "; it was cut, and does not apply"
+    return [
+        f"What the head has on top of {changes.revision[:12]} is kept in this comparison's JSON: "
+        f"python -m bench report FILE --diff prints it for git apply{cut}."
+    ]
 
 
 def _annotation(comparison: Comparison, lines: Mapping[str, int]) -> Annotation:
