@@ -19,8 +19,9 @@ if __name__ == "__main__":
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.data.dataset import Dataset
 from mtl_core.on_disk import check_file
-from mtl_core.platform import denormals
+from mtl_core.platform import denormals, shared_memory
 from mtl_core.platform.gpu_choice import default_device
+from mtl_core.platform.shared_memory import SAMPLE_BYTES
 from mtl_core.program.choice import Data, chosen
 from mtl_core.program.command_line import interrupted_between, run
 from mtl_core.program.files import NotWrittenError, check_place
@@ -163,6 +164,8 @@ def _train(
     from mtl_core.program import record
     from mtl_core.program.training import Training, evaluate
 
+    if settings["workers"]:  # before the data are drawn or fetched
+        shared_memory.check(config.batch_size, SAMPLE_BYTES, settings["workers"])
     on = device(settings["device"])  # a GPU that cannot compute is told before anything is downloaded
     dataset = load()
     notes = notes + ([dataset.note] if dataset.note else [])

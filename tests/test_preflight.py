@@ -169,7 +169,7 @@ def test_a_worker_that_lacks_memory_ends_with_one_line(tmp_path: Path) -> None:
             worker.ask("hello")
     finally:
         worker.end()
-    assert failed.value.reason == "ended with exit code 1"
+    assert failed.value.reason == "ended with exit code 2"
     (line,) = failed.value.last_lines
     assert line.startswith("there is not enough memory to load MXNet ([Errno 12] Cannot allocate memory)")
     assert "ulimit -v" in line

@@ -26,6 +26,7 @@ from bench.machine.interpreter import versions
 from bench.machine.weather import LOOKS, counters, warnings_about, weather_between, weather_together
 from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question
+from bench.records.changes import Changes
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
 from bench.results.costs import asked_in_words, keep_costs, read_costs
 from bench.results.journal import VARIANTS, Identity, Journal, JournalLine, read_journal
@@ -128,12 +129,8 @@ class Session:
         """
         groups = self._groups(questions, parts)
         machine = collect()
-        of: Literal["suite", "network"] = "suite" if self.project is None else "network"
-        changes = changes_of(self.project or SUITE, of, keep_diff=self.keep_diff)
-        identity = self._identity(machine, groups)
-        done = read_journal(self.journal_path, identity) if self.resume and self.journal_path else []
-        if self.journal_path:
-            self.journal = Journal(self.journal_path, identity, new=not self.resume, say=self._say_moved)
+        changes = self._changes()
+        done = self._take_journal(self._identity(machine, groups))
         self.weather = self._weather_since(done, machine.load)
         asked_here, left_out = asked_in_words(machine.class_key, self.settings(groups)), list[str]()
         schedule = self._schedule(groups, done, self._costs_of(asked_here), left_out.append)
@@ -247,6 +244,19 @@ class Session:
         except UserError as error:
             return [f"{group.name}: operators were not counted ({error})"]
         return []
+
+    def _changes(self) -> Changes | None:
+        """How what is measured differs from its revision, before anything is."""
+        of: Literal["suite", "network"] = "suite" if self.project is None else "network"
+        return changes_of(self.project or SUITE, of, keep_diff=self.keep_diff)
+
+    def _take_journal(self, identity: Identity) -> list[JournalLine]:
+        """Hold the journal from here on; what an interrupted run had finished in it."""
+        if self.journal_path is None:
+            return []
+        done = read_journal(self.journal_path, identity) if self.resume else []
+        self.journal = Journal(self.journal_path, identity, new=not self.resume, say=self._say_moved)
+        return done
 
     def _say_moved(self, line: str, _place: Path) -> None:
         self.say(f"{line}; the journal goes on there")

@@ -11,12 +11,11 @@ import psutil
 from bench.machine.identity import collect
 from bench.machine.weather import warnings_about
 from bench.records.run import Machine, Weather
-from mtl_core.platform.shared_memory import shortage
+from mtl_core.platform.shared_memory import SAMPLE_BYTES, shortage
 
 # Among a worker's first arguments, however it is started.
 WORKER = re.compile(r"bench\.worker(\.__main__:start)?")
 MOST_WORKERS, BATCH_SIZE = 5, 128  # of the tutorial's loader
-SAMPLE_BYTES = (4 * 784, 4, 4)  # of the tutorial: an image and two labels, as floats
 
 
 def preflight(given: Mapping[str, str] | None = None, batch_size: int = BATCH_SIZE) -> list[str]:

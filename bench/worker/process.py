@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import bench
 import mtl_core
@@ -36,7 +36,8 @@ from bench.questions.workload import (
     Workload,
 )
 from bench.records.shared import NOT_THE_SAME
-from mtl_core.errors import UserError, visible
+from mtl_core.errors import ExitCode, UserError, visible
+from bench.records.run import NOT_THE_SAME
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
 
@@ -285,10 +286,16 @@ def _remove(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def end_with(line: str) -> NoReturn:
+    """End with what the user has to mend; not with Python's own code for that, which means slower."""
+    print(line, file=sys.stderr)
+    raise SystemExit(int(ExitCode.BAD_INPUT))
+
+
 def choose_denormals() -> None:
     """Flush them where the variant says so; a worker that cannot ends with the reason, measuring nothing."""
     if os.environ.get("MTL_DENORMALS") == "flush" and not denormals.flush():
-        raise SystemExit(denormals.why_not())
+        end_with(denormals.why_not() or "denormals cannot be flushed here")
 
 
 def main(commands: TextIO, answers: TextIO, hears_life: bool = True) -> None:
@@ -310,10 +317,8 @@ def main(commands: TextIO, answers: TextIO, hears_life: bool = True) -> None:
     try:
         serve(commands, answers, Worker(alive))
     except UserError as error:  # one line, which the coordinator tells; a bug of ours keeps its traceback
-        raise SystemExit(visible(str(error))) from None
+        end_with(visible(str(error)))
     except (ImportError, MemoryError) as error:
         if isinstance(error, MemoryError) or "failed to map segment" in str(error):
-            raise SystemExit(
-                "out of memory: raise the limit (ulimit -v), or give the container more"
-            ) from None
+            end_with("out of memory: raise the limit (ulimit -v), or give the container more")
         raise

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mtl_core.errors import UserError
 from mtl_core.platform.segments import SEGMENTS
 
+SAMPLE_BYTES = (4 * 784, 4, 4)  # of the tutorial: an image and two labels, as floats
 PREFETCH = 2  # batches that Gluon asks of each worker ahead
 MIB = 2**20
 
