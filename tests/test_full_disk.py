@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,7 +206,9 @@ def test_of_two_exports_the_one_with_room_is_written(
 
         return written
 
-    monkeypatch.setattr(exporting, "source", lambda path, image: None)
+    traced = SimpleNamespace(batches=lambda: iter(()))
+    monkeypatch.setattr(exporting, "source", lambda path, image: traced)
+    monkeypatch.setattr(exporting, "replace", lambda one, **fields: one)
     monkeypatch.setattr(exporting, "to_onnx", write("--onnx"))
     monkeypatch.setattr(exporting, "to_safetensors", write("--safetensors"))
     fill(full)

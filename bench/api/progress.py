@@ -35,6 +35,10 @@ class InPlace:
         self.last: Progress | None = None
         self.line = display(_as_text("measuring ..."), raw=True, display_id=True)
 
+    def say(self, line: str) -> None:
+        """Below what is drawn."""
+        print(line, file=sys.stderr)
+
     def __call__(self, progress: Progress) -> None:
         now, first = self.clock(), self.last is None
         self.last = progress
