@@ -16,7 +16,7 @@ IDENTITY = Identity(
     machine="cpu | 2 cores",
     revision="abc",
     settings={"seed": "0", "budget": "300s"},
-    cases={"data of drift/epoch": "synthetic"},
+    cases={"data of drift/epoch": "synthetic", "variants of q/p": ""},
     code={"bench/a.py": "12", "bench/b.py": "34"},
     versions={"numpy": "1.26.4"},
 )
