@@ -37,7 +37,6 @@ from bench.questions.workload import (
 )
 from bench.records.shared import NOT_THE_SAME
 from mtl_core.errors import ExitCode, UserError, visible
-from bench.records.run import NOT_THE_SAME
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
 
