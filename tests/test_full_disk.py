@@ -24,6 +24,7 @@ from bench.records.run import Case, Run
 from bench.results.growing import GrowingFile
 from bench.results.profile_file import read_profile
 from bench.trust.units import Head, opened
+from bench.trust.variants import TUTORIAL
 from bench.workloads import exporting
 from mtl_core.errors import UserError
 from mtl_core.program import files
@@ -162,9 +163,9 @@ def test_a_recording_goes_on_elsewhere(
             pass
 
     monkeypatch.setattr("bench.trust.study.Recorder", Made)
-    monkeypatch.setattr("bench.trust.study.chosen", lambda names: names)
+    monkeypatch.setattr("bench.trust.study.chosen", lambda names, subject: names)
     with pytest.raises(KeyboardInterrupt):
-        trust_command._record(full / "t.jsonl", 600.0, ("alone",), RECORDED.variants, 0, False)
+        trust_command._record(full / "t.jsonl", 600.0, ("alone",), RECORDED.variants, 0, False, TUTORIAL)
     said = " ".join(capsys.readouterr().err.split())
     assert "the recording goes on there" in said
     kept = next((full.parent / "room").iterdir())

@@ -190,14 +190,7 @@ def run(
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
     _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, files)
-    outcome = measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff)
-    _report(outcome, full)
-    if outcome.lost:
-        raise UserError(outcome.lost)
-    if not outcome.measured:
-        raise typer.Exit(ExitCode.MEASURED_NOTHING)
-    if outcome.run.failures:
-        raise typer.Exit(ExitCode.VARIANTS_FAILED)
+    _end(measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff), full)
 
 
 def _resume(journal: Path) -> list[str]:
@@ -254,6 +247,17 @@ def _refuse(modules: list[Any], asked: Asked, files: Files) -> None:
         raise UserError(f"{files.journal}: nothing to resume; run without --resume")
     for module in modules:
         module.QUESTION.check(asked)
+
+
+def _end(outcome: Outcome, full: bool) -> None:
+    """Say what came out, and end with the code that says how well."""
+    _report(outcome, full)
+    if outcome.lost:
+        raise UserError(outcome.lost)
+    if not outcome.measured:
+        raise typer.Exit(ExitCode.MEASURED_NOTHING)
+    if outcome.run.failures:
+        raise typer.Exit(ExitCode.VARIANTS_FAILED)
 
 
 def _report(outcome: Outcome, full: bool) -> None:
