@@ -54,9 +54,25 @@ def _told_as_bug(kind: type[BaseException], error: BaseException, trace: Traceba
     os._exit(ExitCode.INTERRUPTED if issubclass(kind, KeyboardInterrupt) else ExitCode.BUG)
 
 
+def open_closed_streams() -> None:
+    """Have standard streams that were closed read and write nothing, as a detached program expects of them.
+
+    Else the next file that is opened gets the stream's number, and whatever is printed ends in it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            os.set_inheritable(nothing, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def tell_bugs_apart() -> None:
     """From here on what nobody catches ends the program with 70: Python's own code, 1, means slower here.
 
     For what goes wrong while modules are imported, before :func:`mtl_core.program.command_line.run`.
     """
+    open_closed_streams()
     sys.excepthook = _told_as_bug

@@ -16,7 +16,7 @@ from typing import ClassVar, NoReturn
 
 import typer
 
-from mtl_core.errors import ExitCode, UserError, visible
+from mtl_core.errors import ExitCode, UserError, open_closed_streams, visible
 
 
 class Termination:
@@ -153,6 +153,7 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
+    open_closed_streams()
     _forget_useless_width()
     termination = Termination()
     if hears_termination:
