@@ -8,6 +8,7 @@ selected variant is about to run, so that ``--collect-only`` measures nothing.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
@@ -125,13 +126,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is asked by its name alone, unless its file or an expression names it."""
-    if config.getoption("-k") or QUESTIONS in config.stash:
+    if QUESTIONS in config.stash:
         return
+    words = set(re.findall(r"\w+", config.getoption("-k")))
     named = {Path(arg.partition("::")[0]).name for arg in config.args}
 
     def chosen(item: pytest.Item) -> bool:
         question = getattr(getattr(item, "module", None), "QUESTION", None)
-        return not getattr(question, "by_name", False) or item.path.name in named
+        by_name = getattr(question, "by_name", False)
+        return not by_name or item.path.name in named or getattr(question, "name", "") in words
 
     left_out = [item for item in items if not chosen(item)]
     if left_out:

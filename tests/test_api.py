@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import xml.dom.minidom
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bench.api import ShownRun, compare, compare_runs, names, progress, run, runs, two
@@ -74,7 +74,7 @@ def test_steps_of_unlike_size_are_compared_by_their_throughput() -> None:
 def test_a_mode_that_computes_something_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(network: str, batch_size: int) -> Any:
         apart = Difference(where="the output of 'box'", share=0.25)
-        return msgspec.structs.replace(made(network, batch_size), differs={"static": apart})
+        return replace(made(network, batch_size), differs={"static": apart})
 
     made = played.declared
     monkeypatch.setattr(played, "declared", wrong)

@@ -13,9 +13,8 @@ from bench.plugin import QUESTIONS, pytest_collection_modifyitems
 
 def item(name: str, by_name: bool | None) -> Any:
     """A collected test of a question; None: of a module without one."""
-    module = (
-        SimpleNamespace() if by_name is None else SimpleNamespace(QUESTION=SimpleNamespace(by_name=by_name))
-    )
+    question = SimpleNamespace(name=name.removeprefix("test_").removesuffix(".py"), by_name=by_name)
+    module = SimpleNamespace() if by_name is None else SimpleNamespace(QUESTION=question)
     return SimpleNamespace(module=module, path=Path("bench/benchmarks", name))
 
 
@@ -39,7 +38,8 @@ class Config:
         (Config(["bench/benchmarks/test_drift.py"]), ["test_latency.py"]),
         (Config(["bench/benchmarks/test_latency.py"]), []),
         (Config(["bench/benchmarks/test_latency.py::test_latency[latency/batch_1/static]"]), []),
-        (Config(["bench"], expression="latency"), []),
+        (Config(["bench"], expression="latency and step"), []),
+        (Config(["bench"], expression="drift or late"), ["test_latency.py"]),
     ],
 )
 def test_pytest_leaves_it_out_unless_it_is_named(config: Any, left_out: list[str]) -> None:

@@ -91,6 +91,7 @@ def test_a_side_imports_from_its_own_checkout(committed: Path, tmp_path: Path) -
     side = task_side("head", Checkout(committed, "0" * 40), compared)
     assert side.benchmarks["step"].settings["network"] == "acme.net:task"
     assert side.project == committed
+    (tmp_path / "empty").mkdir()
     with pytest.raises(
         UserError, match=r"head does not declare the network: acme\.net:task: there is no module"
     ):

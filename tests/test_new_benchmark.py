@@ -46,7 +46,7 @@ def test_it_measures_and_answers(documented: Path) -> None:
     known = run.measured["engine/step"]
     assert same_work(known)  # so that its table has ratios
     assert known["naive"].effect is not None
-    assert run.answers[0].sentences[0].startswith("On the naive engine the step is ")
+    assert run.answers[0].sentences[0].startswith("On the naive engine the step takes ")
 
 
 def test_it_is_as_strict_as_the_others(documented: Path) -> None:

@@ -139,7 +139,8 @@ def test_a_head_that_fails_is_no_pass(repo: Path) -> None:
 def test_a_base_from_before_the_gate_is_refused_before_anything_is_made_for_it(repo: Path) -> None:
     """Its dependencies differ: an environment of its own would be a gigabyte for nothing."""
     head = git(repo, "rev-parse", "HEAD")
-    (repo / "bench" / "questions" / "gate.py").unlink()
+    for there in ("questions", "gating"):
+        (repo / "bench" / there / "gate.py").unlink()
     project = repo / "pyproject.toml"
     project.write_text(project.read_text().replace("dependencies = [", 'dependencies = ["no-such-thing",', 1))
     old = commit(repo, "old")

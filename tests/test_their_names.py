@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ TOLD = "computes something else, by 0.25 of the largest value of the gradient of
 
 def wrong(network: str, batch_size: int) -> Any:
     """Static memory computes something else, and is the quickest by far."""
-    return msgspec.structs.replace(DECLARED(network, batch_size), differs={"static": APART})
+    return replace(DECLARED(network, batch_size), differs={"static": APART})
 
 
 DECLARED = played.declared

@@ -37,12 +37,15 @@ class Show(Protocol):
 
 
 class Clock(ProgressColumn):
-    """Time spent of the budget, and left: what a run that goes on had spent before counts."""
+    """Time spent of the budget, and left, of the whole; of a question what is decided.
+
+    What a run that goes on had spent before counts.
+    """
 
     def render(self, task: Task) -> Text:
         began = task.fields.get("began")
         if began is None or task.total is None:
-            return Text("")
+            return Text(task.fields.get("said", ""))
         return Text(spent_and_left(time.monotonic() - began, task.total))
 
 
@@ -86,8 +89,7 @@ class RunShown:
 def shown() -> Iterator[RunShown]:
     """What is decided of each question, time spent and time left; in a pipe a plain line every 20 s or so."""
     console = Console(file=sys.stderr)  # bound now: what pytest prints there is not for the reader
-    said = TextColumn("{task.fields[said]}")
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), said, Clock())
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), Clock())
     with Progress(
         *columns, console=console, disable=not console.is_terminal, refresh_per_second=REDRAWN_HZ
     ) as bar:
