@@ -18,9 +18,9 @@ if __name__ == "__main__":
 
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.data.dataset import Dataset
-from mtl_core.on_disk import check_file
 from mtl_core.platform import denormals, shared_memory
 from mtl_core.platform.gpu_choice import default_device
+from mtl_core.platform.on_disk import check_file
 from mtl_core.platform.shared_memory import SAMPLE_BYTES
 from mtl_core.program.choice import Data, chosen
 from mtl_core.program.command_line import interrupted_between, run

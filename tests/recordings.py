@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.results.recording_file import Head, Unit, append, opened, packed
 from bench.stats.estimates import Floats
-from bench.trust.units import Head, Unit, append, opened, packed
 from bench.trust.variants import BASE
 from tests.made_up import at_rest_pairs
 from tests.scenarios import CALM, Hour

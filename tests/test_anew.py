@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from bench.answers.anew import NO_ROUNDS, with_answers_anew
+from bench.answers.renewal import NO_ROUNDS, with_answers_anew
 from bench.benchmarks.test_hybridize import QUESTION as HYBRIDIZE
 from bench.commands.run import declared_questions
 from bench.records.numbers import times

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.api import ShownRun, compare, compare_runs, names, progress, run, runs, two
-from bench.api.shown import NOTEBOOK, shown_as
+from bench.api import ShownRun, compare, compare_runs, names, pair, progress, run, runs
+from bench.api.notebook import NOTEBOOK, shown_as
 from bench.harness import pool, session
 from bench.harness.schedule import Progress
 from bench.records.declared import Difference
@@ -54,7 +54,7 @@ def test_two_tasks_are_compared_in_turns() -> None:
 
 def test_settings_of_one_task_are_called_what_tells_them_apart(tmp_path: Path) -> None:
     def labels(one: Any, other: Any) -> list[str]:
-        return two._labels(two._sides([two._given(one), two._given(other)], None, tmp_path))
+        return pair._labels(pair._sides([pair._given(one), pair._given(other)], None, tmp_path))
 
     task = "acme.bench:task"
     assert labels(task, {"mode": "static"}) == ["mode unset", "static"]
@@ -106,7 +106,7 @@ def test_a_task_is_named_by_its_function_and_refused_where_no_worker_finds_it() 
     def task() -> None:
         """Within another function."""
 
-    assert names.name_of(shown_as) == "bench.api.shown:shown_as"
+    assert names.name_of(shown_as) == "bench.api.notebook:shown_as"
     with pytest.raises(UserError, match=r"is no module's own; workers import .* %%writefile acme_bench\.py"):
         names.name_of(task)
     task.__module__ = "__main__"
@@ -124,7 +124,7 @@ def test_the_folder_of_the_repository_is_told_to_workers_and_to_nobody_after(
     seen = []
     monkeypatch.setenv(names.PROJECT, "before")
     (tmp_path / "theirs").mkdir()
-    monkeypatch.setattr(two, "declared", lambda *_: seen.append(os.environ[names.PROJECT]) or 1 / 0)
+    monkeypatch.setattr(pair, "declared", lambda *_: seen.append(os.environ[names.PROJECT]) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         compare("a.b:c", "a.b:d", folder="theirs")
     assert seen == [str(tmp_path / "theirs")]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mtl_core.errors import UserError
-from mtl_core.on_disk import ForeignError, content, json_value
+from mtl_core.platform.on_disk import ForeignError, content, json_value
 from mtl_core.program import checkpoint, files
 from mtl_core.program.picture import from_file
 from tests.attack.kinds import KINDS, Kind

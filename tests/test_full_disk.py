@@ -17,13 +17,13 @@ from bench.commands import measuring, regress
 from bench.commands import trust as trust_command
 from bench.commands.formats import format_named
 from bench.commands.measuring import Files
-from bench.counters.work import GOLDEN, read_golden
 from bench.records.profile import Profile
 from bench.records.regression import Regression
 from bench.records.run import Case, Run
 from bench.results.growing import GrowingFile
 from bench.results.profile_file import read_profile
-from bench.trust.units import Head, opened
+from bench.results.recording_file import Head, opened
+from bench.results.work_file import GOLDEN, read_golden
 from bench.trust.variants import TUTORIAL
 from bench.workloads import exporting
 from mtl_core.errors import UserError

@@ -41,7 +41,9 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 def empty_names(source: str) -> list[str]:
     """``told in line 3`` for each use of a name that does not say what is held."""
-    names = sorted({(line, name) for name, line in bound_names(ast.parse(source)) if name in EMPTY_NAMES})
+    names = sorted(
+        {(line, name) for name, line in bound_names(ast.parse(source)) if name.strip("_") in EMPTY_NAMES}
+    )
     return [f"{name} in line {line}" for line, name in names]
 
 

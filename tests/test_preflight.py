@@ -13,8 +13,8 @@ from bench.comparison.runs import compare
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine import identity, preflight
 from bench.machine.spoilers import spoilers
+from bench.results.recording_file import Head
 from bench.trust.recorder import record
-from bench.trust.units import Head
 from mtl_core.errors import ExitCode, NothingMeasuredError, UserError
 from mtl_core.platform import shared_memory
 from reports.formats import text

@@ -18,12 +18,12 @@ from bench.__main__ import main
 from bench.gate.sides import SIDE
 from bench.harness.pool import WorkerFailedError
 from bench.records.declared import Declared
+from bench.results.recording_file import Head, Unit, packed, read
 from bench.trust import neighbours
 from bench.trust import recorder as recorder_module
 from bench.trust.neighbours import ALONE, KINDS, beside
 from bench.trust.recorder import SLICE_S, PairsPool, Recorder, record, slices
 from bench.trust.study import chosen, record_here, study
-from bench.trust.units import Head, Unit, begin, packed, read
 from bench.trust.variants import BASE, BY_NAME, QUICK, STEP, USUAL, settings_of, subject_of
 from mtl_core.errors import UserError
 from reports.pages.trust import recorded as recorded_in_words
@@ -420,7 +420,12 @@ def test_a_declared_network_is_recorded_beside_what_it_has(
         chosen(["whole_graph"], subject)
     monkeypatch.setattr(recorder_module, "PairsPool", PlayedPool)
     file = tmp_path / "t.jsonl"
-    monkeypatch.setattr("bench.trust.study.record", lambda path, head, *_, **__: begin(path, head, units(2)))
+
+    def recorded(path: Path, head: Head, *_: object, **__: object) -> Path:
+        kept_in(path, head, units(2))
+        return path
+
+    monkeypatch.setattr("bench.trust.study.record", recorded)
     record_here(file, 1.0, variants=["identical", "operator"], subject=subject)
     assert read(file)
     replayed = study(file, [60.0], 0.02, 0)

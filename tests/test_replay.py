@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.records.trust import Trust
+from bench.results.recording_file import Unit
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
 from bench.trust.replay import (
+    against_base,
     calls,
     calm_value,
     comparisons,
@@ -23,7 +25,6 @@ from bench.trust.replay import (
     stretches,
 )
 from bench.trust.study import recommended, summary
-from bench.trust.units import Unit, against_base
 from bench.trust.variants import BY_NAME, USUAL, VARIANTS
 from reports.formats import text
 from reports.model.screen import Screen

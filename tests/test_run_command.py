@@ -204,7 +204,7 @@ def test_a_folder_that_takes_no_journal_costs_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".benchmarks").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="the journal of a run, which lies in the current folder"):
+    with pytest.raises(UserError, match="the journal of a run, which is in the current folder"):
         Files(tmp_path / "result.json", measuring.JOURNAL, False, str).check()
     assert not (tmp_path / "result.json").exists()
 

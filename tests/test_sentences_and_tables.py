@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.answers.anew import with_answers_anew
 from bench.answers.answer import answer
+from bench.answers.renewal import with_answers_anew
 from bench.answers.settings import advice_of
 from bench.benchmarks import test_device
 from bench.benchmarks.of_task import QUESTIONS, Basis

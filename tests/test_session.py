@@ -133,8 +133,8 @@ def test_what_went_on_meanwhile_is_kept(session: Any) -> None:
 
 
 def test_operators_are_added_to_the_facts_of_every_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.counters.work import GOLDEN, read_golden
     from bench.harness import counting
+    from bench.results.work_file import GOLDEN, read_golden
 
     work = read_golden(GOLDEN).work["step/hybridized"]
     monkeypatch.setattr(counting, "counted", lambda cases: ("1.9.1", dict.fromkeys(cases, work)))

@@ -118,7 +118,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full_disk(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mtl_core.on_disk.os.fsync", full_disk)
+    monkeypatch.setattr("mtl_core.platform.on_disk.os.fsync", full_disk)
     with pytest.raises(UserError, match="No space"):
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"

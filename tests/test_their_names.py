@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.answers.anew import with_answers_anew
+from bench.answers.renewal import with_answers_anew
 from bench.answers.settings import advice_of
 from bench.api import ShownRun, compare, run, runs
 from bench.commands.network import questions_of

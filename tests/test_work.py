@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 
 from bench.__main__ import app
 from bench.commands import work as command
-from bench.counters.work import COUNTERS, GOLDEN, amount, changes, read_golden, write_golden
+from bench.counters.work import COUNTERS, amount, changes
 from bench.harness.counting import counted
 from bench.records.run import Case, Setting, Work, WorkChange
+from bench.results.work_file import GOLDEN, read_golden, write_golden
 from mtl_core.config import HEADS, MODES, NetworkConfig
 from mtl_core.cost import cost
 from mtl_core.errors import UserError

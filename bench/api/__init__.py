@@ -4,8 +4,8 @@
 tasks or two settings in turns. A record shows itself in a notebook, and as text elsewhere.
 """
 
+from bench.api.notebook import ShownComparison, ShownRun
+from bench.api.pair import compare
 from bench.api.runs import compare_runs, run
-from bench.api.shown import ShownComparison, ShownRun
-from bench.api.two import compare
 
 __all__ = ["ShownComparison", "ShownRun", "compare", "compare_runs", "run"]

@@ -12,8 +12,8 @@ from bench.answers.heads import in_words
 from bench.answers.modes import something_else
 from bench.answers.two import which_is_faster
 from bench.api.names import Named, imported_from, name_of
+from bench.api.notebook import ShownRun
 from bench.api.runs import Place, measured
-from bench.api.shown import ShownRun
 from bench.benchmarks import of_task
 from bench.commands.network import Asking, Network, network_of
 from bench.harness.declaring import declared
@@ -30,7 +30,7 @@ BUDGET = "30s"
 
 
 @dataclass(frozen=True)
-class Side:
+class Contender:
     """One of the two: whose network, and what is set for it."""
 
     network: Network
@@ -105,7 +105,7 @@ def _given(side: Named | Mapping[str, Any]) -> dict[str, Any]:
     return dict(side)
 
 
-def _sides(given: list[dict[str, Any]], batch_size: int | None, here: Path) -> list[Side]:
+def _sides(given: list[dict[str, Any]], batch_size: int | None, here: Path) -> list[Contender]:
     """Both, where each takes from the other whose network it is."""
     tasks = [side.get("task") for side in given]
     if tasks[0] is None or tasks[1] is None:
@@ -113,7 +113,7 @@ def _sides(given: list[dict[str, Any]], batch_size: int | None, here: Path) -> l
     return [_side(side, task, batch_size, here) for side, task in zip(given, tasks, strict=True)]
 
 
-def _side(given: dict[str, Any], task: Named | None, batch_size: int | None, here: Path) -> Side:
+def _side(given: dict[str, Any], task: Named | None, batch_size: int | None, here: Path) -> Contender:
     size = given.get("batch_size", batch_size)
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise UserError(f"batch_size is {size!r}; expected a whole number of at least 1")
@@ -128,7 +128,7 @@ def _side(given: dict[str, Any], task: Named | None, batch_size: int | None, her
     environment = {str(name): str(value) for name, value in dict(given.get("environment", {})).items()}
     if "threads" in given:
         environment["OMP_NUM_THREADS"] = str(given["threads"])
-    return Side(network, settings, environment)
+    return Contender(network, settings, environment)
 
 
 def _heads(heads: object) -> list[str]:
@@ -137,7 +137,7 @@ def _heads(heads: object) -> list[str]:
     return list(heads)
 
 
-def _labels(sides: list[Side]) -> list[str]:
+def _labels(sides: list[Contender]) -> list[str]:
     """What each is called: what it has that the other has not. Raises UserError where that is nothing."""
     parts = [side.parts for side in sides]
     names = list(dict.fromkeys(name for side in parts for name in side))
@@ -152,7 +152,7 @@ def _labels(sides: list[Side]) -> list[str]:
     return labels
 
 
-def _tried(sides: list[Side]) -> list[Side]:
+def _tried(sides: list[Contender]) -> list[Contender]:
     """Both with what their networks turned out to be, each built and tried once, and with their modes."""
     tasks: dict[Network, Declared] = {}
     for side in sides:
@@ -168,7 +168,7 @@ def _tried(sides: list[Side]) -> list[Side]:
     ]
 
 
-def _check(side: Side, task: Declared) -> None:
+def _check(side: Contender, task: Declared) -> None:
     mode, heads = side.settings.get("mode"), side.settings.get("heads")
     if mode in task.impossible:
         raise UserError(f"{task.network}: {mode} is not possible: {task.impossible[str(mode)]}")
@@ -182,7 +182,7 @@ def _check(side: Side, task: Declared) -> None:
         raise UserError(f"{task.network} takes no heads; write it as def {name}(heads=None)")
 
 
-def _question(sides: Mapping[str, Side]) -> Question:
+def _question(sides: Mapping[str, Contender]) -> Question:
     """Is the second faster than the first?"""
     first, second = sides
     tasks = {label: side.task for label, side in sides.items() if side.task is not None}

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from bench.api.names import Named, imported_from, name_of
+from bench.api.notebook import ShownComparison, ShownRun, shown_as
 from bench.api.progress import shown
-from bench.api.shown import ShownComparison, ShownRun, shown_as
 from bench.commands.network import BATCH_SIZE, asked_for, asked_of, names_of, network_of
 from bench.commands.run import as_asked, chosen
 from bench.commands.under_pytest import measure_under_pytest

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bench.answers.training import slowing_down, too_few_batches
 from bench.questions.plan import Plan
 from bench.questions.question import Part, Question, Quick, Variant
-from mtl_core.data.mnist import lies_here
+from mtl_core.data.mnist import is_here
 from mtl_core.platform.denormals import possible
 
 EPOCHS, PIECES, QUICK_PIECES = 8, 8, 4  # an epoch is timed in pieces, so that bursts do not fill one
-DATA = "mnist" if lies_here() else "synthetic"
+DATA = "mnist" if is_here() else "synthetic"
 FLUSHED = {"flush": Variant(environment={"MTL_DENORMALS": "flush"})} if possible() else {}
 
 QUESTION = Question(

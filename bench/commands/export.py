@@ -11,7 +11,7 @@ from bench.commands.network import NetworkOption, network_of
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine.libraries import why_missing
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import check_file
+from mtl_core.platform.on_disk import check_file
 from mtl_core.program.files import check_place
 
 NEEDS = {"--onnx": ("onnx", "onnxruntime"), "--safetensors": ("safetensors",)}

@@ -48,7 +48,7 @@ class Files:
         return self.results
 
 
-JOURNAL_HERE = "the journal of a run, which lies in the current folder,"
+JOURNAL_HERE = "the journal of a run, which is in the current folder,"
 
 
 @dataclass(frozen=True)

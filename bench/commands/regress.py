@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from bench.commands.formats import NAMES, check_files, format_named, format_of, write_file
 from bench.commands.network import Network, NetworkOption, network_of
 from bench.commands.python import PythonOption, use_python
+from bench.records.defaults import GATE_BUDGET
 from mtl_core.errors import ExitCode, UserError
 from mtl_core.program.files import NotWrittenError
 
@@ -35,7 +36,7 @@ def regress(
         list[Path] | None,
         typer.Option(metavar="FILE", help="In place of --base: a stored run of this machine; repeatable."),
     ] = None,
-    budget: Annotated[str, typer.Option(metavar="TIME", help="Time for each benchmark.")] = "60s",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Time for each benchmark.")] = GATE_BUDGET,
     tolerance: Annotated[
         str | None,
         typer.Option(metavar="SHARE", help="What is called same: 2%, or as pyproject.toml says."),

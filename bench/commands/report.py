@@ -12,7 +12,7 @@ import typer
 
 from bench.commands.formats import NAMES, format_named, format_of, write_file
 from mtl_core.errors import UserError
-from mtl_core.on_disk import check_file
+from mtl_core.platform.on_disk import check_file
 from mtl_core.program.files import check_place
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _page_of_results(*paths: Path) -> Page:
 
 
 def _run(path: Path) -> Page:
-    from bench.answers.anew import with_answers_anew
+    from bench.answers.renewal import with_answers_anew
     from bench.commands.network import questions_of
     from bench.commands.run import declared_questions
     from bench.results.run_file import read_run

@@ -19,7 +19,7 @@ from bench.commands.network import NetworkOption, asked_for, asked_of, names_of,
 from bench.commands.python import PythonOption, use_python
 from bench.questions.question import Asked, Question, Settings
 from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
-from mtl_core.data.mnist import lies_here
+from mtl_core.data.mnist import is_here
 from mtl_core.errors import ExitCode, UserError
 
 SCRIPT = "mtl-bench"
@@ -229,7 +229,7 @@ def as_asked(
                 f"--{name.replace('_', '-')} changes nothing in what was chosen; "
                 f"it is for {', '.join(knowing)}"
             )
-    if settings.get("data") == Data.MNIST.value and not lies_here():
+    if settings.get("data") == Data.MNIST.value and not is_here():
         raise UserError(
             "--data mnist: MNIST is not on this machine; name its folder with $MTL_DATA_DIR, "
             "or have python -m mtl_core train download it"

@@ -10,7 +10,7 @@ import typer
 
 from bench.commands.network import Network, NetworkOption, network_of
 from bench.commands.python import PythonOption, use_python
-from bench.records.defaults import RESULTS
+from bench.records.defaults import GATE_BUDGET, RESULTS
 from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.program.files import check_place
 
@@ -52,7 +52,7 @@ def trust(
     budget: Annotated[
         list[str], typer.Option(metavar="TIME", help="Budget of a comparison; may be repeated.")
     ] = [  # noqa: B006
-        "60s",
+        GATE_BUDGET,
         "120s",
     ],
     tolerance: Annotated[

@@ -16,7 +16,7 @@ from bench.records.run import Case, Work
 from mtl_core.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from bench.counters.work import Golden
+    from bench.results.work_file import Golden
 
 OTHER_DEVICE = "cpu(1)"  # than cpu(0), as MXNet sees it: what a GPU is copied is counted on every machine
 
@@ -60,7 +60,8 @@ def work(
 
       python -m bench work --format json > work.json
     """
-    from bench.counters.work import GOLDEN, changes, read_golden, write_golden
+    from bench.counters.work import changes
+    from bench.results.work_file import GOLDEN, read_golden, write_golden
     from mtl_core.program.files import NotWrittenError, check_place
     from reports.formats import text, write
     from reports.pages.work import work_page
@@ -113,7 +114,7 @@ def _kept_by_git(folder: Path) -> frozenset[str]:
 
 def _replaced(path: Path) -> Golden | None:
     """What the golden file said before it is written anew; None where it said nothing readable."""
-    from bench.counters.work import read_golden
+    from bench.results.work_file import read_golden
 
     try:
         return read_golden(path)

@@ -73,7 +73,9 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
                 benchmark="/".join(key),
                 measure=measure,
                 values=[None if math.isnan(v) else float(v) for v in values[key, measure]],
-                changes=[_told(change, points, values[key, measure]) for change in changes[name_of_series]],
+                changes=[
+                    _level_change(change, points, values[key, measure]) for change in changes[name_of_series]
+                ],
                 note=_left_out(runs, key, newest[key]),
             )
             for name_of_series, (key, measure) in names.items()
@@ -131,18 +133,18 @@ def _left_out(runs: list[Run], key: Key, newest: Measured) -> str:
     return f"{which} in {', '.join(sorted(set.union(*unlike)))}"
 
 
-def _told(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:
+def _level_change(change: Change, points: list[HistoricRun], values: Floats) -> LevelChange:
     """What else changed since the last run that the series has a value of; others may lie between."""
     before = int(np.flatnonzero(~np.isnan(values[: change.start]))[-1])
-    here, there = points[change.start], points[before]
-    names = dict.fromkeys((*here.build, *there.build))  # a variable may be set in one of them alone
+    run, run_before = points[change.start], points[before]
+    names = dict.fromkeys((*run.build, *run_before.build))  # a variable may be set in one of them alone
     return LevelChange(
         run=change.start,
-        source=here.source,
+        source=run.source,
         ratio=exponential(change.difference.interval()),
         before=change.before,
         after=change.after,
         p=change.p,
-        same_source=here.source is not None and here.source == there.source,
-        build=[name for name in names if here.build.get(name) != there.build.get(name)],
+        same_source=run.source is not None and run.source == run_before.source,
+        build=[name for name in names if run.build.get(name) != run_before.build.get(name)],
     )

@@ -19,14 +19,14 @@ def changed_means(runs: dict[str, Run], pairs: list[RunPair], tolerance: float) 
     for question, by_run in means.items():
         for pair in pairs:
             add_change(changes, (pair.label, (question, "")), by_run[first], by_run[pair.label])
-    (words,) = judged(pairs, (changes, lambda pair: tolerance))
+    (verdict_words,) = judged(pairs, (changes, lambda pair: tolerance))
     return [
         QuestionMean(
             question=question,
             benchmarks=[name_of(*key) for key in shared[question]],
             means={lab: exponential(m.interval()) for lab, m in by_run.items() if m},
             changes={lab: exponential(m.interval()) for (lab, (q, _)), m in changes.items() if q == question},
-            verdicts={lab: word for (lab, (q, _)), word in words.items() if q == question},
+            verdicts={lab: word for (lab, (q, _)), word in verdict_words.items() if q == question},
         )
         for question, by_run in means.items()
     ]

@@ -1,6 +1,6 @@
 """Two revisions side by side: a git worktree for each that is not the working tree itself.
 
-A worktree lies in a temporary folder that its maker holds locked. It is removed when it is no longer
+A worktree is in a temporary folder that its maker holds locked. It is removed when it is no longer
 needed, also after Ctrl-C; what a killed process left behind, known by its open lock, at the next start.
 """
 
@@ -86,7 +86,7 @@ def check_age(repository: Path, commit: str) -> None:
 
 
 def working_tree(repository: Path) -> Checkout:
-    """The files as they lie there."""
+    """The files as they are there."""
     try:
         commit = git(repository, "rev-parse", "--verify", "HEAD")
     except GitError:

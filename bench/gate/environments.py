@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import content
 from mtl_core.platform.cache import cache as kept_in
 from mtl_core.platform.gpu_choice import choose
+from mtl_core.platform.on_disk import content
 
 if sys.version_info >= (3, 11):
     import tomllib

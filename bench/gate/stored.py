@@ -234,7 +234,7 @@ def other_builds(
 
 
 def neighbours(files: Sequence[Path]) -> list[Run]:
-    """All runs that lie where the given ones lie; what cannot be read is none."""
+    """All runs that are where the given ones are; what cannot be read is none."""
     paths = sorted({other.resolve() for path in files for other in path.parent.glob("*.json")})
     runs = []
     for path in paths:

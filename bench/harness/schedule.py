@@ -74,15 +74,15 @@ def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
     return {name: ratios.mean() for name, ratios in pairs.items() if len(ratios)}
 
 
-def _reach(mean: Mean, level: float) -> float:
+def _reach(mean: Mean, error_rate: float) -> float:
     """Half the interval, without what no number of set-ups narrows."""
-    return student(1.0 - level, mean.freedom) * mean.error if math.isfinite(mean.error) else math.inf
+    return student(1.0 - error_rate, mean.freedom) * mean.error if math.isfinite(mean.error) else math.inf
 
 
-def _to_decide(mean: Mean, level: float) -> float:
+def _to_decide(mean: Mean, error_rate: float) -> float:
     """Half the interval over the distance from the nearer edge of the tolerance, within bounds."""
     distance = math.sqrt(max((abs(mean.value) - math.log1p(TOLERANCE)) ** 2 - mean.bias**2, 0.0))
-    reach = _reach(mean, level)
+    reach = _reach(mean, error_rate)
     if math.isinf(reach):
         return math.inf
     return min(NEAR_THE_EDGE, reach / distance if distance else math.inf)

@@ -68,7 +68,7 @@ def use(python: str | None, option: str = "--python", folder: Path | None = None
     os.environ.pop(PYTHON, None)
     if python is None:
         return
-    path = _found(python, option, folder or Path.cwd())
+    path = _interpreter(python, option, folder or Path.cwd())
     _check(ask(path, option), path, option)
     os.environ[PYTHON] = path
 
@@ -97,7 +97,7 @@ def command(what: str, *lent: str, python: str | None = None) -> list[str]:
     return [python or workers_python(), str(Path(ours_first.__file__).absolute()), what, *lent]
 
 
-def _found(python: str, option: str, folder: Path) -> str:
+def _interpreter(python: str, option: str, folder: Path) -> str:
     """The absolute path; links are kept, since an environment's Python is one."""
     path = folder / Path(python).expanduser()
     if path.is_dir():

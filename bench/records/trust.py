@@ -37,7 +37,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     wide: float | None  # nine of ten are no wider
 
 
-class Calls(msgspec.Struct, frozen=True, kw_only=True):
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """What comparisons of one kind of code with the base came to, within one budget."""
 
     variant: str
@@ -67,7 +67,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     hours: int  # stretches of an hour at the most
     calm_share: float  # of the rounds of the base and of the same code
     held: list[Held]
-    calls: list[Calls]
+    calls: list[Tally]
 
 
 class Recommended(msgspec.Struct, frozen=True, kw_only=True):

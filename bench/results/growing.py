@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mtl_core.errors import UserError
-from mtl_core.on_disk import reason_of, replace_whole
+from mtl_core.platform.on_disk import reason_of, replace_whole
 from mtl_core.program.files import ELSEWHERE, NotWrittenError, kept_elsewhere, lost
 
 try:

@@ -16,7 +16,7 @@ from bench.results.plausible import (
     ensure,
 )
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
+from mtl_core.platform.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 LARGEST_FILE = 200 * 2**20  # bytes; a journal is a few MB

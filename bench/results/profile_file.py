@@ -17,7 +17,7 @@ from bench.records.infinities import endless, finite
 from bench.records.profile import PROFILE_SCHEMA, Profile
 from bench.results.plausible import DamagedError, check_estimates
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
+from mtl_core.platform.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 
 PROFILE_FILE = "profile.json"

@@ -17,7 +17,7 @@ from bench.records.regression import REGRESSION_SCHEMA, Comparison, Regression
 from bench.results.plausible import DamagedError, check_estimates
 from bench.results.profile_file import PROFILE_FILE, read_profile
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
+from mtl_core.platform.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 
 Kind = Literal["profile", "folder", "regression", "run"]
 LARGEST_FLAME_GRAPH = 20_000_000  # bytes; what is larger is not read at all

@@ -11,10 +11,8 @@ import numpy as np
 
 from bench.results.growing import GrowingFile, Say
 from bench.stats.estimates import Floats
-from bench.stats.rest import AtRest, Pair
-from bench.trust.variants import BASE
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
+from mtl_core.platform.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
 
 SCHEMA = 3  # of a recording; 1 and 2 held medians of an earlier rule, not rounds
 LARGEST_FILE = 500 * 2**20  # bytes; an hour has some 5 MB
@@ -46,11 +44,6 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 def packed(rounds: Sequence[float]) -> list[float]:
     """Seconds as microseconds with five significant digits: rounds scatter by far more."""
     return [float(f"{1e6 * each:.{DIGITS}g}") for each in rounds]
-
-
-def against_base(units: Sequence[Unit], variant: str) -> AtRest:
-    """The variant's rounds against the base's, a pair a unit."""
-    return AtRest(tuple(Pair(seconds(unit, variant), (seconds(unit, BASE),)) for unit in units))
 
 
 def seconds(unit: Unit, variant: str) -> Floats:

@@ -46,7 +46,7 @@ from bench.results.plausible import (
 from bench.stats.estimates import geometric
 from bench.stats.measured import measured
 from mtl_core.errors import UserError, visible
-from mtl_core.on_disk import ForeignError, content, json_value
+from mtl_core.platform.on_disk import ForeignError, content, json_value
 
 LOST = ""  # the name of a baseline that nothing tells
 BLOCK = "mtl_bench"  # the key of our block in pytest-benchmark's JSON

@@ -24,16 +24,16 @@ LEAST_BEYOND = (
 )
 
 
-def quantile_s(calls: Calls, level: float) -> float | None:
+def quantile_s(calls: Calls, quantile: float) -> float | None:
     """The quantile of one set-up's calls in seconds; None where too few calls lie beyond it.
 
-    Between two order statistics at (n + 1/3) level + 1/3, which is about median-unbiased whatever the
+    Between two order statistics at (n + 1/3) quantile + 1/3, which is about median-unbiased whatever the
     distribution (Hyndman & Fan, The American Statistician 50, 1996, definition 8).
     """
     n = calls.total
-    if n * (1.0 - level) < LEAST_BEYOND - 1e-9:
+    if n * (1.0 - quantile) < LEAST_BEYOND - 1e-9:
         return None
-    place = min(max((n + 1 / 3) * level + 1 / 3, 1.0), float(n))
+    place = min(max((n + 1 / 3) * quantile + 1 / 3, 1.0), float(n))
     lower = math.floor(place)
     reached = np.cumsum(calls.counts)
     first, second = (calls.ns[int(np.searchsorted(reached, rank))] for rank in (lower, min(lower + 1, n)))
@@ -57,7 +57,7 @@ def median_interval(values: Sequence[float] | Floats, confidence: float = CONFID
 
 
 def quantiles(set_ups: Sequence[SetUp]) -> dict[str, Estimate]:
-    """Each level's quantile of a call: over set-ups, the median of theirs; seconds.
+    """Each quantile's quantile of a call: over set-ups, the median of theirs; seconds.
 
     Empty where calls were not timed one by one; without the levels for which any set-up has too few calls.
     """
@@ -65,8 +65,8 @@ def quantiles(set_ups: Sequence[SetUp]) -> dict[str, Estimate]:
     if not tallies or len(tallies) < len(set_ups):
         return {}
     estimates: dict[str, Estimate] = {}
-    for name, level in LEVELS.items():
-        values = [value for value in (quantile_s(calls, level) for calls in tallies) if value is not None]
+    for name, quantile in LEVELS.items():
+        values = [value for value in (quantile_s(calls, quantile) for calls in tallies) if value is not None]
         if len(values) == len(tallies):
             estimates[name] = median_interval(values)
     return estimates

@@ -66,7 +66,7 @@ class Decision(NamedTuple):
 
     verdict: Verdict
     mean: Mean
-    level: float  # of the interval of the mean
+    error_rate: float  # of the interval of the mean
     totals: Mean | None = None  # of the sums of the rounds, where the medians are what is judged
     held_back: bool = False  # two numbers contradict each other: more units would not change that
     now_and_then: Mean | None = None  # beside a time at rest: the share that is taken on top of it
@@ -89,7 +89,7 @@ class Decision(NamedTuple):
     @property
     def estimate(self) -> Estimate:
         """The repeated interval of the look."""
-        return self.mean.interval(1.0 - self.level)
+        return self.mean.interval(1.0 - self.error_rate)
 
 
 def grid(at_rest: bool) -> Iterator[int]:
@@ -111,18 +111,20 @@ def levels(looks: Sequence[Look], alpha: float) -> list[float]:
     return [max(0.0, after - before) for before, after in pairwise(totals)]
 
 
-def at_look(effects: Effects | AtRest, level: float, tolerance: float) -> Decision:
+def at_look(effects: Effects | AtRest, error_rate: float, tolerance: float) -> Decision:
     """The repeated interval of one look, and the verdict on it."""
     if isinstance(effects, AtRest):
-        return _at_rest(effects, level, tolerance)
+        return _at_rest(effects, error_rate, tolerance)
     mean, totals = effects.mean(), effects.mean_of_totals()
-    verdict = _judged(mean, level, tolerance)
+    verdict = _judged(mean, error_rate, tolerance)
     if verdict == "same" and _judged(totals, ALPHA, tolerance) in ("slower", "faster"):
-        return Decision("undecided", mean, level, totals, held_back=True)  # medians see nothing of few rounds
-    return Decision(verdict, mean, level, totals)
+        return Decision(
+            "undecided", mean, error_rate, totals, held_back=True
+        )  # medians see nothing of few rounds
+    return Decision(verdict, mean, error_rate, totals)
 
 
-def _at_rest(effects: AtRest, level: float, tolerance: float) -> Decision:
+def _at_rest(effects: AtRest, error_rate: float, tolerance: float) -> Decision:
     """Two numbers, one error rate: the time at rest, and what is taken on top of it now and then.
 
     =========  =====================  =====================================
@@ -137,7 +139,7 @@ def _at_rest(effects: AtRest, level: float, tolerance: float) -> Decision:
     undecided  otherwise              undecided
     =========  =====================  =====================================
     """
-    at_rest, beside = (1.0 - NOW_AND_THEN) * level, NOW_AND_THEN * level
+    at_rest, beside = (1.0 - NOW_AND_THEN) * error_rate, NOW_AND_THEN * error_rate
     mean, excess = effects.mean(), effects.now_and_then()
     enough_calm = mean.freedom + 1.0 >= LEAST_CALM
     verdict = _judged(mean, at_rest, tolerance) if enough_calm else "undecided"
@@ -151,8 +153,8 @@ def _at_rest(effects: AtRest, level: float, tolerance: float) -> Decision:
     return decision
 
 
-def _judged(mean: Mean, level: float, tolerance: float) -> Verdict:
-    estimate = mean.interval(1.0 - level)
+def _judged(mean: Mean, error_rate: float, tolerance: float) -> Verdict:
+    estimate = mean.interval(1.0 - error_rate)
     low, high = math.exp(estimate.low), math.exp(min(estimate.high, LARGEST_LOG))
     return judge(low, high, tolerance)
 
@@ -166,8 +168,8 @@ def _undecided(stream: Stream, alpha: float) -> Decision:
 def decide(stream: Stream, alpha: float) -> Decision:
     """The decision of the first look that makes one; undecided with the last look's interval."""
     decision = _undecided(stream, alpha)
-    for look, level in zip(stream.looks, levels(stream.looks, alpha), strict=True):
-        decision = at_look(stream.effects.part(0, look.n), level, stream.tolerance)
+    for look, error_rate in zip(stream.looks, levels(stream.looks, alpha), strict=True):
+        decision = at_look(stream.effects.part(0, look.n), error_rate, stream.tolerance)
         if decision.verdict != "undecided":
             return decision
     return decision
@@ -188,7 +190,7 @@ def holm(streams: Mapping[str, Stream], alpha: float) -> dict[str, Decision]:
 
 def seen(decision: Decision, tolerance: float) -> float:
     """The smallest slow-down that so many units of such spread would call slower, with power 0.8."""
-    return detectable(decision.mean, decision.level, tolerance)
+    return detectable(decision.mean, decision.error_rate, tolerance)
 
 
 def times_the_budget(decision: Decision, tolerance: float) -> float | None:
@@ -196,7 +198,7 @@ def times_the_budget(decision: Decision, tolerance: float) -> float | None:
 
     None too where the sums hold "same" back: the interval of the medians is narrow enough already.
     """
-    return None if decision.held_back else times_to_decide(decision.mean, decision.level, tolerance)
+    return None if decision.held_back else times_to_decide(decision.mean, decision.error_rate, tolerance)
 
 
 def relative_spread(mean: Mean) -> float:

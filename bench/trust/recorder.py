@@ -22,8 +22,8 @@ from bench.machine.interpreter import workers_python
 from bench.questions.plan import Group
 from bench.records.run import Block, Case
 from bench.results.growing import Say
+from bench.results.recording_file import Head, Unit, append, opened, packed
 from bench.trust.neighbours import beside
-from bench.trust.units import Head, Unit, append, opened, packed
 from bench.trust.variants import BASE, STEP, TUTORIAL, Subject
 from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.program.files import NotWrittenError

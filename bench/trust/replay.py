@@ -18,14 +18,14 @@ import numpy as np
 
 from bench.gate.trial import Trial
 from bench.records.run import VERDICTS, Estimate
-from bench.records.trust import Calls, Counted, Drawn, Held
+from bench.records.trust import Counted, Drawn, Held, Tally
+from bench.results.recording_file import Unit, seconds
 from bench.stats.estimates import CONFIDENCE, exponential
 from bench.stats.proportions import clopper_pearson
 from bench.stats.ratios import stacked
-from bench.stats.rest import AtRest, calm_share
+from bench.stats.rest import AtRest, Pair, calm_share
 from bench.stats.sequential import Decision, decide
 from bench.stats.verdict import ALPHA
-from bench.trust.units import Unit, against_base, seconds
 from bench.trust.variants import BASE, IDENTICAL, Variant
 
 HOUR_S = 3600.0  # a stretch lasts no longer
@@ -89,6 +89,11 @@ def stretches(units: Sequence[Unit]) -> list[Stretch]:
 
 def _between_s(first: Unit, later: Unit) -> float:
     return (datetime.fromisoformat(later.at) - datetime.fromisoformat(first.at)).total_seconds()
+
+
+def against_base(units: Sequence[Unit], variant: str) -> AtRest:
+    """The variant's rounds against the base's, a pair a unit."""
+    return AtRest(tuple(Pair(seconds(unit, variant), (seconds(unit, BASE),)) for unit in units))
 
 
 def met(units: Sequence[Unit], variant: str) -> list[Met]:
@@ -167,7 +172,7 @@ def calls(
     tolerance: float,
     draws: int = 0,
     alpha: float = ALPHA,
-) -> Calls:
+) -> Tally:
     """How often each verdict came out, over disjoint comparisons and over drawn ones."""
     streams = [met(piece, variant.name) for piece in pieces]
     made = [each for stream in streams for each in comparisons(stream, budget_s, tolerance, alpha)]
@@ -179,7 +184,7 @@ def calls(
         if each is not None
     ]
     decisions = [each.decision for each in made]
-    return Calls(
+    return Tally(
         variant=variant.name,
         says=variant.says,
         expected=variant.expected,

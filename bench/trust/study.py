@@ -14,12 +14,12 @@ from bench.questions.gate import GATE
 from bench.records.run import Estimate
 from bench.records.trust import Cell, Recommended, Trust
 from bench.results.growing import Say
+from bench.results.recording_file import Head, Unit, read, read_head, seconds, there_already
 from bench.stats.rest import tail_mean
 from bench.stats.verdict import ALPHA
 from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
 from bench.trust.recorder import Recorder, record
 from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
-from bench.trust.units import Head, Unit, read, read_head, seconds, there_already
 from bench.trust.variants import (
     BASE,
     BY_NAME,

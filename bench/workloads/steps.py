@@ -34,7 +34,7 @@ def labels_for(labels: Any, head: Head) -> Any:
 
 
 def training_split(images: int, data: str) -> Split:
-    """The first training images of MNIST, which has to lie on this machine, or synthetic digits."""
+    """The first training images of MNIST, which has to be on this machine, or synthetic digits."""
     if data == "synthetic":
         return draw_digits(images)
     train = load_mnist(download=False).train

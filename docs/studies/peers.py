@@ -32,12 +32,12 @@ from pytest_benchmark.utils import PercentageRegressionCheck
 
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.questions.gate import GATE
+from bench.results.recording_file import Unit, read
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA, TOLERANCE
 from bench.trust.neighbours import ALONE, WORDS, beside
 from bench.trust.replay import calls, stretches
 from bench.trust.study import record_here
-from bench.trust.units import Unit, read
 from bench.trust.variants import BY_NAME, IDENTICAL, STEP, WORKLOAD
 from mtl_core.errors import UserError
 from mtl_core.program.files import write_whole

@@ -20,7 +20,7 @@ import numpy as np
 
 from mtl_core.data.dataset import Bytes, Dataset, Split
 from mtl_core.errors import UserError
-from mtl_core.on_disk import content, reason_of, replace_whole
+from mtl_core.platform.on_disk import content, reason_of, replace_whole
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -186,7 +186,7 @@ def load_mnist(
     return Dataset("mnist", Split(files[0], files[1]), Split(files[2], files[3]), note)
 
 
-def lies_here() -> bool:
-    """Whether the four files lie where :func:`load_mnist` looks first; they are not checked."""
+def is_here() -> bool:
+    """Whether the four files are where :func:`load_mnist` looks first; they are not checked."""
     folder, _ = _folder(None)
     return all(os.path.isfile(folder / name) for name in SHA256)  # noqa: PTH113  # False for any odd name

@@ -24,8 +24,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mtl_core.errors import UserError
-from mtl_core.on_disk import LARGEST_INT, ForeignError, content, json_object
 from mtl_core.platform.mxnet import mx
+from mtl_core.platform.on_disk import LARGEST_INT, ForeignError, content, json_object
 from mtl_core.program.files import write_whole
 from mtl_core.program.training import EpochResult
 from mtl_core.step import Snapshot, TrainingStep

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mtl_core.errors import UserError
-from mtl_core.on_disk import LONGEST_NAME, Write, beside_of, reason_of, replace_whole
+from mtl_core.platform.on_disk import LONGEST_NAME, Write, beside_of, reason_of, replace_whole
 from mtl_core.platform.segments import FOLDER
 
 ELSEWHERE = "choose another place"

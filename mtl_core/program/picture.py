@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mtl_core.data.dataset import Bytes
 from mtl_core.errors import UserError
-from mtl_core.on_disk import content
+from mtl_core.platform.on_disk import content
 
 SHADES = " .:-=+*#%@"
 INK_BOX, SIDE = 20, 28  # MNIST fits the ink into 20 x 20 and centres its mass in 28 x 28

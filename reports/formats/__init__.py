@@ -2,6 +2,8 @@
 
 A new format is a module with ``text(page, screen) -> str`` and a line in FORMATS. What it is handed is
 harmless already: no text in it acts on a terminal or hides. Markup is the format's own business.
+What a notebook shows is no format of a file: a record shows itself there by the pieces of the HTML one
+(``bench/api/notebook.py``).
 """
 
 from __future__ import annotations

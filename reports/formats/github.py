@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reports.model.page import Annotation, Level, Page
+from reports.model.page import Annotation, Page, Severity
 from reports.model.screen import Screen
 
-MOST = 10  # of a level that GitHub shows of one step; it drops further ones without a word
+MOST = 10  # of a severity that GitHub shows of one step; it drops further ones without a word
 
 
 def text(page: Page, _screen: Screen) -> str:
@@ -19,16 +19,16 @@ def text(page: Page, _screen: Screen) -> str:
 
 
 def commands(annotations: Sequence[Annotation]) -> list[str]:
-    """One command each; where GitHub would drop some of a level, the last that it shows tells how many."""
-    totals = Counter(one.level for one in annotations)
+    """One command each; where GitHub would drop some of a severity, the last that it shows tells how many."""
+    totals = Counter(one.severity for one in annotations)
     lines: list[str] = []
-    seen = Counter[Level]()
+    seen = Counter[Severity]()
     for one in annotations:
-        seen[one.level] += 1
-        rest = totals[one.level] - MOST + 1
-        if rest <= 1 or seen[one.level] < MOST:
+        seen[one.severity] += 1
+        rest = totals[one.severity] - MOST + 1
+        if rest <= 1 or seen[one.severity] < MOST:
             lines.append(_command(one))
-        elif seen[one.level] == MOST:
+        elif seen[one.severity] == MOST:
             more = replace(one, words=f"{rest} more in the summary", title=f"{rest} more")
             lines.append(_command(more))
     return lines
@@ -38,7 +38,7 @@ def _command(one: Annotation) -> str:
     """``::error file=F,line=3,title=T::words``, whatever the words and names hold."""
     where = {"file": one.file, "line": "" if one.line is None else str(one.line), "title": one.title}
     properties = ",".join(f"{name}={_property(value)}" for name, value in where.items() if value)
-    return f"::{one.level} {properties}::{_data(one.words)}"
+    return f"::{one.severity} {properties}::{_data(one.words)}"
 
 
 def _data(text: str) -> str:

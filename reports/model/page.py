@@ -16,7 +16,7 @@ from reports.model.tables import Table
 from reports.model.text import harmless
 
 T = TypeVar("T")
-Level = Literal["error", "warning", "notice"]
+Severity = Literal["error", "warning", "notice"]
 Row = dict[str, str | int | float | None]
 LONGEST_TEXT = 2000  # characters of a sentence
 AS_IT_IS = ("flame_graph", "record", "marker")  # fields of markup, of data and of our own
@@ -92,7 +92,7 @@ class Record:
 class Annotation:
     """What is said of a line of the repository, of a whole file, or of nothing in it."""
 
-    level: Level
+    severity: Severity
     words: str
     title: str
     file: str = ""

@@ -50,8 +50,8 @@ def _short(source: str | None) -> str:
     """A revision as git abbreviates it."""
     if source is None:
         return "unknown"
-    revision, plus, state = source.partition("+")
-    return revision[:12] + plus + state
+    revision, plus, tree_state = source.partition("+")
+    return revision[:12] + plus + tree_state
 
 
 def _differences(comparison: RunComparison) -> list[Table]:

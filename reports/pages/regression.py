@@ -13,7 +13,7 @@ from bench.records.regression import GATE_FILE, REGRESSION_SCHEMA, Comparison, R
 from bench.records.run import Estimate
 from bench.records.undecided import factor, of_comparison
 from bench.stats.verdict import TOLERANCE
-from reports.model.page import Annotation, Level, Page, Record
+from reports.model.page import Annotation, Page, Record, Severity
 from reports.model.tables import Cell, Column, Table
 from reports.pages import work
 from reports.pages.single import one_section_page, ratios_charts
@@ -68,9 +68,9 @@ def _annotation(comparison: Comparison, lines: Mapping[str, int]) -> Annotation:
     """Beside the line that declares the benchmark."""
     word = verdict_of(comparison)
     unsure = word in ("undecided", "new")
-    level: Level = "error" if not comparison.passes else "warning" if unsure else "notice"
+    severity: Severity = "error" if not comparison.passes else "warning" if unsure else "notice"
     title = f"{word}: {comparison.benchmark}"
-    return Annotation(level, sentence(comparison), title, GATE_FILE, lines.get(comparison.benchmark, 1))
+    return Annotation(severity, sentence(comparison), title, GATE_FILE, lines.get(comparison.benchmark, 1))
 
 
 def content(regression: Regression) -> Mapping[str, Any]:

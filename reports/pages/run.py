@@ -357,8 +357,8 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     if {group.partition("/")[0] for group in run.measured} == {COMPARE}:
         return _compared_again(run)
     names = " ".join(quote(name) for name in dict.fromkeys(group.split("/", 1)[0] for group in run.measured))
-    start = "python -m bench" if run.declared is None else "mtl-bench"
-    command = [f"{start} run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
+    program = "python -m bench" if run.declared is None else "mtl-bench"
+    command = [f"{program} run", names, *(["--quick"] if run.settings.get("quick") == "True" else [])]
     for option, name in OPTIONS.items():
         value = run.settings.get(name, USUAL.get(name))
         command += [f"--{option} {quote(value)}"] if value is not None else []
@@ -367,7 +367,7 @@ def _reproduce(run: Run) -> tuple[str, ...]:
     return (
         *sources(run, run.name or "run.json"),
         " ".join([*filter(None, command), f"--json {again}"]),
-        f"{start} report {again} --open",
+        f"{program} report {again} --open",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.records.run import Estimate
-from bench.records.trust import Calls, Cell, Counted, Drawn, Held, Recommended, Trust
+from bench.records.trust import Cell, Counted, Drawn, Held, Recommended, Tally, Trust
 from reports.model.page import Answered, Page, Record, Section
 from reports.model.tables import Column, Table
 from reports.pages.single import fields_of
@@ -107,7 +107,7 @@ def held_table(several: list[Held]) -> Table:
     return Table(f"95 % intervals of {several[0].units} invocations hold the calm value", columns, rows)
 
 
-def calls_table(several: list[Calls]) -> Table:
+def calls_table(several: list[Tally]) -> Table:
     """A row a kind of code, at one budget."""
     columns = (
         Column("code", align="left"),
@@ -120,7 +120,7 @@ def calls_table(several: list[Calls]) -> Table:
     return Table(title, columns, tuple(_row(calls) for calls in several))
 
 
-def _row(calls: Calls) -> tuple[str | int | float | None, ...]:
+def _row(calls: Tally) -> tuple[str | int | float | None, ...]:
     verdicts = calls.verdicts
     at_rest = verdicts["slower"] - calls.now_and_then
     rest = (verdicts[verdict] for verdict in ("faster", "same", "undecided"))

@@ -16,8 +16,8 @@ from bench.workloads.peers import rule as rules
 from bench.workloads.peers.problem import Array, Check, Departure, Point, Problem, State, draw, shapes
 from mtl_core import reference
 from mtl_core.data import synthetic
-from mtl_core.on_disk import replace_whole
 from mtl_core.platform.cache import cache
+from mtl_core.platform.on_disk import replace_whole
 
 SOURCES = (drawing, rules, reference, synthetic)  # what the numbers follow from
 STATE = ("parameters", "means", "variances")

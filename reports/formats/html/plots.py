@@ -280,7 +280,7 @@ def rounds(chart: Rounds) -> Figure:
     size, axis = _time_axis(chart)
     traces = [_round_trace(n, series, size) for n, series in enumerate(chart.series)]
     first = chart.series[0]
-    starts = [
+    set_up_starts = [
         place
         for place, before, now in zip(first.order[1:], first.set_ups, first.set_ups[1:], strict=False)
         if now != before
@@ -296,8 +296,8 @@ def rounds(chart: Rounds) -> Figure:
             "line": {"color": "@grid", "width": 1, "dash": "dot"},
             "layer": "below",
         }
-        for place in starts
-        if len(starts) <= 40
+        for place in set_up_starts
+        if len(set_up_starts) <= 40
     ]
     axes = {"xaxis": axis_of("round, in order of time", showgrid=False), "yaxis": axis}
     return {"data": traces, "layout": layout_of(360, shapes=seams, **axes)}
