@@ -244,7 +244,7 @@ def test_bad_input_costs_a_line_each(tmp_path: Path) -> None:
         (("export", missing), "nothing to write"),
         (("export", missing, "--onnx", onnx_file), "none.npz cannot be read"),
         (("export", missing, "--onnx", onnx_file, "--input-shape", "3,x"), "--input-shape is '3,x'"),
-        (("export", missing, "--onnx", str(tmp_path)), "cannot be written"),
+        (("export", __file__, "--onnx", str(tmp_path)), "cannot be written"),
     ):
         done = bench(*arguments)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -23,6 +24,7 @@ from bench.harness.pool import (
 from bench.worker.__main__ import CHANNEL as CHANNEL_OF_WORKER
 from bench.worker.answers import CHANNEL
 from bench.worker.process import choose_denormals
+from mtl_core.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
 
@@ -110,13 +112,16 @@ def test_a_worker_that_was_killed_meanwhile_is_told_as_such(worker: WorkerProces
 
 
 def test_denormals_that_cannot_be_flushed_are_a_failure_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Else what is measured with denormals would be told as measured without."""
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     monkeypatch.setenv("MTL_DENORMALS", "flush")
-    with pytest.raises(SystemExit, match=r"^denormals cannot be flushed on .* riscv64 \(needs .*\)$"):
+    with pytest.raises(SystemExit) as ended:
         choose_denormals()
+    assert ended.value.code == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"denormals cannot be flushed on .* riscv64 \(needs .*\)\n", said)
     monkeypatch.setenv("MTL_DENORMALS", "keep")
     choose_denormals()
 

@@ -147,7 +147,8 @@ def folder_to_fill(
     def finish(fill: Fill) -> Path:
         try:
             fill(working)
-            return _become(working, _numbered(target) if new else iter([target]))
+            made = _become(working, _numbered(target) if new else iter([target]))
+            return path.with_name(made.name) if target.name == path.name else made  # as it was given
         except (OSError, NotWrittenError) as error:
             kept = kept_elsewhere(path.name, lambda place: _copied(working, place, fill))
             if isinstance(error, NotWrittenError) and error.kept is not None and kept is not None:

@@ -16,11 +16,11 @@ from bench.comparison.runs import compare
 from bench.counters.work import changes
 from bench.gate.environments import declared_names, dependencies
 from bench.gate.tolerances import tolerances
+from bench.results import recording_file as trust_recording
 from bench.results.profile_file import PROFILE_FILE, read_profile
 from bench.results.recognise import read_regression
 from bench.results.run_file import read_run
 from bench.results.work_file import GOLDEN, read_golden
-from bench.trust import units as trust_recording
 from bench.trust.study import study
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.data import mnist

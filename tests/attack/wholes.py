@@ -67,7 +67,10 @@ def measured(journal: Path, resume: bool, pool: PlayedPool) -> Run:
     made.harness.new_pool = lambda: pool  # type: ignore[assignment,return-value]
     stand_ins = {"collect": lambda: MACHINE, "measure_ceilings": lambda environment: CEILINGS}
     with mock.patch.multiple(harness_session, **stand_ins):
-        return made.measure(ASKED)
+        try:
+            return made.measure(ASKED)
+        finally:
+            made.close_journal()
 
 
 @cache
