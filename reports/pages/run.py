@@ -113,7 +113,7 @@ def _recommendation(run: Run) -> Recommendation | None:
         "A step's time over that of an imperative one"
         if theirs
         else "An epoch's time over that with the tutorial's settings",
-        f"{len(rows)} ratios of time with intervals; left of 1 is faster.",
+        "Ratios of time with their intervals; left of 1 is faster.",
         rows,
         TOLERANCE,
     )
