@@ -16,14 +16,14 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from mtl_core.errors import UserError  # noqa: E402  # standard library only; found beside this file
+from mtl_core.errors import ExitCode, UserError  # noqa: E402  # standard library only; found beside this file
 from mtl_core.platform.gpu_choice import choose  # noqa: E402
 
 try:
     CHOICE = choose()
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
-    raise SystemExit(2) from None
+    raise SystemExit(int(ExitCode.BAD_INPUT)) from None
 
 nox.needs_version = ">=2025.11.12"  # download_python
 nox.options.default_venv_backend = "uv|virtualenv"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import typer
-
 from mtl_core.errors import tell_bugs_apart
 
 if __name__ == "__main__":
     tell_bugs_apart()
+
+import typer
 
 from bench.commands.compare import compare
 from bench.commands.export import export

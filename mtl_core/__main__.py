@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import typer
-
 from mtl_core.errors import UserError, tell_bugs_apart
 
 if __name__ == "__main__":
     tell_bugs_apart()
+
+import typer
 
 from mtl_core.config import Mode, StepConfig, TrainConfig
 from mtl_core.data.dataset import Dataset

@@ -65,10 +65,22 @@ def test_a_bug_while_modules_are_imported_is_none_of_the_others() -> None:
     assert "ModuleNotFoundError" in done.stderr
 
 
-def test_a_bug_while_the_tutorials_program_is_imported_is_a_bug_too(tmp_path: Path) -> None:
-    (tmp_path / "numpy.py").write_text("1 / 0")
+@pytest.mark.parametrize("module", ["numpy", "typer"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        ("-m", "mtl_core"),
+        ("-m", "bench"),
+        ("-c", "from mtl_core.platform.ours_first import mtl_bench; mtl_bench()"),  # as the script does
+    ],
+    ids=["mtl_core", "bench", "mtl-bench"],
+)
+def test_a_bug_while_a_program_is_imported_is_a_bug_too(
+    start: tuple[str, str], module: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{module}.py").write_text("1 / 0")
     done = subprocess.run(
-        [sys.executable, "-m", "mtl_core", "train"],
+        [sys.executable, *start, "train"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,

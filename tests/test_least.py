@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,5 +79,13 @@ def test_costs_are_kept_by_what_was_asked_and_a_damaged_file_is_none(tmp_path: P
     keep_costs(file, asked, {"a/x": 3.0})
     assert read_costs(file, asked) == {"a/x": 3.0, "b/y": 1.0}
     assert read_costs(file, "another") == {}
-    file.write_bytes(b"{")
+    for damaged in (b"{", b"-1", b"-0.1", b"1e308", b"true", b'"x"', b"NaN", b" " * (1 << 20) + b"1"):
+        file.write_bytes(damaged if damaged == b"{" else b'{"%s": {"a/x": %s}}' % (asked.encode(), damaged))
+        assert read_costs(file, asked) == {}, damaged[-9:]
+    file.unlink()
+    os.mkfifo(file)  # opened as a file is, it would be waited for
     assert read_costs(file, asked) == {}
+    keep_costs(file, asked, {"a/x": 1.0})
+    assert read_costs(file, asked) == {"a/x": 1.0}
+    keep_costs(file / "below a file", asked, {"a/x": 1.0})  # costs the finished run nothing
+    assert read_costs(file / "below a file", asked) == {}

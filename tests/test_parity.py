@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bench.worker.answers import checked
 from bench.worker.process import Worker
 from bench.workloads.peers import problem_file
 from bench.workloads.peers.parity import check_numbers, check_time
-from bench.workloads.peers.problem import ALLOWED, FEWER, Problem, departure, rounded, train
+from bench.workloads.peers.problem import ALLOWED, FEWER, Check, Problem, departure, rounded, train
 from bench.workloads.peers.problem_file import place_of, problem_for, read, write
 from bench.workloads.peers.rule import RULES, RuledStep, RuleName, wrong_rules
 from mtl_core.config import NetworkConfig, StepConfig
@@ -156,9 +157,18 @@ def test_the_problem_is_drawn_once_and_read_by_all(tmp_path: Path, monkeypatch: 
     assert drawn == [8]
     assert equal(first, second) and equal(first, problem())
     assert first.checks["epsilon after"][0].allowed == problem().checks["epsilon after"][0].allowed
-    place_of(8, tmp_path).write_bytes(b"PK damaged")
-    assert equal(problem_for(8, tmp_path), first)
-    assert drawn == [8, 8]
+    for damage in ("cut off", "a pipe", "a bomb"):
+        place = place_of(8, tmp_path)
+        if damage == "cut off":
+            place.write_bytes(b"PK damaged")
+        elif damage == "a pipe":
+            place.unlink()
+            os.mkfifo(place)
+        else:
+            monkeypatch.setattr(problem_file, "LARGEST_CHECKS", place.stat().st_size)
+            np.savez_compressed(place, checks=np.zeros(2 * place.stat().st_size, np.uint8))
+        assert equal(problem_for(8, tmp_path), first), damage
+    assert drawn == [8, 8, 8, 8]
 
 
 def test_a_state_from_which_a_step_is_compared_is_in_the_file(tmp_path: Path) -> None:
@@ -166,9 +176,10 @@ def test_a_state_from_which_a_step_is_compared_is_in_the_file(tmp_path: Path) ->
 
     point = train(problem(), RULES["epsilon after"], np.float64, problem().start, [3])[3]
     check = _last_step(problem(), RULES["epsilon after"], point)
-    kept = Problem(problem().images, problem().labels, problem().parameters, {"epsilon after": [check]})
+    checks: dict[RuleName, list[Check]] = {**problem().checks, "epsilon after": [check]}
+    kept = Problem(problem().images, problem().labels, problem().parameters, checks)
     write(kept, tmp_path / "problem.npz")
-    (again,) = read(tmp_path / "problem.npz").checks["epsilon after"]
+    (again,) = read(tmp_path / "problem.npz", 8).checks["epsilon after"]
     assert again.start is not None and again.start.updates == 3 and again.steps == 4
     for one, other in zip(again.start.means, rounded(point.state).means, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from bench.results.journal import write_atomically
+from mtl_core.errors import UserError, visible
+from mtl_core.platform.on_disk import ForeignError, content, json_object, replace_whole
 
-Costs = dict[str, dict[str, float]]  # by what was asked and where, then by group: seconds a set-up
+LARGEST_FILE = 1 << 20  # bytes; a run adds some 2,000
+LONGEST_S = 86_400.0  # that a set-up takes: what is longer steers nothing
+EXPECTED = "expected what runs have kept of their set-ups' costs"
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)]
+Costs = dict[str, dict[str, Seconds]]  # by what was asked and where, then by group: seconds a set-up
 NOT_OF_COST = ("budget", "seed", "groups")  # settings of a run that change no set-up
 
 
@@ -25,14 +32,27 @@ def read_costs(file: Path, asked: str) -> dict[str, float]:
 
 
 def keep_costs(file: Path, asked: str, cost_s: Mapping[str, float]) -> None:
-    """Add what this run took to the file; groups that it did not measure stay as they were."""
+    """Add what this run took to the file; groups that it did not measure stay as they were.
+
+    Where it cannot be written nothing is said: the run is finished, and the next does well without.
+    """
     costs = _all(file)
     costs[asked] = {**costs.get(asked, {}), **cost_s}
-    write_atomically(file, msgspec.json.encode(costs))
+    with suppress(OSError):
+        replace_whole(file, lambda beside: beside.write(msgspec.json.encode(costs)))
+
+
+def costs_in(file: Path) -> Costs:
+    """All that a file holds. Raises UserError for what is missing, no file, damaged or no time."""
+    raw = content(file, LARGEST_FILE, EXPECTED)
+    try:
+        return msgspec.convert(json_object(raw), Costs)
+    except (ForeignError, msgspec.MsgspecError) as error:
+        raise UserError(f"{file} holds no costs ({visible(str(error))}); {EXPECTED}") from None
 
 
 def _all(file: Path) -> Costs:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Costs)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return costs_in(file)
+    except UserError:
         return {}

@@ -252,9 +252,9 @@ def leave(_signal: int, _frame: object) -> None:
     lost in the hooks of the fork, and the child wait for work for ever, and its parent for the child.
     """
     if os.getpid() != OWN:
-        os._exit(128 + signal.SIGTERM)
+        os._exit(ExitCode.TERMINATED)
     begin_to_clean_up()
-    raise SystemExit(128 + signal.SIGTERM)
+    raise SystemExit(int(ExitCode.TERMINATED))
 
 
 def before_fork() -> None:
@@ -270,7 +270,7 @@ def in_forked_child() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_when_parent_does(signal.SIGKILL)
     if os.getppid() != FORKING[-1]:  # it ended before that
-        os._exit(128 + signal.SIGKILL)
+        os._exit(ExitCode.TERMINATED)
     tell_number()
 
 

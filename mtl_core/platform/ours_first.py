@@ -54,6 +54,9 @@ def run(what: str) -> None:
 def mtl_bench() -> None:
     """Entry point of ``mtl-bench``: ours is run, whatever else has our names on ``$PYTHONPATH``."""
     install([])
+    from mtl_core.errors import tell_bugs_apart  # ours, as of the line above
+
+    tell_bugs_apart()
     run("bench.__main__:main")
 
 

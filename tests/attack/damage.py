@@ -110,21 +110,30 @@ def damaged_gzip(whole: bytes, rng: random.Random) -> bytes:
 
 def damaged_archive(whole: bytes, rng: random.Random) -> bytes:
     """A NumPy archive: its object, an array's shape or type, a member more or less, or its bytes."""
+    return _damaged_archive(whole, rng, "about", lambda text: np.frombuffer(text.encode(), np.uint8))
+
+
+def damaged_problem(whole: bytes, rng: random.Random) -> bytes:
+    """The same of an archive whose object is a text."""
+    return _damaged_archive(whole, rng, "checks", np.array)
+
+
+def _damaged_archive(whole: bytes, rng: random.Random, about: str, packed: Callable[[str], Any]) -> bytes:
     change = rng.random()
     if change < 0.2:
         return damaged_bytes(whole, rng)
     with np.load(io.BytesIO(whole)) as archive:
         arrays = dict(archive)
-    name = rng.choice(sorted(set(arrays) - {"about"}))
+    name = rng.choice(sorted(set(arrays) - {about}))
     if change < 0.7:
-        about = damaged_document(json.loads(arrays["about"].tobytes()), rng)
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        text = str(arrays[about]) if about == "checks" else arrays[about].tobytes()
+        arrays[about] = packed(json.dumps(damaged_document(json.loads(text), rng)))
     elif change < 0.9:
         arrays[name] = rng.choice(
             (
                 *(arrays[name].T, arrays[name].astype(np.float64), arrays[name].ravel()),
                 *(arrays[name] * np.float32("nan"), np.float32(1e38) + arrays[name], np.zeros(0, np.float32)),
-                *(np.array(1.0, np.float32), np.array(["text"]), arrays["about"]),
+                *(np.array(1.0, np.float32), np.array(["text"]), arrays[about]),
             )
         )
     elif change < 0.95:

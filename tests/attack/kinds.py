@@ -17,11 +17,13 @@ from bench.counters.work import changes
 from bench.gate.environments import declared_names, dependencies
 from bench.gate.tolerances import tolerances
 from bench.results import recording_file as trust_recording
+from bench.results.costs import LONGEST_S, costs_in, read_costs
 from bench.results.profile_file import PROFILE_FILE, read_profile
 from bench.results.recognise import read_regression
 from bench.results.run_file import read_run
 from bench.results.work_file import GOLDEN, read_golden
 from bench.trust.study import study
+from bench.workloads.peers import problem_file
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.data import mnist
 from mtl_core.program import checkpoint, picture
@@ -113,6 +115,16 @@ def _unpacked(path: Path) -> object:
         return mnist._file(path.parent, True, path.name, False, None, [])
 
 
+def _costs(path: Path) -> object:
+    """As a run reads them, which does without where they are damaged."""
+    assert all(0 <= each <= LONGEST_S for each in read_costs(path, "a machine").values())
+    return costs_in(path)
+
+
+def _problem(path: Path) -> object:
+    return problem_file.read(path, 8)
+
+
 def _declared(path: Path) -> object:
     folder = path.parent
     with mock.patch.dict("os.environ"):
@@ -144,6 +156,8 @@ KINDS: dict[str, Kind] = {
     "recording": Kind(wholes.recording, damage.damaged_lines, trust_recording.read, _replayed, "trust.jsonl"),
     "golden": Kind(GOLDEN.read_bytes, damage.damaged_json, read_golden, _golden_pages, "golden.json"),
     "checkpoint": Kind(wholes.trained, damage.damaged_archive, _used, file="run.npz"),
+    "costs of set-ups": Kind(wholes.costs, damage.damaged_json, _costs, file="set-ups.costs"),
+    "problem of the peers": Kind(wholes.peers_problem, damage.damaged_problem, _problem, file="problem.npz"),
     "small checkpoint": Kind(wholes.archive, damage.damaged_archive, _loaded, file="small.npz"),
     "declaration": Kind(_toml, damage.damaged_toml(wholes.DECLARED), _declared, file="pyproject.toml"),
     "MNIST images": _of_mnist(NAMES[0]),

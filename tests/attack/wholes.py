@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from bench.harness import session as harness_session
 from bench.harness.session import Session
 from bench.records.regression import Comparison, Regression
 from bench.records.run import Estimate, Run, WorkChange
+from bench.results.costs import keep_costs
 from bench.results.journal import Identity
 from bench.results.profile_file import PROFILE_FILE, write_profile
+from bench.workloads.peers import problem_file
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.program import checkpoint
 from mtl_core.program.training import EpochResult
@@ -27,6 +30,7 @@ from mtl_core.step import TrainingStep
 from reports.formats import text
 from reports.pages.regression import regression_page
 from tests.made_up import MACHINE
+from tests.peers_played import problem
 from tests.recordings import HEAD, units
 from tests.test_harness import PlayedPool
 from tests.test_profiles import PROFILE
@@ -152,6 +156,26 @@ def archive(**about: Any) -> bytes:
     text = np.frombuffer(json.dumps(made).encode(), np.uint8)
     np.savez(file, about=text, parameter_0=np.ones((3, 2), np.float32))
     return file.getvalue()
+
+
+@cache
+def costs() -> bytes:
+    """What two runs kept of their set-ups."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "set-ups.costs")
+        for asked in ("a machine", "another machine"):
+            keep_costs(path, asked, {"a/x": 2.0, "b/y": 0.5})
+        return path.read_bytes()
+
+
+@cache
+def peers_problem() -> bytes:
+    """A problem that is as small as can be: batches of 8, and one check a rule."""
+    few = replace(problem(), checks={rule: checks[:1] for rule, checks in problem().checks.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "problem.npz")
+        problem_file.write(few, path)
+        return path.read_bytes()
 
 
 def image(kind: str, mode: str = "L") -> bytes:

@@ -156,9 +156,14 @@ def _copy(step: RuledStep) -> State:
     return State(parameters, means, variances, step.updates)
 
 
+def batches(batch_size: int) -> int:
+    """How many of this size there are."""
+    return max(2, min(BATCHES, MOST_IMAGES // batch_size))
+
+
 def draw(batch_size: int, steps: tuple[int, ...] = STEPS, between: tuple[int, ...] = BETWEEN) -> Problem:
     """Batches, weights, references and bounds: the same for the same arguments."""
-    count = max(2, min(BATCHES, MOST_IMAGES // batch_size))
+    count = batches(batch_size)
     split = draw_digits(count * batch_size)
     images = split.images.reshape(count, batch_size, -1).astype(np.float32) / np.float32(255)
     labels = np.stack([split.labels, split.labels % 2]).astype(np.float32).reshape(2, count, batch_size)

@@ -4,23 +4,63 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bench.workloads.peers import problem as drawing
 from bench.workloads.peers import rule as rules
-from bench.workloads.peers.problem import Array, Check, Departure, Point, Problem, State, draw, shapes
+from bench.workloads.peers.problem import (
+    Array,
+    Check,
+    Departure,
+    Point,
+    Problem,
+    State,
+    batches,
+    draw,
+    shapes,
+)
 from mtl_core import reference
+from mtl_core.config import NetworkConfig
 from mtl_core.data import synthetic
+from mtl_core.errors import UserError
 from mtl_core.platform.cache import cache
-from mtl_core.platform.on_disk import replace_whole
+from mtl_core.platform.on_disk import ForeignError, content, json_object, replace_whole
 
 SOURCES = (drawing, rules, reference, synthetic)  # what the numbers follow from
 STATE = ("parameters", "means", "variances")
+LARGEST_CHECKS = 256 * 2**20  # bytes of all states; those of two rules take some 60 MB
+MOST_ARRAYS = 500  # some 90 are written
+MOST_STEPS = 1000  # 100 are written
+EXPECTED = "expected a problem that peers are compared by"
+# What NumPy, zipfile and the reading below raise for a damaged file; which one depends on the byte.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    EOFError,
+    SyntaxError,
+    MemoryError,
+    RuntimeError,  # also RecursionError, and NotImplementedError: a flag that says otherwise compressed
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ForeignError,
+)
 
 
 def problem_for(batch_size: int, folder: Path | None = None) -> Problem:
@@ -30,10 +70,10 @@ def problem_for(batch_size: int, folder: Path | None = None) -> Problem:
     with (place.parent / "problem.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # peers that start side by side draw it once
         try:
-            return read(place)
-        except (OSError, ValueError, KeyError, BadZipFile):  # not there yet, or damaged
+            return read(place, batch_size)
+        except UserError:  # not there yet, or damaged
             write(draw(batch_size), place)
-    return read(place)
+    return read(place, batch_size)
 
 
 def place_of(batch_size: int, folder: Path | None = None) -> Path:
@@ -49,16 +89,47 @@ def write(problem: Problem, place: Path) -> None:
     replace_whole(place, lambda file: np.savez(file, **_packed(problem)))
 
 
-def read(place: Path) -> Problem:
-    """The problem that a file holds. Raises OSError, ValueError, KeyError or BadZipFile for what is none."""
-    with np.load(place, allow_pickle=False) as arrays:
-        held = {name: arrays[name] for name in arrays.files}
-    entries = json.loads(str(held["checks"]))
+def read(place: Path, batch_size: int) -> Problem:
+    """The problem with batches of this size that a file holds.
+
+    Raises UserError for what is missing, no file, too large, damaged or another problem.
+    """
+    largest = LARGEST_CHECKS + 4 * (NetworkConfig.inputs + 2) * batch_size * batches(batch_size)
+    raw = content(place, largest, EXPECTED)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of headers as Python 2 wrote them
+            return _problem(_arrays(raw, largest), batch_size)
+    except _DAMAGE:  # no word of NumPy's, which recommends unpickling
+        raise UserError(f"{place} is damaged; {EXPECTED}") from None
+
+
+def _arrays(raw: bytes, largest: int) -> dict[str, Array]:
+    """The archive's arrays by name. How many and how large they are is known before one is unpacked."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = archive.infolist()
+    if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > largest:
+        raise ForeignError("too many arrays, or too large when unpacked")
+    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _problem(held: dict[str, Array], batch_size: int) -> Problem:
+    images, labels, entries = held["images"], held["labels"], json_object(str(held["checks"]).encode())
+    count = batches(batch_size)
+    if images.shape != (count, batch_size, NetworkConfig.inputs) or labels.shape != (2, count, batch_size):
+        raise ForeignError("batches of another number or size")
+    if set(entries) != set(rules.RULES) or not all(
+        array.dtype.kind == "f" and np.isfinite(array).all()
+        for name, array in held.items()
+        if name != "checks"
+    ):
+        raise ForeignError("other rules, or what is no number")
     return Problem(
-        images=held["images"],
-        labels=held["labels"],
+        images=images,
+        labels=labels,
         parameters=_split(held["parameters"]),
-        checks={rule: [_check(held, each) for each in checks] for rule, checks in entries.items()},
+        checks={rule: [_check(held, each) for each in entries[rule]] for rule in rules.RULES},
     )
 
 
@@ -91,13 +162,18 @@ def _packed(problem: Problem) -> dict[str, Any]:
 
 
 def _check(held: dict[str, Any], entries: dict[str, Any]) -> Check:
-    name, steps, begins = entries["name"], entries["steps"], entries["from"]
+    name, steps, begins = entries["name"], int(entries["steps"]), entries["from"]
+    allowed = Departure(*map(float, entries["allowed"]))
+    if not 1 <= steps <= MOST_STEPS or not all(0 <= each < math.inf for each in vars(allowed).values()):
+        raise ForeignError("no number of steps, or a bound that is none")
+    if held[f"{name}/losses"].shape != (2,):
+        raise ForeignError("losses of other heads")
     return Check(
         steps=steps,
-        start=None if begins is None else _state_in(held, f"{name}/start", begins),
+        start=None if begins is None else _state_in(held, f"{name}/start", int(begins)),
         arrived=Point(_state_in(held, f"{name}/arrived", steps), held[f"{name}/losses"]),
-        allowed=Departure(*entries["allowed"]),
-        nearest=entries["nearest"],
+        allowed=allowed,
+        nearest=str(entries["nearest"]),
     )
 
 
