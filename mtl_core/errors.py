@@ -26,6 +26,18 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+OUT_OF_MEMORY = ("failed to map segment", "cannot allocate memory")  # as the system's loader says it
+FULL_STORAGE = "static tls"  # of threads, which the loader says cannot be allocated: no memory would help
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether it says that there was too little memory, in Python's words or the system's."""
+    words = " ".join(str(error).lower().split())
+    return isinstance(error, MemoryError) or (
+        FULL_STORAGE not in words and any(each in words for each in OUT_OF_MEMORY)
+    )
+
+
 def visible(text: str) -> str:
     """Text in one line, whatever is not visible as its escape: a name in it must not act on a terminal."""
     line = " ".join(text.split())

@@ -106,6 +106,37 @@ def test_a_variant_that_crashes_costs_that_variant_only() -> None:
     assert (failure.reason, failure.last_lines) == ("crashed: signal SIGSEGV", ["the last thing it said"])
 
 
+class Hanging(Played):
+    """Hangs in a round where it is slow."""
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        answer = super().ask(do, **arguments)
+        if do == "round" and self.variant == "slow":
+            failure = WorkerFailedError("hung: no answer within 10 s", [])
+            failure.hung = True
+            raise failure
+        return answer
+
+
+class HangingPool(PlayedPool):
+    def workers_for(self, environment: dict[str, str], count: int) -> list[Played]:
+        self.held += [Hanging(self.log) for _ in range(count - len(self.held))]
+        return self.held[:count]
+
+
+def test_what_does_the_same_as_what_hung_is_asked_no_more() -> None:
+    """The control does what its baseline does: in a block to come it would be waited for as long."""
+    pool = HangingPool()
+    ours = harness(pool)
+    group = question("slow", "quick").groups()[0]
+    first = replace(group, cases={name: group.cases[name] for name in ("slow", "quick")})
+    assert set(ours.measure(first).set_ups) == {"quick"}
+    assert set(ours.measure(group).set_ups) == {"quick"}
+    assert pool.log.count(("round", "slow")) == pool.log.count(("set_up", "slow")) == 1
+    assert ours.failures["q/p/slow"].reason == "hung: no answer within 10 s"
+    assert ours.failures[f"q/p/{CONTROL}"].reason == "not tried: q/p/slow, which does the same, hung"
+
+
 def test_a_new_invocation_ends_the_old_processes() -> None:
     pool = PlayedPool()
     ours = harness(pool)

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.gate.sides import SIDE, Side, SidePool
 from bench.harness.pool import (
     NotAllStartedError,
     WorkerFailedError,
@@ -218,6 +219,38 @@ def test_of_workers_that_do_not_start_only_their_own_variants_fail(tmp_path: Pat
         assert [worker.ask("tear_down") for worker in failed.value.started] == [{}, {}]
     finally:
         pool.end()
+
+
+@pytest.mark.parametrize(("hung", "tries"), [(True, 1), (False, 2)])
+def test_a_worker_that_hangs_as_it_starts_is_not_tried_again(hung: bool, tries: int) -> None:
+    """Nor is a side of a comparison; one that dies is."""
+    started: list[str] = []
+
+    class Silent:
+        silence_s = 0.0
+
+        def __init__(self, environment: dict[str, str]) -> None:
+            started.append(environment.get(SIDE, ""))
+
+        def send(self, do: str) -> None:
+            failure = WorkerFailedError("hung" if hung else "crashed", [])
+            failure.hung = hung
+            raise failure
+
+        def end(self) -> None:
+            pass
+
+    make: Any = Silent
+    pool = WorkerPool(make)
+    with pytest.raises(NotAllStartedError) as failed:
+        pool.workers_for({}, 1)
+    assert (failed.value.hung, len(started)) == (hung, tries)
+    started.clear()
+    sides = SidePool((Side("base", ROOT, sys.executable),))
+    sides.start = make
+    with pytest.raises(WorkerFailedError):
+        sides.workers_for({SIDE: "base"}, 1)
+    assert started == ["base"] * tries
 
 
 def test_a_worker_has_a_temporary_folder_that_goes_with_it() -> None:

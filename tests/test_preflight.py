@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.machine import identity, preflight
 from bench.machine.spoilers import spoilers
 from bench.results.recording_file import Head
 from bench.trust.recorder import record
+from bench.worker import process
 from mtl_core.errors import ExitCode, NothingMeasuredError, UserError
 from mtl_core.platform import shared_memory
 from reports.formats import text
@@ -158,6 +160,39 @@ mmap.mmap(-1, 1 << 31)
 """
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("ImportError('libx.so: failed to map segment from shared object')", ExitCode.BAD_INPUT),
+        ("ImportError('libx.so: cannot create shared object descriptor: Cannot allocate memory')", 2),
+        ("OSError(12, 'Cannot allocate memory')", ExitCode.BAD_INPUT),
+        ("MemoryError()", ExitCode.BAD_INPUT),
+        ("ImportError('libgomp.so.1: cannot allocate memory in static TLS block')", None),
+        ("ImportError('no such library')", None),
+    ],
+)
+def test_a_worker_whose_libraries_lack_memory_says_so_in_a_line(
+    error: str, code: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a library that comes after MXNet's would; any other error keeps its traceback."""
+
+    def lacking(*_: object) -> None:
+        raise eval(error)
+
+    for name in ("forget_folder", "end_when_parent_does", "choose_denormals"):
+        monkeypatch.setattr(process, name, lambda *_: None)
+    monkeypatch.setattr(process.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(process.faulthandler, "register", lambda *_, **__: None)
+    monkeypatch.setattr(process.os, "register_at_fork", lambda **_: None)
+    monkeypatch.setattr(process, "serve", lacking)
+    with pytest.raises(SystemExit if code else (ImportError, OSError)) as ended:
+        process.main(io.StringIO(), io.StringIO())
+    lines = capsys.readouterr().err.splitlines()
+    if code:
+        assert isinstance(ended.value, SystemExit) and ended.value.code == code
+        assert len(lines) == 1 and lines[0].startswith("out of memory: raise the limit")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_a_worker_that_lacks_memory_ends_with_one_line(tmp_path: Path) -> None:
     """What stands in for MXNet asks for more than the real limit grants."""
@@ -173,3 +208,15 @@ def test_a_worker_that_lacks_memory_ends_with_one_line(tmp_path: Path) -> None:
     (line,) = failed.value.last_lines
     assert line.startswith("there is not enough memory to load MXNet ([Errno 12] Cannot allocate memory)")
     assert "ulimit -v" in line
+
+
+def test_a_library_that_finds_no_memory_ends_a_real_worker_with_2(tmp_path: Path) -> None:
+    (tmp_path / "lacking.py").write_text("raise ImportError('libx.so: Cannot allocate memory')")
+    worker = WorkerProcess({"PYTHONPATH": str(tmp_path)})
+    try:
+        with pytest.raises(WorkerFailedError) as failed:
+            worker.ask("set_up", workload="lacking:Any", settings={}, seed=1)
+    finally:
+        worker.end()
+    assert failed.value.reason == "ended with exit code 2"
+    assert [line.partition(":")[0] for line in failed.value.last_lines] == ["out of memory"]

@@ -36,7 +36,7 @@ from bench.questions.workload import (
     Workload,
 )
 from bench.records.shared import NOT_THE_SAME
-from mtl_core.errors import ExitCode, UserError, visible
+from mtl_core.errors import ExitCode, UserError, lacks_memory, visible
 from mtl_core.platform import denormals
 from mtl_core.platform.segments import FOLDER, tell_number
 
@@ -317,7 +317,7 @@ def main(commands: TextIO, answers: TextIO, hears_life: bool = True) -> None:
         serve(commands, answers, Worker(alive))
     except UserError as error:  # one line, which the coordinator tells; a bug of ours keeps its traceback
         end_with(visible(str(error)))
-    except (ImportError, MemoryError) as error:
-        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
+    except (ImportError, OSError, MemoryError) as error:
+        if lacks_memory(error):
             end_with("out of memory: raise the limit (ulimit -v), or give the container more")
         raise

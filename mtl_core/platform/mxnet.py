@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, lacks_memory
 from mtl_core.platform.cuda_libraries import load_cuda_libraries
 
 # What MXNet 1.9.1 reads from numpy at import, and what it stood for when MXNet was written.
@@ -78,7 +78,6 @@ def _names_numpy_removed() -> Iterator[None]:
 HALF_LOADED = (
     'from mtl_core.platform.mxnet import mx, which supplies what NumPy removed, in place of "import mxnet"'
 )
-OUT_OF_MEMORY = ("failed to map segment", "cannot allocate memory")  # as the loader says it
 
 
 def _half_loaded() -> bool:
@@ -107,7 +106,7 @@ def _remedy(error: BaseException, half_loaded: bool = False) -> str:
             f"({type(error).__name__}: {reason}; {versions}): there, such as in a conftest.py, write from "
             'mtl_core.platform.mxnet import mx, which supplies what NumPy removed, in place of "import mxnet"'
         )
-    if isinstance(error, MemoryError) or any(words in reason.lower() for words in OUT_OF_MEMORY):
+    if lacks_memory(error):
         return (
             f"there is not enough memory to load MXNet ({reason}): raise the limit on this process, such as "
             "with ulimit -v unlimited, or give the container more"
