@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, too_many_files
 
 if TYPE_CHECKING:
     from bench.harness.session import Session
@@ -185,10 +185,11 @@ def _outcome(session: pytest.Session) -> Run:
         config.stash[BEGUN] = True
         try:
             config.stash[OUTCOME] = _session(config).measure(list(questions.values()), parts)
-        except UserError as error:
-            config.stash[REFUSED] = error
-            pytest.exit(f"error: {error}", returncode=2)
         except Exception as error:
+            refused = error if isinstance(error, UserError) else too_many_files(error)
+            if refused is not None:
+                config.stash[REFUSED] = refused
+                pytest.exit(f"error: {refused}", returncode=2)
             config.stash[BROKEN] = error
             raise
     return config.stash[OUTCOME]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -58,6 +59,15 @@ class NothingMeasuredError(UserError):
     """What was to be measured could not be: exit code 6."""
 
     code = ExitCode.MEASURED_NOTHING
+
+
+def too_many_files(error: BaseException) -> UserError | None:
+    """What to say where the system lets this process open no more files; None of any other error."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return UserError(
+            f"too many open files ({error.strerror}): raise the limit, such as with ulimit -n 1024"
+        )
+    return None
 
 
 def _told_as_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from bench.gate.sides import SIDE, Side, SidePool
+from bench.harness import pool as pool_module
 from bench.harness.pool import (
     NotAllStartedError,
     WorkerFailedError,
@@ -291,6 +292,28 @@ def test_a_silent_round_is_a_hang_after_its_part_of_the_budget(worker: WorkerPro
     with pytest.raises(WorkerFailedError, match=r"hung: no answer within 0\.2 s") as failed:
         worker.ask("round", iterations=1)
     assert failed.value.hung
+
+
+def test_a_sign_of_life_at_each_stage_is_what_the_limit_counts_from(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages of 70 s each under a limit of 120 s, in a real worker; its clock alone is played."""
+    now = [0.0]
+    lines: list[bytes] = []
+    line_of = WorkerProcess._line
+
+    def after_a_stage(self: WorkerProcess, deadline: float, limit_s: float) -> tuple[int, bytes]:
+        end, line = line_of(self, deadline, limit_s)
+        now[0] += 70.0
+        lines.append(line)
+        return end, line
+
+    worker.ask("tear_down")
+    monkeypatch.setattr(WorkerProcess, "_line", after_a_stage)
+    monkeypatch.setattr(pool_module.time, "monotonic", lambda: now[0])
+    worker.limit_s = 120.0
+    assert set_up(worker, spin_s=0.0)["images"] == 1
+    assert [json.loads(line).get("alive") for line in lines] == ["imported", "built", None]
 
 
 @pytest.mark.parametrize(

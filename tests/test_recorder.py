@@ -16,7 +16,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.gate.sides import SIDE
-from bench.harness.pool import WorkerFailedError
+from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError, silence_for
 from bench.records.declared import Declared
 from bench.results.recording_file import Head, Unit, packed, read
 from bench.trust import neighbours
@@ -55,8 +55,8 @@ class Played:
 
 
 class PlayedPool(PairsPool):
-    def __init__(self, sides: Any) -> None:
-        super().__init__(sides)
+    def __init__(self, sides: Any, silence_s: float = COMMAND_LIMIT_S) -> None:
+        super().__init__(sides, silence_s)
         self.played = {side.name: Played() for side in sides}
 
     def start_everything(self) -> None:
@@ -99,6 +99,26 @@ def test_a_unit_has_the_raw_rounds_of_every_variant(recorder: Recorder) -> None:
     assert unit.iterations >= 10
     assert unit.pair_s >= 1.5
     assert unit.at.endswith("+00:00")
+
+
+def test_a_recordings_workers_may_be_silent_for_a_part_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a run may; of a recording of a minute 10 s."""
+
+    class Silent:
+        silence_s = COMMAND_LIMIT_S
+
+        def send(self, do: str) -> None:
+            pass
+
+        def receive(self) -> dict[str, str]:
+            return {name: str(ROOT / name / "__init__.py") for name in ("bench", "mtl_core")}
+
+    start: Any = lambda side, environment: Silent()  # noqa: E731
+    monkeypatch.setattr("bench.gate.sides.start", start)
+    pool = Recorder(ROOT, 0, NAMES, "r", silence_s=silence_for(60.0)).harness.pool
+    assert isinstance(pool, PairsPool)
+    pool.start_everything()
+    assert [worker.silence_s for (worker,) in pool.workers.values()] == [10.0] * len(NAMES)
 
 
 def test_rounds_keep_five_digits() -> None:

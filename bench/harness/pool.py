@@ -88,32 +88,35 @@ class WorkerProcess:
         self.asked = ""
         given = {**inherited, **environment}
         how, where = _started(python or workers_python(), root, given.get(PROJECT), start)
-        self.folder = tempfile.mkdtemp(prefix="mtl-", dir=given.get("TMPDIR") or None)
-        hears, speaks = os.pipe()
-        self.channel = os.fdopen(hears, "rb", buffering=0)
-        self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-        self.forked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self.process = subprocess.Popen(
-            how,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            env={
-                **given,
-                "TMPDIR": self.folder,
-                FOLDER: self.folder,
-                FORKED: str(self.forked.fileno()),
-                CHANNEL: str(speaks),
-            },
-            pass_fds=[self.forked.fileno(), speaks],
-            cwd=where,
-            start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
-        )
-        os.close(speaks)
+        with contextlib.ExitStack() as undo:  # where something cannot be had, such as one file more
+            self.folder = tempfile.mkdtemp(prefix="mtl-", dir=given.get("TMPDIR") or None)
+            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            hears, speaks = os.pipe()
+            self.channel = undo.enter_context(os.fdopen(hears, "rb", buffering=0))
+            with os.fdopen(speaks, "wb", buffering=0):
+                self.stderr: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
+                self.forked: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
+                self.selector = undo.enter_context(selectors.DefaultSelector())
+                self.process = subprocess.Popen(
+                    how,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self.stderr,
+                    env={
+                        **given,
+                        "TMPDIR": self.folder,
+                        FOLDER: self.folder,
+                        FORKED: str(self.forked.fileno()),
+                        CHANNEL: str(speaks),
+                    },
+                    pass_fds=[self.forked.fileno(), speaks],
+                    cwd=where,
+                    start_new_session=True,  # a process group of its own, and out of the terminal's Ctrl-C
+                )
+            undo.pop_all()  # it lives as long as the worker
         assert self.process.stdout is not None
         self.printed: list[bytes] = []  # on standard output, where it was no answer
         self.pieces = {self.channel.fileno(): b"", self.process.stdout.fileno(): b""}
-        self.selector = selectors.DefaultSelector()
         for end in self.pieces:
             self.selector.register(end, selectors.EVENT_READ)
 

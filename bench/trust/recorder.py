@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.gate.revisions import plan_of
 from bench.gate.sides import SIDE, Side, SidePool, check_files, not_started
-from bench.harness.pool import WorkerFailedError
+from bench.harness.pool import COMMAND_LIMIT_S, WorkerFailedError
 from bench.harness.rounds import LEAD_IN, Harness
 from bench.machine.interpreter import workers_python
 from bench.questions.plan import Group
@@ -51,8 +51,8 @@ def group_of(variants: Sequence[str], subject: Subject = TUTORIAL) -> Group:
 class PairsPool(SidePool):
     """Workers started two by two; tells how long a pair takes to start, as a comparison's two do."""
 
-    def __init__(self, sides: tuple[Side, ...]) -> None:
-        super().__init__(sides)
+    def __init__(self, sides: tuple[Side, ...], silence_s: float = COMMAND_LIMIT_S) -> None:
+        super().__init__(sides, silence_s)
         self.pair_start_s = 0.0  # in the mean
 
     def start_everything(self) -> None:
@@ -63,6 +63,7 @@ class PairsPool(SidePool):
             new = {name: self.start({SIDE: name}) for name in pair}
             for name, worker in new.items():
                 self.workers[((SIDE, name),)] = [worker]  # held at once: ended even if the next line fails
+                worker.silence_s = self.silence_s
             for worker in new.values():
                 worker.send("hello")
             for name, worker in new.items():
@@ -81,11 +82,12 @@ class Recorder:
         revision: str,
         subject: Subject = TUTORIAL,
         project: Path | None = None,
+        silence_s: float = COMMAND_LIMIT_S,
     ) -> None:
         self.revision = revision
         self.group = group_of(variants, subject)
         sides = tuple(Side(name, root, workers_python(), {}, project, own=True) for name in variants)
-        self.harness = Harness(seed, pool=lambda: PairsPool(sides), lead_in=LEAD_IN)
+        self.harness = Harness(seed, pool=lambda: PairsPool(sides, silence_s), lead_in=LEAD_IN)
 
     def unit(self, condition: str) -> Unit:
         """One invocation. Raises UserError when a worker fails."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.gate.task_side import ASKS
+from bench.harness.pool import silence_for
 from bench.machine import interpreter
 from bench.machine.identity import collect
 from bench.questions.gate import GATE
@@ -99,7 +100,10 @@ def record_here(
     )
     before = read(path, head) if resume else []
     # Another order than before, as reproducible.
-    recorder = Recorder(ROOT, seed + len(before), names, str(machine.source), subject, project)
+    recorder = Recorder(
+        *(ROOT, seed + len(before), names, str(machine.source), subject, project),
+        silence_s=silence_for(record_s),
+    )
     try:
         return record(
             path, head, recorder, record_s, conditions, before=before, show=show, seed=seed, say=say

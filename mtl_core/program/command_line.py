@@ -16,7 +16,7 @@ from typing import ClassVar, NoReturn
 
 import typer
 
-from mtl_core.errors import ExitCode, UserError, open_closed_streams, visible
+from mtl_core.errors import ExitCode, UserError, open_closed_streams, too_many_files, visible
 
 
 class Termination:
@@ -131,8 +131,9 @@ def _fail_without_output(error: OSError) -> NoReturn:
 
 def _fail_as_bug(error: Exception) -> NoReturn:
     """What nobody foresaw keeps its traceback; but for what the machine refused."""
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        _fail(f"too many open files ({error.strerror}): raise the limit, such as with ulimit -n 1024")
+    refused = too_many_files(error)
+    if refused is not None:
+        _fail(str(refused))
     traceback.print_exception(error)
     raise SystemExit(ExitCode.BUG)
 
