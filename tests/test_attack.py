@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import os
 import random
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bench.workloads.peers import problem_file
 from mtl_core.errors import UserError
 from mtl_core.platform.on_disk import ForeignError, content, json_value
-from mtl_core.program import checkpoint, files
+from mtl_core.program import checkpoint, files, picture
 from mtl_core.program.picture import from_file
 from tests.attack.kinds import KINDS, Kind
 from tests.attack.shown import complaints
@@ -109,6 +112,56 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path.write_bytes(archive(rolled_over=[10**30]))
     with pytest.raises(UserError, match="no whole checkpoint"):
         checkpoint.load(path)
+
+
+def test_an_archive_of_very_many_arrays_is_refused_before_one_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.npz"
+    with zipfile.ZipFile(path, "w") as many:
+        for number in range(20_000):
+            many.writestr(f"parameter_{number}.npy", b"")
+    assert path.stat().st_size < checkpoint.LARGEST_FILE
+    unpacked: list[object] = []
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name: unpacked.append(name))
+    with pytest.raises(UserError, match="no whole checkpoint"):
+        checkpoint.load(path)
+    with pytest.raises(UserError, match="is damaged"):
+        problem_file.read(path, 8)
+    assert not unpacked
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("PNG", "I;16"), ("PNG", "P")])
+def test_a_large_image_is_made_small_before_it_is_looked_at(
+    kind: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JPEG while it is decoded already, any other right after; of 16 bits too."""
+    side = 2 * picture.LONGEST_SIDE + 4
+    pixels = np.zeros((side, side), np.uint16 if mode == "I;16" else np.uint8)
+    pixels[600:3800, 1900:2200] = 60_000 if mode == "I;16" else 255
+    path = tmp_path / "large"
+    image = Image.fromarray(pixels)
+    (image if mode == "I;16" else image.convert(mode)).save(path, kind, compress_level=1)
+    decoded: list[int] = []
+    seen: list[int] = []
+    reduced, grey = picture._reduced, picture._grey
+
+    def reducing(image: Image.Image, factor: int) -> Image.Image:
+        decoded.append(image.width)
+        return reduced(image, factor)
+
+    def looking(image: Image.Image) -> Any:
+        seen.append(image.width)
+        return grey(image)
+
+    monkeypatch.setattr(picture, "_reduced", reducing)
+    monkeypatch.setattr(picture, "_grey", looking)
+    digit, did = from_file(path)
+    assert decoded == [side // 2 if kind == "JPEG" else side]
+    assert max(seen) <= picture.LONGEST_SIDE
+    rows, columns = np.nonzero(digit > 100)
+    assert (rows.min(), rows.max()) == (4, 23) and np.ptp(columns) <= 3
+    assert did[0].startswith(f"read {side}x{side}")
 
 
 def test_more_pixels_than_are_decoded_are_refused(tmp_path: Path) -> None:

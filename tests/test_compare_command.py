@@ -134,6 +134,8 @@ def test_a_benchmark_that_is_gone_is_no_pass(tmp_path: Path) -> None:
         (("compare",), "FILE|FOLDER"),
         (("compare", TWO[0]), "1 run found; compare takes two or more"),
         (("compare", TWO[0], "nowhere.json"), "nowhere.json cannot be read"),
+        (("compare", TWO[0], "x" * 300), "cannot be read (File name too long)"),
+        (("compare", TWO[0], "x/" * 3000 + "a.json"), "cannot be read (File name too long)"),
         (("compare", *TWO, "--format", "pdf"), "--format is 'pdf'; expected one of terminal"),
         (("compare", *TWO, "--tolerance", "much"), "--tolerance is 'much'"),
         (("history", "nowhere"), "nowhere is no folder"),

@@ -136,3 +136,13 @@ def test_pipelines_do_not_go_through_nox() -> None:
     """It ends with 1 whatever a command ended with."""
     for name in ("docs/ci.md", "action.yml", ".gitlab/mtl-bench.yml"):
         assert "nox -s" not in (ROOT / name).read_text(encoding="utf-8")
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    coded = [line for line in lines if "nox -s" in line and "exit code" in line]
+    assert coded and all("`python -m bench" in line for line in coded), "whose exit code is it?"
+
+
+def test_the_pipelines_call_what_the_documentation_names() -> None:
+    for name in ("action.yml", ".gitlab/mtl-bench.yml"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "mtl-bench regress" in text and "python -m bench" not in text
+    assert "A pipeline calls `mtl-bench`" in (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import subprocess
 import sys
 import textwrap
@@ -160,6 +162,28 @@ def test_a_worker_that_hangs_is_ended_with_its_group() -> None:
         set_up(worker, fault="hang")
     worker.end()
     assert not psutil.pid_exists(worker.process.pid)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_a_worker_for_which_there_are_not_enough_files_leaves_nothing(tmp_path: Path) -> None:
+    """Whichever of its files it is that cannot be opened any more."""
+
+    def open_files() -> set[str]:
+        return set(os.listdir("/proc/self/fd"))  # noqa: PTH208  # its own is the same number each time
+
+    before, limits = open_files(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = sorted(set(range(len(before) + 8)) - set(map(int, before)))
+    refused = 0
+    for left in range(6):  # two of its channel, two for what it says, its selector; Popen's own come then
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free[left], limits[1]))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                WorkerProcess({"TMPDIR": str(tmp_path)})
+            refused += 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert open_files() == before and list(tmp_path.iterdir()) == []
+    assert refused == 6
 
 
 def test_a_failed_worker_is_replaced() -> None:

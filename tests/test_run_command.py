@@ -214,3 +214,32 @@ def test_help_has_an_example(option: str) -> None:
     lines = (under_test.run.__doc__ or "").splitlines()
     examples = [shlex.split(line) for line in lines if line.strip().startswith("python -m bench run")]
     assert any(option in example for example in examples)
+
+
+FEW_FILES = """
+import resource, sys
+from bench import __main__ as program
+from bench.harness import session
+session.measure_ceilings = lambda environment: None  # before any worker is started
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+sys.argv = ["bench", "run", "hybridize", "--budget", "4s"]
+program.main()
+"""
+
+
+def test_a_run_that_may_open_few_files_costs_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_FILES],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = [
+        line for line in done.stderr.splitlines() if not line.startswith(("before measuring", "measuring"))
+    ]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert lines == [
+        "error: too many open files (Too many open files): raise the limit, such as with ulimit -n 1024"
+    ]
