@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,13 +41,9 @@ def places(tmp_path: Path) -> dict[str, Path]:
     return folders
 
 
-@pytest.mark.parametrize("timeline", [False, True])
-@pytest.mark.parametrize("ended", ["torn down", "in the middle"])
-def test_mxnets_profiler_touches_nothing_but_a_folder_of_the_workers_own(
-    places: dict[str, Path], tmp_path: Path, timeline: bool, ended: str
-) -> None:
-    """MXNet removes the file that its profiler is given, which as root took /dev/null away."""
-    drawn = tmp_path / "timeline.json"
+@contextmanager
+def unchanged(places: dict[str, Path]) -> Iterator[WorkerProcess]:
+    """A worker that ends with the block; then everything is as it was before."""
     watched = [places["home"], places["devices"], places["temporary"]]
     before = everything(*watched)
     worker = WorkerProcess(
@@ -55,6 +55,42 @@ def test_mxnets_profiler_touches_nothing_but_a_folder_of_the_workers_own(
         }
     )
     try:
+        yield worker
+    finally:
+        worker.end()
+    after = everything(*watched)
+    temporary = str(places["temporary"])
+    assert {n: s for n, s in after.items() if n != temporary} == {
+        n: s for n, s in before.items() if n != temporary
+    }
+    assert stat.S_ISFIFO((places["devices"] / "null").stat().st_mode)
+
+
+@pytest.mark.parametrize("ended", ["by itself", "in the middle"])
+def test_counting_touches_nothing_but_a_folder_of_its_workers(places: dict[str, Path], ended: str) -> None:
+    """It hands MXNet's profiler a file as well; in the middle that file's folder is there."""
+    with unchanged(places) as worker:
+        asked: dict[str, Any] = {"workload": "bench.workloads.steps:StepWorkload", "settings": STEP}
+        if ended == "by itself":
+            assert worker.ask("count", **asked)["operators"]
+            return
+        worker.send("count", **asked)
+        own = Path(worker.folder)
+        until = time.monotonic() + 60
+        while not (begun := any(each.is_dir() for each in own.iterdir())) and time.monotonic() < until:
+            time.sleep(0.002)
+        assert begun, "counting began nothing within a minute"
+        worker.process.kill()
+
+
+@pytest.mark.parametrize("timeline", [False, True])
+@pytest.mark.parametrize("ended", ["torn down", "in the middle"])
+def test_mxnets_profiler_touches_nothing_but_a_folder_of_the_workers_own(
+    places: dict[str, Path], tmp_path: Path, timeline: bool, ended: str
+) -> None:
+    """MXNet removes the file that its profiler is given, which as root took /dev/null away."""
+    drawn = tmp_path / "timeline.json"
+    with unchanged(places) as worker:
         settings = {"workload": "bench.workloads.steps:StepWorkload", "settings": json.dumps(STEP)}
         more = {"timeline": str(drawn)} if timeline else {}
         worker.ask(
@@ -64,13 +100,5 @@ def test_mxnets_profiler_touches_nothing_but_a_folder_of_the_workers_own(
         if ended == "torn down":
             worker.ask("tear_down")
             assert drawn.exists() == timeline
-    finally:
-        worker.end()
-    after = everything(*watched)
-    temporary = str(places["temporary"])
-    assert {n: s for n, s in after.items() if n != temporary} == {
-        n: s for n, s in before.items() if n != temporary
-    }
-    assert stat.S_ISFIFO((places["devices"] / "null").stat().st_mode)
     if timeline and drawn.exists():
         assert json.loads(drawn.read_bytes())["traceEvents"]
