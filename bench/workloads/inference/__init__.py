@@ -1,0 +1,1 @@
+"""Networks taken out of MXNet, and their single calls: what the extra ``onnx`` adds."""
