@@ -15,9 +15,9 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("safetensors")
 
-from bench.workloads import exporting  # noqa: E402  # after the libraries that they need
-from bench.workloads.onnx_export import names_onnx_dropped, operators_of_mxnet, write_onnx  # noqa: E402
-from bench.workloads.onnx_network import OnnxNetwork  # noqa: E402
+from bench.workloads.inference import exporting  # noqa: E402  # after the libraries that they need
+from bench.workloads.inference.onnx_export import names_onnx_dropped, operators_of_mxnet, write_onnx  # noqa: E402
+from bench.workloads.inference.onnx_network import OnnxNetwork  # noqa: E402
 from bench.workloads.state_dict import fixed_scales, not_carried, state_dict, torch_name  # noqa: E402
 from mtl_core.config import NetworkConfig, StepConfig  # noqa: E402
 from mtl_core.errors import UserError  # noqa: E402
@@ -110,7 +110,7 @@ def test_an_export_with_another_epsilon_is_refused(tmp_path: Path, monkeypatch: 
         epsilon.f = 1e-5
         onnx.save(model, path)
 
-    monkeypatch.setattr("bench.workloads.onnx_export.write_onnx", with_another)
+    monkeypatch.setattr("bench.workloads.inference.onnx_export.write_onnx", with_another)
     with pytest.raises(UserError, match=r"ONNX Runtime: outputs for 1 images depart from MXNet's by"):
         exporting.to_onnx(exporting.traced_block(block, image), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -362,7 +362,7 @@ def test_a_declared_network_that_has_no_export_is_told_why(
 
 @pytest.mark.parametrize("runtime", ["static", "exported", "onnx_runtime"])
 def test_a_declared_network_has_its_latency_in_each_runtime(declared: str, runtime: Any) -> None:
-    from bench.workloads.latency import Latency
+    from bench.workloads.inference.latency import Latency
 
     workload = Latency(runtime=runtime, batch_size=3, network=f"{declared}:task")
     workload.run(2)

@@ -60,12 +60,12 @@ ROOMS = {
     "fsspec": ("bench.results",),
     "ruptures": ("bench.stats",),
     "typer": ("bench.__main__", "bench.commands", "mtl_core.__main__", "mtl_core.program"),
-    "onnx": ("bench.workloads",),
-    "onnxruntime": ("bench.workloads",),
-    "safetensors": ("bench.workloads",),
-    "torch": ("bench.workloads",),
-    "jax": ("bench.workloads",),
-    "optax": ("bench.workloads",),
+    "onnx": ("bench.workloads.inference",),
+    "onnxruntime": ("bench.workloads.inference",),
+    "safetensors": ("bench.workloads.inference",),
+    "torch": ("bench.workloads.peers",),
+    "jax": ("bench.workloads.peers",),
+    "optax": ("bench.workloads.peers",),
     "IPython": ("bench.api",),
     "PIL": ("mtl_core.program.picture",),
 }
@@ -326,14 +326,12 @@ def test_the_top_level_is_what_it_should_be() -> None:
 IN_A_WORKER = {"mxnet", "numpy", "setuptools", "threadpoolctl"}
 WORKERS = ("bench.worker.__main__", "bench.machine.ceilings", "mtl_core.platform.ours_first")
 # What the tutorial's export and latency are measured with, which take an extra of ours.
-OF_THE_EXTRA = tuple(
-    f"bench.workloads.{name}" for name in ("exporting", "onnx_export", "latency", "onnx_network", "starting")
-)
+OF_THE_EXTRA = "bench.workloads.inference"
 
 
 def foreign(start: str, sources: dict[str, Path]) -> dict[str, str]:
     """Outside libraries that a module may import, in functions too, and the module that does."""
-    kept = {name: path for name, path in sources.items() if not within(name, *OF_THE_EXTRA)}
+    kept = {name: path for name, path in sources.items() if not within(name, OF_THE_EXTRA)}
     by: dict[str, str] = {}
     for name in reached(start, kept):
         for imported in imports(name, kept[name].read_text(encoding="utf-8")):
@@ -348,7 +346,7 @@ IN_WORKERS = [m for m in modules() if within(m, "bench.workloads") and MXNET in 
 
 @pytest.mark.parametrize("start", [*WORKERS, *IN_WORKERS])
 def test_a_worker_needs_nothing_beside_mxnet_and_numpy(start: str) -> None:
-    if not within(start, *OF_THE_EXTRA):
+    if not within(start, OF_THE_EXTRA):
         assert {lib: by for lib, by in foreign(start, modules()).items() if lib not in IN_A_WORKER} == {}
 
 

@@ -25,7 +25,7 @@ from bench.results.profile_file import read_profile
 from bench.results.recording_file import Head, opened
 from bench.results.work_file import GOLDEN, read_golden
 from bench.trust.variants import TUTORIAL
-from bench.workloads import exporting
+from bench.workloads.inference import exporting
 from mtl_core.errors import UserError
 from mtl_core.program import files
 from mtl_core.program.files import NotWrittenError

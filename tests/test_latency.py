@@ -25,9 +25,9 @@ from bench.records.run import Answer, Block, Case, Estimate, Round, Run, SetUp
 from bench.results.run_file import entry, run_from
 from bench.stats.measured import measured
 from bench.worker.process import Worker
-from bench.workloads import latency
-from bench.workloads.latency import Latency, check_parity
-from bench.workloads.runtimes import Source, load, threads_of_mxnet
+from bench.workloads.inference import latency
+from bench.workloads.inference.latency import Latency, check_parity
+from bench.workloads.inference.runtimes import Source, load, threads_of_mxnet
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
 from reports.pages.run import run_page
@@ -97,7 +97,7 @@ def test_what_is_refused_is_told_as_another_work_and_is_in_no_block() -> None:
 
     worker = Worker()
     settings = {"runtime": "static", "batch_size": 2, "loader": wrong}
-    answer = worker.set_up("bench.workloads.latency:Latency", settings, 0)
+    answer = worker.set_up("bench.workloads.inference.latency:Latency", settings, 0)
     assert answer["refused"].startswith("not the same work: outputs depart from MXNet's imperative ones by")
 
     class Refusing:
@@ -136,7 +136,7 @@ def test_a_network_that_cannot_be_traced_has_imperative_mxnet_alone(monkeypatch:
     monkeypatch.setattr(Source, "block", lambda self: Plain())
     with pytest.raises(NotPossibleError, match="the network is a Plain, a Block and no HybridBlock"):
         Latency(runtime="static")
-    answer = Worker().set_up("bench.workloads.latency:Latency", {"runtime": "exported"}, 0)
+    answer = Worker().set_up("bench.workloads.inference.latency:Latency", {"runtime": "exported"}, 0)
     assert answer == {"refused": "the network is a Plain, a Block and no HybridBlock"}
     workload = Latency(runtime="imperative")
     workload.run(1)
@@ -148,7 +148,7 @@ def test_what_onnx_cannot_say_is_told_in_one_line(monkeypatch: pytest.MonkeyPatc
         raise UserError("ONNX has no counterpart that MXNet could write for erfinv")
 
     monkeypatch.setattr(latency, "write", cannot)
-    answer = Worker().set_up("bench.workloads.latency:Latency", {"runtime": "onnx_runtime"}, 0)
+    answer = Worker().set_up("bench.workloads.inference.latency:Latency", {"runtime": "onnx_runtime"}, 0)
     assert answer == {"refused": "ONNX has no counterpart that MXNet could write for erfinv"}
 
 
@@ -165,7 +165,7 @@ def test_a_process_of_its_own_tells_import_load_first_call_and_memory() -> None:
 
 def test_mxnet_starts_in_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the process runs it, in this one, where MXNet is there already."""
-    from bench.workloads import starting
+    from bench.workloads.inference import starting
 
     np.savez(tmp_path / starting.BATCH, np.zeros((1, 784), np.float32))
     asked = {"runtime": "static", "network": None, "folder": str(tmp_path), "threads": 1}
@@ -175,7 +175,7 @@ def test_mxnet_starts_in_the_same_way(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_runtime_that_does_not_start_keeps_what_it_said(tmp_path: Path) -> None:
-    from bench.workloads.starting import started
+    from bench.workloads.inference.starting import started
 
     pytest.importorskip("onnxruntime")
     with pytest.raises(RuntimeError, match=r"(?s)onnx_runtime does not start.*network.onnx"):
@@ -246,7 +246,7 @@ def made_up_run(set_ups: int = 8) -> Run:
                 question="latency",
                 part=f"batch_{size}",
                 variant=name,
-                workload="bench.workloads.latency:Latency",
+                workload="bench.workloads.inference.latency:Latency",
                 settings={"runtime": name, "batch_size": size, "start": size == 1},
             )
             for name in RUNTIMES

@@ -25,7 +25,7 @@ from mtl_core.platform.gpu_choice import Choice, choose
 STEP, SEPARATE_STEPS = "bench.workloads.task:TaskWorkload", "bench.workloads.task:SeparateTasks"
 LOADING, EPOCH = "bench.workloads.task_loading:TaskLoading", "bench.workloads.task_loading:TaskEpoch"
 TRAINING = "bench.workloads.task_loading:TaskTraining"
-LATENCY, INFERENCE_SIZES = "bench.workloads.latency:Latency", (1, 8, 32, 128)
+LATENCY, INFERENCE_SIZES = "bench.workloads.inference.latency:Latency", (1, 8, 32, 128)
 COUNTS, CORES = (0, 1, 2, 4), max(1, int(cores_granted()))  # of DataLoader workers
 MOST_BATCHES = 40  # a pass
 STRETCH, STRETCHES, PIECES = 200, 8, 4  # steps in what stands for an epoch, how many, timed in pieces

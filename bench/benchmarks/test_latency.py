@@ -14,7 +14,7 @@ RUNTIMES = WITHOUT_ONNX if why_missing("onnx", "onnxruntime") else (*WITHOUT_ONN
 QUESTION = Question(
     name="latency",
     asks="How long does one call take at inference?",
-    workload="bench.workloads.latency:Latency",
+    workload="bench.workloads.inference.latency:Latency",
     parts={f"batch_{n}": Part(settings={"batch_size": n, "start": n == SIZES[0]}) for n in SIZES},
     headline=f"batch_{SIZES[0]}",
     variants={runtime: Variant(settings={"runtime": runtime}) for runtime in RUNTIMES},

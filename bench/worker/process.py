@@ -188,7 +188,7 @@ class Worker:
 
     def export(self, **asked: Any) -> dict[str, Any]:
         """Write a network in another format; ``trouble`` in one line where the user has to mend something."""
-        from bench.workloads.exporting import export
+        from bench.workloads.inference.exporting import export
 
         try:
             usual = {"path": None, "image": None, "onnx": None, "safetensors": None, "alive": self.alive}

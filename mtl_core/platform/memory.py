@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
+
+from mtl_core.platform.proportional import pss_bytes
 
 
 class ProcessMemory(NamedTuple):
@@ -50,14 +52,7 @@ def family_memory(process: psutil.Process | None = None) -> FamilyMemory:
 
 
 def _memory(member: psutil.Process) -> ProcessMemory | None:
-    """None when it is gone; without its PSS where we may not look."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        try:
-            info: Any = member.memory_full_info()
-        except psutil.AccessDenied:
-            with contextlib.suppress(psutil.AccessDenied):
-                return ProcessMemory(int(member.memory_info().rss), None)
-            return None
-        pss = getattr(info, "pss", None)
-        return ProcessMemory(int(info.rss), None if pss is None else int(pss))
+    """None when it is gone; without its PSS where the system does not tell it, or not us."""
+    with contextlib.suppress(psutil.Error):
+        return ProcessMemory(int(member.memory_info().rss), pss_bytes(member.pid))
     return None

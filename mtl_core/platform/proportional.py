@@ -16,7 +16,7 @@ PROC = Path("/proc")
 
 def proportional_bytes(proc: Path = PROC, number: int | None = None) -> int:
     """Bytes of a process, of this one without a number, and its descendants; 0 where Linux does not tell."""
-    return 1024 * sum(_kib(proc / str(each)) for each in _family(proc, number or os.getpid()))
+    return sum(pss_bytes(each, proc) or 0 for each in _family(proc, number or os.getpid()))
 
 
 def _family(proc: Path, number: int) -> Iterator[int]:
@@ -27,9 +27,10 @@ def _family(proc: Path, number: int) -> Iterator[int]:
                 yield from _family(proc, int(child))
 
 
-def _kib(process: Path) -> int:
-    """Of one process, by its summary or, on an older Linux, each of its mappings."""
+def pss_bytes(number: int, proc: Path = PROC) -> int | None:
+    """Of one process, by its summary or, on an older Linux, its mappings; None where it is not told."""
     for name in ("smaps_rollup", "smaps"):
         with suppress(OSError):  # no such file, not ours to read, or ended meanwhile
-            return sum(map(int, re.findall(r"^Pss:\s+(\d+) kB", (process / name).read_text(), re.MULTILINE)))
-    return 0
+            parts = re.findall(r"^Pss:\s+(\d+) kB", (proc / str(number) / name).read_text(), re.MULTILINE)
+            return 1024 * sum(map(int, parts)) if parts else None
+    return None

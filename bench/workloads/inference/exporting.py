@@ -220,8 +220,8 @@ def for_onnx(symbol: Any, parameters: dict[str, Any]) -> dict[str, Any]:
 
 def to_onnx(traced: Traced, path: Path) -> dict[str, Any]:
     """Write the ONNX file once its outputs are MXNet's; how much they differ."""
-    from bench.workloads import onnx_export
-    from bench.workloads.onnx_network import OnnxNetwork
+    from bench.workloads.inference import onnx_export
+    from bench.workloads.inference.onnx_network import OnnxNetwork
 
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "network.onnx")

@@ -10,9 +10,17 @@ from time import perf_counter_ns
 from typing import Any
 
 from bench.questions.workload import NotPossibleError, NotTheSameWorkError
-from bench.workloads.exporting import WITHIN, Array, departure, shapes
-from bench.workloads.runtimes import MXNetRuntime, Name, Runtime, Source, load, threads_of_mxnet, write
-from bench.workloads.starting import started
+from bench.workloads.inference.exporting import WITHIN, Array, departure, shapes
+from bench.workloads.inference.runtimes import (
+    MXNetRuntime,
+    Name,
+    Runtime,
+    Source,
+    load,
+    threads_of_mxnet,
+    write,
+)
+from bench.workloads.inference.starting import started
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from bench.workloads.exporting import Input
-from bench.workloads.input_names import in_order
+from bench.workloads.inference.exporting import Input
+from bench.workloads.inference.input_names import in_order
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
 

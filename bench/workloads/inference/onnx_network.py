@@ -8,7 +8,7 @@ from typing import Any
 
 import onnxruntime
 
-from bench.workloads.input_names import in_order
+from bench.workloads.inference.input_names import in_order
 from mtl_core.errors import UserError
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from bench.questions.workload import NotPossibleError
-from bench.workloads.exporting import PARAMETERS, SYMBOL, Array, Input, as_arrays, for_onnx, trace
-from bench.workloads.input_names import in_order
+from bench.workloads.inference.exporting import PARAMETERS, SYMBOL, Array, Input, as_arrays, for_onnx, trace
+from bench.workloads.inference.input_names import in_order
 from bench.workloads.steps import BATCHES, training_split
 from bench.workloads.task import rotating, step_of
 from mtl_core.config import NetworkConfig, StepConfig
@@ -102,7 +102,7 @@ def write(name: Name, block: Any, batch: Sequence[Array], folder: Path) -> None:
         inputs = tuple(Input(array.shape[1:], array.dtype) for array in batch)
         symbol, parameters = trace(block, inputs, folder / FILE)
         if name == "onnx_runtime":
-            from bench.workloads.onnx_export import write_onnx
+            from bench.workloads.inference.onnx_export import write_onnx
 
             write_onnx(symbol, for_onnx(symbol, parameters), inputs, folder / f"{FILE}.onnx")
 
@@ -110,7 +110,7 @@ def write(name: Name, block: Any, batch: Sequence[Array], folder: Path) -> None:
 def load(name: Name, block: Any, folder: Path, threads: int) -> Runtime:
     """A runtime ready for its first call, from the network itself or from the files written before."""
     if name == "onnx_runtime":
-        from bench.workloads.onnx_network import OnnxNetwork
+        from bench.workloads.inference.onnx_network import OnnxNetwork
 
         return OnnxNetwork(folder / f"{FILE}.onnx", threads)
     if name == "exported":

@@ -1,7 +1,8 @@
 """A runtime from nothing, in a process of its own: imported, loaded, called once; what each took.
 
-``python -m bench.workloads.starting`` reads a JSON object: ``runtime``, ``network``, ``folder``, ``threads``.
-What was written for the runtime lies in the folder, and the batch of its first call as ``batch.npz``.
+``python -m bench.workloads.inference.starting`` reads a JSON object: ``runtime``, ``network``, ``folder``,
+``threads``.
+What was written for the runtime is in the folder, and the batch of its first call as ``batch.npz``.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ def _import(runtime: str) -> None:
 def _load(runtime: str, network: str | None, folder: Path, threads: int, batch_size: int) -> Any:
     """From the files written before; the modes of MXNet from the network's own code, as its users do."""
     if runtime == "onnx_runtime":  # without a module that would import MXNet
-        from bench.workloads.onnx_network import OnnxNetwork
+        from bench.workloads.inference.onnx_network import OnnxNetwork
 
         return OnnxNetwork(folder / "network.onnx", threads)
-    from bench.workloads.runtimes import Source, load
+    from bench.workloads.inference.runtimes import Source, load
 
     code = None if runtime == "exported" else Source(network=network, batch_size=batch_size).block()
     return load(runtime, code, folder, threads)  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def started(
     np.savez(folder / BATCH, *batch)
     asked = {"runtime": runtime, "network": network, "folder": str(folder), "threads": threads}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.workloads.starting"],
+        [sys.executable, "-m", "bench.workloads.inference.starting"],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
