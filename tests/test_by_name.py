@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bench.plugin import QUESTIONS, pytest_collection_modifyitems
+from bench.plugin import FIXTURE, QUESTIONS, pytest_collection_modifyitems
 
 
 def item(name: str, by_name: bool | None) -> Any:
     """A collected test of a question; None: of a module without one."""
     question = SimpleNamespace(name=name.removeprefix("test_").removesuffix(".py"), by_name=by_name)
     module = SimpleNamespace() if by_name is None else SimpleNamespace(QUESTION=question)
-    return SimpleNamespace(module=module, path=Path("bench/benchmarks", name))
+    return SimpleNamespace(module=module, path=Path("bench/benchmarks", name), fixturenames=[FIXTURE])
 
 
 class Config:
@@ -56,3 +56,12 @@ def test_what_a_run_was_told_to_ask_stays() -> None:
     items = [item("test_latency.py", True)]
     pytest_collection_modifyitems(config, items)
     assert len(items) == 1
+
+
+def test_a_test_that_measures_nothing_is_no_question() -> None:
+    """Such as one of ours that looks at what a question declares."""
+    of_ours = item("test_latency.py", True)
+    of_ours.fixturenames = []
+    items = [of_ours]
+    pytest_collection_modifyitems(Config(["tests"]), items)  # type: ignore[arg-type]
+    assert items == [of_ours]

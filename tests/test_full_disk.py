@@ -149,7 +149,7 @@ def test_a_recording_goes_on_elsewhere(
     made = units(4)
 
     class Made:
-        def __init__(self, *_: object) -> None:
+        def __init__(self, *_: object, **__: object) -> None:
             self.left = list(made)
 
         def unit(self, condition: str) -> Any:

@@ -260,6 +260,7 @@ def made_up_run(set_ups: int = 8) -> Run:
         ceilings=kept().ceilings,
         settings={"budget": "300s", "seed": "0"},
         measured=groups,
+        baselines=dict.fromkeys(groups, "static"),
         blocks=blocks,
     )
     results = {group.rpartition("/")[2]: variants for group, variants in groups.items()}

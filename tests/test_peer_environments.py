@@ -54,6 +54,7 @@ class Made:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)  # else commands are told through nox
     monkeypatch.setattr(under_test, "find_uv", lambda: "/bin/uv")
 
 

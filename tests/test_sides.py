@@ -224,7 +224,10 @@ mx = SimpleNamespace(__version__="played")
 """
 
 
-def test_a_worker_that_dies_while_it_starts_is_tried_once_more(two: tuple[Side, Side]) -> None:
+def test_a_worker_that_dies_while_it_starts_is_tried_once_more(
+    two: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # which is not told apart within a second
     module = two[0].root / "mtl_core" / "platform" / "mxnet.py"
     for times, comes_up in ((1, True), (2, False)):
         (two[0].root / "died").unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -65,7 +66,7 @@ def _leave_terminal() -> None:
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         with suppress(OSError):
-            if os.isatty(stream):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):  # one that is gone is no terminal any more
                 os.dup2(nothing, stream)
 
 
