@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -312,3 +313,15 @@ def test_a_process_that_ends_without_closing_leaves_no_shared_memory_either() ->
     assert (done.returncode, done.stderr) == (7, "")
     left = Path(done.stdout.strip())
     assert left.parent == Path("/dev/shm") and not left.exists()
+
+
+def test_a_pool_that_does_not_end_by_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was terminated may have held the lock that the pool's thread waits for."""
+    monkeypatch.setattr("mtl_core.data.watching.LONGEST_END_S", 0.1)
+    monkeypatch.setattr("multiprocessing.pool.Pool.terminate", lambda pool: threading.Event().wait())
+    before = set(multiprocessing.active_children())
+    loader = make(TutorialLoader, 50, 8, workers=2, last_batch="keep")
+    workers = [psutil.Process(p.pid) for p in set(multiprocessing.active_children()) - before]
+    next(iter(loader))
+    loader.close()
+    assert not any(worker.is_running() for worker in workers)

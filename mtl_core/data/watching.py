@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.pool import TERMINATE
@@ -16,6 +17,7 @@ from typing import Any
 from mtl_core.errors import UserError
 from mtl_core.platform.segments import SEGMENTS
 
+LONGEST_END_S = 20.0  # of a pool by itself; it takes a fraction of a second
 LOOK_EVERY_S = 0.1  # at exit codes, while a batch is not there; one that arrives ends the wait at once
 CAUSES = {
     signal.SIGKILL: "most likely the memory was used up",
@@ -69,12 +71,19 @@ def _asked(apply_async: Any, processes: Sequence[Any], *arguments: Any, **option
 
 
 def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
-    """As the pool ends itself, but where a worker died: it may have held a lock that this would wait for."""
+    """As the pool ends itself, but where a worker died: it may have held a lock that this would wait for.
+
+    So may one that the pool itself ends while it hands a batch over: it is waited for no longer than
+    that takes.
+    """
     if pool._state == TERMINATE:
         return
     if died(processes) is None:
-        terminate()
-        return
+        ending = threading.Thread(target=terminate, daemon=True)
+        ending.start()
+        ending.join(LONGEST_END_S)
+        if not ending.is_alive():
+            return
     pool._state = pool._worker_handler._state = TERMINATE  # nobody is started any more
     pool._change_notifier.put(None)
     pool._worker_handler.join()
