@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 
 from bench.comparison.profiles import OperatorShares, compare_shares, read_shares
 from bench.records.profile import PROFILE_SCHEMA
+from bench.records.run import Estimate
 from bench.results.profile_file import PROFILE_FILE
 from bench.results.recognise import is_profile
+from bench.stats.shares import mean_behind
 from mtl_core.errors import UserError
 from reports.pages import operators as told
 from tests.reported import as_csv
@@ -113,3 +116,8 @@ def test_what_is_no_profile_is_refused_in_one_line(tmp_path: Path, content: Any,
     with pytest.raises(UserError, match=said) as caught:
         read_shares(written(tmp_path, "x", content))
     assert "\n" not in str(caught.value)
+
+
+def test_an_interval_of_no_confidence_tells_no_error() -> None:
+    estimate = Estimate(value=0.2, low=0.1, high=0.3, confidence=0.0, n=5)
+    assert mean_behind(estimate).error == math.inf

@@ -18,4 +18,6 @@ def mean_behind(estimate: Estimate) -> Mean:
     if estimate.n < 2 or not math.isfinite(estimate.high - estimate.low):
         return Mean(estimate.value, math.inf, 1, estimate.n)
     reach = student(estimate.confidence, estimate.n - 1)
+    if reach == 0.0:  # an interval of no confidence tells nothing of the error
+        return Mean(estimate.value, math.inf, 1, estimate.n)
     return Mean(estimate.value, (estimate.high - estimate.low) / 2 / reach, estimate.n - 1, estimate.n)
