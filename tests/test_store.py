@@ -9,8 +9,9 @@ import pytest
 
 from bench.questions.durations import parse_duration
 from bench.records.run import Block, Failure
-from bench.results.journal import Identity, Journal, JournalLine, finished_in, read_journal, write_atomically
+from bench.results.journal import Identity, Journal, JournalLine, finished_in, read_journal
 from mtl_core.errors import UserError
+from mtl_core.program.files import write_whole
 
 IDENTITY = Identity(
     machine="cpu | 2 cores",
@@ -113,14 +114,14 @@ def test_a_file_that_is_no_journal_is_refused_in_one_line(tmp_path: Path, conten
 
 def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "result.json"
-    write_atomically(target, b"old")
+    write_whole(target, lambda file: file.write(b"old"), "--json")
 
     def full_disk(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("mtl_core.platform.on_disk.os.fsync", full_disk)
     with pytest.raises(UserError, match="No space"):
-        write_atomically(target, b"new")
+        write_whole(target, lambda file: file.write(b"new"), "--json")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -56,14 +56,26 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
 
 
 def _why_none(worth: list[SettingWorth]) -> str:
-    if not worth or max(one.ratio.n for one in worth) < 2:
+    return _no_advice(
+        worth,
+        "No recommendation: one set-up tells nothing; a larger --budget does.",
+        "The tutorial's settings are as fast as any that were tried",
+        "of the tutorial's settings",
+    )
+
+
+def _no_advice(worth: list[SettingWorth], nothing: str, best_already: str, of_what: str) -> str:
+    """Why nothing is recommended; ``nothing`` where no other choice was measured."""
+    if not worth:
+        return nothing
+    if max(one.ratio.n for one in worth) < 2:
         return "No recommendation: one set-up tells nothing; a larger --budget does."
     if all(one.verdict in ("same", "slower") for one in worth):
-        return "The tutorial's settings are as fast as any that were tried: nothing to change."
+        return f"{best_already}: nothing to change."
     best = min(worth, key=lambda one: one.ratio.value)
     return (
         f"No recommendation: nothing is decided. The best looking is {WORDS.get(best.name, best.name)}, "
-        f"{interval(best.ratio)} the time of the tutorial's settings."
+        f"{interval(best.ratio)} the time {of_what}."
     )
 
 
@@ -120,16 +132,11 @@ def recommended_mode(step: Mapping[str, Measured]) -> Advice:
 
 
 def _no_mode(worth: list[SettingWorth]) -> str:
-    if not worth:
-        return "No recommendation: no other mode was measured that computes what imperative does."
-    if max(one.ratio.n for one in worth) < 2:
-        return "No recommendation: one set-up tells nothing; a larger --budget does."
-    if all(one.verdict in ("same", "slower") for one in worth):
-        return "Imperative is as fast as any mode that was tried: nothing to change."
-    best = min(worth, key=lambda one: one.ratio.value)
-    return (
-        f"No recommendation: nothing is decided. The best looking is {best.name}, "
-        f"{interval(best.ratio)} the time of an imperative step."
+    return _no_advice(
+        worth,
+        "No recommendation: no other mode was measured that computes what imperative does.",
+        "Imperative is as fast as any mode that was tried",
+        "of an imperative step",
     )
 
 

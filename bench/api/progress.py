@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.commands import progress
 from bench.harness.schedule import Progress
+from bench.records.numbers import counted
 
 CHANGED_EVERY_S = 1.0  # at most: each change is a message to the browser
 
@@ -54,8 +55,9 @@ class InPlace:
 
 def progress_line(now: Progress) -> str:
     """``heads/step: 3 set-ups, 12 of 30 s``."""
-    set_ups = f"{now.blocks} set-up{'s' * (now.blocks != 1)}"
-    return f"measuring {now.group}: {set_ups}, {now.spent_s:.0f} of {now.budget_s:.0f} s"
+    return (
+        f"measuring {now.group}: {counted(now.blocks, 'set-up')}, {now.spent_s:.0f} of {now.budget_s:.0f} s"
+    )
 
 
 def _as_text(line: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from bench.api.notebook import ShownComparison, ShownRun, shown_as
 from bench.api.progress import shown
 from bench.commands.network import BATCH_SIZE, asked_for, asked_of, names_of, network_of
 from bench.commands.run import as_asked, chosen
-from bench.commands.under_pytest import measure_under_pytest
+from bench.commands.under_pytest import in_file, measure_under_pytest
 from bench.comparison.runs import compare as compared
 from bench.harness.session import Session
 from bench.machine.preflight import preflight
@@ -25,10 +24,9 @@ from bench.questions.question import Asked
 from bench.questions.shares import parse_share
 from bench.records.defaults import BUDGET, QUICK_BUDGET, SEED
 from bench.records.run import Run
-from bench.results.journal import write_atomically
 from bench.results.run_file import read_run
 from mtl_core.errors import NothingMeasuredError, UserError
-from mtl_core.program.files import check_place
+from mtl_core.program.files import check_place, write_whole
 
 Place = str | os.PathLike[str]
 
@@ -86,18 +84,19 @@ def measured(
     size = asked.settings.get("batch_size")
     for line in preflight(asked.environment, size if isinstance(size, int) else BATCH_SIZE):
         print(f"before measuring: {line}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="mtl-") as folder, shown() as show:
-        results = Path(folder, "run.json")
-        ended = measure_under_pytest(modules, Session(budget_s, seed, asked=asked, show=show), results)
-        if ended.interrupted:
-            raise KeyboardInterrupt
-        if ended.run is None:
-            raise ended.refused or RuntimeError(ended.said)
-        if not results.exists():
-            failures = "; ".join(failure.summary for failure in ended.run.failures)
-            raise NothingMeasuredError(f"nothing could be measured: {failures}")
-        if place is not None:
-            write_atomically(place, results.read_bytes())
+    with shown() as show:
+        session = Session(budget_s, seed, asked=asked, show=show, say=show.say)
+        ended = measure_under_pytest(modules, session)
+    if ended.interrupted:
+        raise KeyboardInterrupt
+    if ended.run is None:
+        raise ended.refused or RuntimeError(ended.said)
+    if ended.document is None:
+        failures = "; ".join(failure.summary for failure in ended.run.failures)
+        raise NothingMeasuredError(f"nothing could be measured: {failures}")
+    if place is not None:
+        content = in_file(ended.document)
+        write_whole(place, lambda file: file.write(content), "json")
     return shown_as(ShownRun, ended.run, name="" if place is None else place.name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from bench.commands.under_pytest import Ended, measure_under_pytest
+from bench.commands.under_pytest import Ended, in_file, measure_under_pytest
 from bench.questions.question import Asked
 from bench.records.defaults import RESULTS
 from bench.records.run import Run
@@ -111,13 +111,10 @@ def measure(
 
 
 def _kept(run: Run, document: dict[str, Any] | None, files: Files, journal: Path | None) -> Outcome:
-    from pytest_benchmark.utils import safe_dumps
-
     if document is None:
         return Outcome(run, measured=False, place=None, lost=None)
     try:
-        content: str = safe_dumps(document, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
-        return Outcome(run, measured=True, place=files.write(content.encode()), lost=None)
+        return Outcome(run, measured=True, place=files.write(in_file(document)), lost=None)
     except NotWrittenError as error:
         go_on = ""
         if journal and not error.kept:

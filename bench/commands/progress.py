@@ -22,7 +22,8 @@ from rich.progress import (
 from rich.text import Text
 
 from bench.harness import schedule
-from bench.harness.lines import Lines, counted, spent_and_left
+from bench.harness.lines import Lines, spent_and_left
+from bench.records.numbers import counted
 
 REDRAWN_HZ = 1  # drawing takes time from the machine that is measured
 

@@ -78,11 +78,16 @@ def _environment(**given: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path = NOWHERE) -> Ended:
-    """Measure what the modules ask; ``results`` is written where there is a benchmark at all.
+def in_file(document: dict[str, Any]) -> bytes:
+    """A run's document as pytest-benchmark writes it."""
+    from pytest_benchmark.utils import safe_dumps
 
-    Its content is the ended run's document too, for who writes it with more care.
-    """
+    text: str = safe_dumps(document, ensure_ascii=True, indent=4)  # type: ignore[no-untyped-call]
+    return text.encode()
+
+
+def measure_under_pytest(modules: Sequence[Any], session: Session) -> Ended:
+    """Measure what the modules ask; what pytest-benchmark would write is the ended run's document."""
     import pytest
 
     from bench import plugin
@@ -95,5 +100,5 @@ def measure_under_pytest(modules: Sequence[Any], session: Session, results: Path
     # The user's pytest is none of ours: neither its configuration, nor its conftest.py, nor its plugins.
     options += ["-c", os.devnull, f"--rootdir={HOME}", "--noconftest", "-p", "pytest_benchmark.plugin"]
     with redirect_stdout(said), redirect_stderr(said), _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
-        code = pytest.main([*files, *options, f"--benchmark-json={results}"], plugins=[plugin, frame])
+        code = pytest.main([*files, *options, f"--benchmark-json={NOWHERE}"], plugins=[plugin, frame])
     return Ended(frame.run, frame.refused, int(code), said.getvalue(), frame.document)

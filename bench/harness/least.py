@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from bench.questions.plan import Group
 from bench.records.run import Block
 
+ENOUGH = 2  # set-ups: the fewest that have an interval; a plan's own least is for a narrow one
 LEADING = "settings"  # what to set is what a reader came for: the last question to be left out
 
 
 @dataclass(frozen=True)
 class Least:
-    """What all questions take with the set-ups that an answer needs, and which have no room."""
+    """What all questions take with the set-ups that an interval needs, and which have no room."""
 
     needed_s: float
     left_out: tuple[str, ...]  # questions
@@ -42,7 +43,9 @@ def least(
     """
     if not groups or any(group.name not in cost_s for group in groups):
         return None
-    missing = {group.name: max(0, group.plan.least_blocks - done.get(group.name, 0)) for group in groups}
+    missing = {
+        group.name: max(0, min(ENOUGH, group.plan.least_blocks) - done.get(group.name, 0)) for group in groups
+    }
     wanted = {
         name: sum(cost_s[group.name] * missing[group.name] for group in groups if group.question == name)
         for name in dict.fromkeys(group.question for group in groups)

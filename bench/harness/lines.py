@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.harness.schedule import Progress
+from bench.records.numbers import counted
 
 SAID_EVERY_S = 20.0
 
@@ -16,11 +17,6 @@ def spent_and_left(spent_s: float, budget_s: float) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
-def counted(number: int, what: str) -> str:
-    """``1 part``, ``2 parts``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class Lines:

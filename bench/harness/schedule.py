@@ -133,7 +133,7 @@ class Schedule:
         return self.spent_before_s + self.clock() - self.start
 
     def _choose(self, cost_s: Mapping[str, float]) -> None:
-        """Leave out what the budget cannot hold with the set-ups that an answer needs, and tell it."""
+        """Leave out what the budget cannot hold with the set-ups that an interval needs, and tell it."""
         done = {group.name: len(self.blocks[group.name]) for group in self.groups}
         lacking = least(self.groups, cost_s, done, self.spent_s(), self.budget_s)
         if lacking is not None:

@@ -51,3 +51,8 @@ def times(ratio: Estimate) -> str:
     """``1.003x (0.994 to 1.012)``."""
     ends = interval(ratio)
     return f"{number(ratio.value, places=decimals_of(ratio))}x" + (f" ({ends})" if ends else "")
+
+
+def counted(number: int, what: str) -> str:
+    """``1 part``, ``2 parts``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

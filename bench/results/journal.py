@@ -17,7 +17,6 @@ from bench.results.plausible import (
 )
 from mtl_core.errors import UserError, visible
 from mtl_core.platform.on_disk import LARGEST_NUMBER, ForeignError, content, json_object
-from mtl_core.program.files import write_whole
 
 LARGEST_FILE = 200 * 2**20  # bytes; a journal is a few MB
 WHAT = "--journal"
@@ -48,14 +47,6 @@ class JournalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     failure: Failure | None = None
     spent_s: float = 0.0
     weather: Weather | None = None  # of the whole run up to here
-
-
-def write_atomically(path: Path, data: bytes, option: str = "--json") -> None:
-    """The file has its old content or all of the new one, whatever happens.
-
-    Raises NotWrittenError when it cannot be written.
-    """
-    write_whole(path, lambda file: file.write(data), option)
 
 
 class Journal:

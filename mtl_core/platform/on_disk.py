@@ -6,12 +6,17 @@ million deep, a number of a thousand digits. Nothing of that gets as far as a de
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import re
 import secrets
 import stat
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +36,40 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # of a pair of surrogates, unless the
 
 class ForeignError(Exception):
     """Why a content is not what it is taken for, in words."""
+
+
+# What NumPy and zipfile raise for a damaged archive; which one depends on the byte.
+DAMAGED_ARCHIVE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    EOFError,
+    SyntaxError,
+    MemoryError,
+    RuntimeError,  # also RecursionError, and NotImplementedError: a flag that says encrypted
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ForeignError,
+)
+
+
+def unpacked(raw: bytes, most: int, largest: int) -> dict[str, bytes]:
+    """The members of an archive of arrays, by name without ``.npy``.
+
+    How many they are and how large together is known before one is unpacked. Raises one of DAMAGED_ARCHIVE.
+    """
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = archive.infolist()
+        if len(members) > most or len({member.filename for member in members}) < len(members):
+            raise ForeignError("too many arrays, or one twice")
+        if sum(member.file_size for member in members) > largest:
+            raise ForeignError("too large when unpacked")
+        return {member.filename.removesuffix(".npy"): archive.read(member) for member in members}
 
 
 def content(path: Path, largest: int, expected: str) -> bytes:

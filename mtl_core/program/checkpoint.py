@@ -9,11 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import struct
-import tokenize
 import warnings
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +21,14 @@ from numpy.typing import NDArray
 
 from mtl_core.errors import UserError
 from mtl_core.platform.mxnet import mx
-from mtl_core.platform.on_disk import LARGEST_INT, ForeignError, content, json_object
+from mtl_core.platform.on_disk import (
+    DAMAGED_ARCHIVE,
+    LARGEST_INT,
+    ForeignError,
+    content,
+    json_object,
+    unpacked,
+)
 from mtl_core.program.files import write_whole
 from mtl_core.program.training import EpochResult
 from mtl_core.step import Snapshot, TrainingStep
@@ -39,25 +42,7 @@ MOST_IMAGES = 60_000  # that may wait for the next epoch
 EXPECTED = "expected a checkpoint written by train --checkpoint"
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INT)]
 Place = Annotated[int, msgspec.Meta(ge=0, lt=MOST_IMAGES)]  # of an image among those of an epoch
-# What NumPy and zipfile raise for a damaged file; which one depends on the byte.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    EOFError,
-    SyntaxError,
-    MemoryError,
-    RuntimeError,  # also NotImplementedError: a flag that says encrypted or otherwise compressed
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-    msgspec.MsgspecError,
-    ForeignError,
-)
+_DAMAGE = (*DAMAGED_ARCHIVE, msgspec.MsgspecError)
 
 
 @dataclass(frozen=True)
@@ -121,24 +106,14 @@ def load(path: Path) -> Checkpoint:
 
 def _read(raw: bytes) -> tuple[_About | None, dict[str, NDArray[Any]]]:
     """The JSON object, None for one of another format, and the arrays."""
-    arrays = _arrays(raw)
+    members = unpacked(raw, MOST_ARRAYS, LARGEST_CONTENT)
+    arrays = {name: _array(member) for name, member in members.items()}
     about = json_object(arrays.pop("about").tobytes(), endless=True)  # the loss of a run that diverged
     if about["format"] != FORMAT:
         return None, arrays
     if any(array.dtype != np.float32 for array in arrays.values()):
         raise ForeignError("arrays of another type")
     return msgspec.convert(about, _About), arrays
-
-
-def _arrays(raw: bytes) -> dict[str, NDArray[Any]]:
-    """The archive's arrays by name. How many and how large they are is known before one is unpacked."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        members = archive.infolist()
-        if len(members) > MOST_ARRAYS or len({member.filename for member in members}) < len(members):
-            raise ForeignError("too many arrays, or one twice")
-        if sum(member.file_size for member in members) > LARGEST_CONTENT:
-            raise ForeignError("too large when unpacked")
-        return {member.filename.removesuffix(".npy"): _array(archive.read(member)) for member in members}
 
 
 def _array(raw: bytes) -> NDArray[Any]:

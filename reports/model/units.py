@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median_low
 
-from bench.records.numbers import bounded, decimals, decimals_of, interval, number, ranged, times
+from bench.records.numbers import bounded, counted, decimals, decimals_of, interval, number, ranged, times
 
 __all__ = ["bounded", "counted", "decimals", "decimals_of", "interval", "number", "ranged", "scale_for"]
 __all__ += ["scaled", "times"]
@@ -33,8 +33,3 @@ def scaled(value: float, unit: str) -> str:
         return f"{number(value)} {unit}".rstrip()
     size, name = scale_for(unit, [abs(value)])
     return f"{number(value, size)} {name}"
-
-
-def counted(number: int, name: str) -> str:
-    """``1 thread`` or ``3 threads``."""
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"

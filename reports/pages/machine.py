@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bench.records.numbers import counted
 from bench.records.run import Ceilings, Library, Machine, Weather
 from reports.model.page import Page
-from reports.model.units import counted, number, scaled
+from reports.model.units import number, scaled
 
 OWNERS = {"mxnet": "MXNet", "numpy": "NumPy", "scipy": "SciPy", "system": "the system"}
 UNKNOWN = "not told by this system"

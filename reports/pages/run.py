@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from shlex import quote
 
 from bench.records.defaults import BUDGET, SEED
+from bench.records.numbers import counted
 from bench.records.run import (
     CONTROL,
     NOT_THE_SAME,
@@ -24,7 +25,7 @@ from reports.model.charts import Interval, Intervals
 from reports.model.download import Download
 from reports.model.page import Answered, Fold, Page, Recommendation, Section
 from reports.model.tables import Cell, Column, Table, facts_table, quantiles_table, same_work, variants_table
-from reports.model.units import counted, times
+from reports.model.units import times
 from reports.pages import rounds
 from reports.pages.machine import machine_facts
 from reports.pages.run_charts import Variants, charts_of, headline

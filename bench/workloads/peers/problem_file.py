@@ -7,11 +7,7 @@ import hashlib
 import io
 import json
 import math
-import struct
-import tokenize
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +31,14 @@ from mtl_core.config import NetworkConfig
 from mtl_core.data import synthetic
 from mtl_core.errors import UserError
 from mtl_core.platform.cache import cache
-from mtl_core.platform.on_disk import ForeignError, content, json_object, replace_whole
+from mtl_core.platform.on_disk import (
+    DAMAGED_ARCHIVE,
+    ForeignError,
+    content,
+    json_object,
+    replace_whole,
+    unpacked,
+)
 
 SOURCES = (drawing, rules, reference, synthetic)  # what the numbers follow from
 STATE = ("parameters", "means", "variances")
@@ -43,24 +46,6 @@ LARGEST_CHECKS = 256 * 2**20  # bytes of all states; those of two rules take som
 MOST_ARRAYS = 500  # some 90 are written
 MOST_STEPS = 1000  # 100 are written
 EXPECTED = "expected a problem that peers are compared by"
-# What NumPy, zipfile and the reading below raise for a damaged file; which one depends on the byte.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    EOFError,
-    SyntaxError,
-    MemoryError,
-    RuntimeError,  # also RecursionError, and NotImplementedError: a flag that says otherwise compressed
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-    ForeignError,
-)
 
 
 def problem_for(batch_size: int, folder: Path | None = None) -> Problem:
@@ -100,18 +85,14 @@ def read(place: Path, batch_size: int) -> Problem:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy's, of headers as Python 2 wrote them
             return _problem(_arrays(raw, largest), batch_size)
-    except _DAMAGE:  # no word of NumPy's, which recommends unpickling
+    except DAMAGED_ARCHIVE:  # no word of NumPy's, which recommends unpickling
         raise UserError(f"{place} is damaged; {EXPECTED}") from None
 
 
 def _arrays(raw: bytes, largest: int) -> dict[str, Array]:
-    """The archive's arrays by name. How many and how large they are is known before one is unpacked."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        members = archive.infolist()
-    if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > largest:
-        raise ForeignError("too many arrays, or too large when unpacked")
-    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    """The archive's arrays by name."""
+    members = unpacked(raw, MOST_ARRAYS, largest)
+    return {n: np.lib.format.read_array(io.BytesIO(m), allow_pickle=False) for n, m in members.items()}
 
 
 def _problem(held: dict[str, Array], batch_size: int) -> Problem:
