@@ -92,7 +92,8 @@ def read(place: Path, batch_size: int) -> Problem:
 def _arrays(raw: bytes, largest: int) -> dict[str, Array]:
     """The archive's arrays by name."""
     members = unpacked(raw, MOST_ARRAYS, largest)
-    return {n: np.lib.format.read_array(io.BytesIO(m), allow_pickle=False) for n, m in members.items()}
+    read_array: Any = np.lib.format.read_array  # NumPy has no types for it
+    return {name: read_array(io.BytesIO(member), allow_pickle=False) for name, member in members.items()}
 
 
 def _problem(held: dict[str, Array], batch_size: int) -> Problem:
