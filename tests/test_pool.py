@@ -345,3 +345,30 @@ def test_a_sign_of_life_at_each_stage_is_what_the_limit_counts_from(
 )
 def test_a_variant_may_be_silent_for_a_sixth_of_the_budget(budget_s: float, silence_s: float) -> None:
     assert silence_for(budget_s) == pytest.approx(silence_s)
+
+
+@pytest.mark.parametrize("interrupted", ["_kill_group", "_forget_segments"])
+@pytest.mark.parametrize("discarded", [True, False])
+def test_an_end_that_is_interrupted_is_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, interrupted: str, discarded: bool
+) -> None:
+    """SIGTERM and Ctrl-C come at any moment, also while a worker is ended; then the pool ends once more."""
+    pool = WorkerPool()
+    (worker,) = pool.workers_for({"PYTHONPATH": str(ROOT)}, 1)
+    whole = getattr(WorkerProcess, interrupted)
+    calls: list[int] = []
+
+    def once(ending: WorkerProcess) -> None:
+        whole(ending)
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkerProcess, interrupted, once)
+    with pytest.raises(KeyboardInterrupt):
+        pool.discard(worker) if discarded else pool.end()
+    pool.end()
+    pool.end()
+    worker.end()  # by whoever had it in hand
+    assert not Path(worker.folder).exists()
+    assert worker.process.poll() is not None and worker.stderr.closed

@@ -153,7 +153,10 @@ class WorkerProcess:
         return self.receive()
 
     def end(self) -> None:
-        """Close its input, give it a moment, then end its whole process group."""
+        """Close its input, give it a moment, then end its whole process group.
+
+        Ctrl-C may come in the middle of it: called again, it does what is left.
+        """
         if self.process.stdin is not None and not self.process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):  # it is gone already, which is what was wanted
                 self.process.stdin.close()
@@ -161,7 +164,8 @@ class WorkerProcess:
             self.process.wait(timeout=2.0)
         self._kill_group()
         self.process.wait()
-        self._forget_segments()
+        if not self.forked.closed:
+            self._forget_segments()
         self.selector.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
@@ -287,8 +291,8 @@ class WorkerPool:
                         act(worker)
                     except WorkerFailedError as failure:
                         last = failure
-                        new.remove(worker)
                         worker.end()
+                        new.remove(worker)  # only now: until it has ended somebody has to end it
         except BaseException:  # such as Ctrl-C: what was started must not outlive it
             for worker in new:
                 worker.end()
@@ -300,9 +304,9 @@ class WorkerPool:
 
     def discard(self, worker: WorkerHandle) -> None:
         """End a worker that failed; the next block gets a new one."""
+        worker.end()
         for held in self.workers.values():
             held[:] = [other for other in held if other is not worker]
-        worker.end()
 
     def end(self) -> None:
         """End all workers: the invocation is over."""
