@@ -49,7 +49,8 @@ def killed(runs: Runs, kills: list[Moment]) -> list[Block]:
         said, _ = running.communicate(timeout=120)
     assert "Traceback" not in said, said
     if not (runs.folder / "result.json").exists():
-        assert running.returncode == ENDS[at.by], said
+        # By the bare signal where it came before anybody heard it: a shell tells both alike.
+        assert running.returncode in (ENDS[at.by], -at.by), said
     assert runs.left() == []
     return runs.finished()
 
@@ -69,7 +70,7 @@ def test_a_run_that_is_killed_goes_on_and_loses_nothing(number: int, tmp_path: P
         assert rounds_of(kept) == rounds_of(block)
     counts = {group: len(blocks) for group, blocks in run.blocks.items()}
     assert counts == {f"spins/{part}": BLOCKS for part in PARTS}
-    assert len({failure.case for failure in run.failures}) <= 1  # whose worker was killed
+    assert len({failure.case for failure in run.failures}) <= 1, run.failures  # whose worker was killed
     assert not (runs.folder / JOURNAL).exists()
 
 

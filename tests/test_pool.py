@@ -372,3 +372,15 @@ def test_an_end_that_is_interrupted_is_gone_on_with(
     worker.end()  # by whoever had it in hand
     assert not Path(worker.folder).exists()
     assert worker.process.poll() is not None and worker.stderr.closed
+
+
+def test_a_long_temporary_folder_leaves_room_for_the_names_of_sockets(tmp_path: Path) -> None:
+    """In which a DataLoader's workers hand batches over; theirs are some forty letters longer than ours."""
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    worker = WorkerProcess({"PYTHONPATH": str(ROOT), "TMPDIR": str(long)}, limit_s=30.0)
+    try:
+        assert len(worker.folder) + len("/pymp-12345678/listener-12345678") < 104
+    finally:
+        worker.end()
+    assert list(long.iterdir()) == [] and not Path(worker.folder).exists()

@@ -24,6 +24,8 @@ COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
 MEASURING = ("round", "facts", "change", "tear_down")  # what a worker may be silent for a part of the budget
 SILENCE_SHARE, LEAST_SILENCE_S = 1 / 6, 10.0  # of the budget: 10 s in a run of a minute
 LONGEST_LINE = 64 << 20  # bytes; no answer is as long
+LONGEST_SOCKET = 103  # bytes of its name, as the shorter of Linux and macOS allows
+SHORT = "/tmp"  # a folder of random name is made in it
 OWN = ("-m", "bench.worker")  # how a worker is started where nothing stands in its way
 HOME = Path(__file__).parents[2]  # where the suite lies
 LAST_LINES = 12  # of a failed worker's standard error, for the report
@@ -89,7 +91,7 @@ class WorkerProcess:
         given = {**inherited, **environment}
         how, where = _started(python or workers_python(), root, given.get(PROJECT), start)
         with contextlib.ExitStack() as undo:  # where something cannot be had, such as one file more
-            self.folder = tempfile.mkdtemp(prefix="mtl-", dir=given.get("TMPDIR") or None)
+            self.folder = tempfile.mkdtemp(prefix="mtl-", dir=_room_for_sockets(given.get("TMPDIR")))
             undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
             hears, speaks = os.pipe()
             self.channel = undo.enter_context(os.fdopen(hears, "rb", buffering=0))
@@ -227,6 +229,17 @@ class WorkerProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it
             os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _room_for_sockets(folder: str | None) -> str | None:
+    """Where temporary files go, None for the usual place: there where a socket's name would be too long.
+
+    A DataLoader's workers hand batches over by sockets in folders of their own below it.
+    """
+    longest = LONGEST_SOCKET - len("/mtl-12345678/pymp-12345678/listener-12345678")
+    place = folder or tempfile.gettempdir()
+    short = len(os.fsencode(place)) <= longest or not os.access(SHORT, os.W_OK)
+    return folder or None if short else SHORT
 
 
 def _started(
