@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.harness.least import ENOUGH
+from bench.harness.needs import NEAR_THE_EDGE, comparisons, need
 from bench.harness.pool import WorkerFailedError
 from bench.harness.rounds import COMMON_WITHIN, ROUND_S, Harness, iterations_for, timed_round
-from bench.harness.schedule import NEAR_THE_EDGE, Schedule, need
+from bench.harness.schedule import Schedule
 from bench.questions.plan import Group, Plan
 from bench.questions.question import Asked, Part, Question, Quick, Variant
 from bench.records.run import CONTROL, Block, Failure, Round, SetUp
@@ -244,32 +246,32 @@ SPREAD = [-0.05, 0.05, -0.04, 0.04]
 
 
 def test_what_is_decided_needs_nothing_more_however_wide_it_is() -> None:
-    assert need(BESIDE, blocks_of([0.5 * (1 + x) for x in SPREAD])) < 1.0
-    assert need(BESIDE, blocks_of([1.02 * (1 + x) for x in SPREAD])) == NEAR_THE_EDGE
+    assert need(comparisons(BESIDE, blocks_of([0.5 * (1 + x) for x in SPREAD]))) < 1.0
+    assert need(comparisons(BESIDE, blocks_of([1.02 * (1 + x) for x in SPREAD]))) == NEAR_THE_EDGE
 
 
 def test_a_headline_is_to_be_narrow_as_well() -> None:
     (headline,) = replace(question("slow", "quick"), headline="p").groups()
-    assert need(headline, blocks_of([0.5 * (1 + x) for x in SPREAD])) > 1.0
+    assert need(comparisons(headline, blocks_of([0.5 * (1 + x) for x in SPREAD]))) > 1.0
 
 
 def test_of_unlike_work_widths_count_and_no_verdict() -> None:
     """Of twice the images a time ratio of 1.02 is no question."""
     wide = replace(BESIDE, plan=replace(BESIDE.plan, target=1.0))
-    assert need(wide, blocks_of([1.02 * (1 + x) for x in SPREAD], images=2)) < 1.0
+    assert need(comparisons(wide, blocks_of([1.02 * (1 + x) for x in SPREAD], images=2))) < 1.0
 
 
 def test_what_failed_asks_for_nothing_more() -> None:
     """One set-up of it has no interval, and no further block will have it."""
     blocks = blocks_of([0.5 * (1 + x) for x in SPREAD])
-    assert need(BESIDE, blocks_of([0.5])) == math.inf
+    assert need(comparisons(BESIDE, blocks_of([0.5]))) == math.inf
     for block in blocks[1:]:
         del block.set_ups["quick"]
-    assert need(BESIDE, blocks) == 0.0
+    assert need(comparisons(BESIDE, blocks)) == 0.0
 
 
 def test_one_set_up_needs_another() -> None:
-    assert need(BESIDE, blocks_of([0.5])) == math.inf
+    assert need(comparisons(BESIDE, blocks_of([0.5]))) == math.inf
 
 
 def test_it_keeps_to_the_budget() -> None:
@@ -357,13 +359,13 @@ def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one
     assert renewed == {300.0: 2, 60.0: 0}
 
 
-def test_processes_are_not_started_anew_before_every_group_had_its_least() -> None:
+def test_processes_are_not_started_anew_before_every_group_has_an_interval() -> None:
     plan, order = schedule(150.0, {"a": 0.2, "b": 0.2})
     plan.next_invocation = lambda: order.append("new processes")
     plan.run()
-    least = 2 * plan.groups[0].plan.least_blocks
-    assert order.index("new processes") == least
-    assert order[least + 1 :].count("new processes") == 1
+    first = 2 * ENOUGH
+    assert order.index("new processes") == first
+    assert order[first + 1 :].count("new processes") == 1
 
 
 def test_where_the_course_of_time_is_measured_the_first_round_is_the_first_call() -> None:

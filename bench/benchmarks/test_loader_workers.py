@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from bench.answers.loading import loaders
 from bench.machine.identity import cores_granted
 from bench.questions.plan import Plan
@@ -17,6 +19,8 @@ WAYS = {
     "fast": Variant(settings={"way": "fast"}),
     "fast_unsplit": Variant(settings={"way": "fast", "split": False}),
 }
+# Whether the next more of them pay is asked of each number; no workers are the baseline.
+NEXT_MORE = tuple((f"workers_{more}", f"workers_{fewer}") for fewer, more in pairwise(WORKERS) if fewer)
 # Of 20 batches, since 5 workers have 10 under way before the first is asked for.
 EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 2560}, variants=WAYS, baseline="tutorial")
 QUICK = ("workers_0", "workers_2", "tutorial", "unsplit", "fast")
@@ -32,7 +36,7 @@ QUESTION = Question(
         "fast": Variant(settings={"way": "fast"}),
     },
     baseline="workers_0",
-    also=(("fast_unsplit", "fast"),),
+    also=(*NEXT_MORE, ("fast_unsplit", "fast")),
     fixed={"batch_size": 128, "data": "synthetic", "images": 1280},
     answer=lambda results: loaders(results, COUNTS, TUTORIAL, getattr(results, "cores", None) or CORES),
     # Seven variants and more share an error rate: five set-ups at the least.

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import shlex
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,11 @@ def declared_questions() -> list[Question]:
 def _unless_by_name(modules: dict[str, Any]) -> list[Any]:
     """What is asked where nothing is named."""
     return [module for module in modules.values() if not module.QUESTION.by_name]
+
+
+def asked_by_name() -> list[str]:
+    """The questions that are not asked where nothing is named."""
+    return [name for name, module in _modules().items() if module.QUESTION.by_name]
 
 
 def chosen(names: list[str]) -> list[Any]:
@@ -190,7 +196,8 @@ def run(
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
     _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, files)
-    _end(measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff), full)
+    outcome = measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff)
+    _end(outcome, full, [] if names or theirs is not None else asked_by_name())
 
 
 def _resume(journal: Path) -> list[str]:
@@ -249,9 +256,9 @@ def _refuse(modules: list[Any], asked: Asked, files: Files) -> None:
         module.QUESTION.check(asked)
 
 
-def _end(outcome: Outcome, full: bool) -> None:
+def _end(outcome: Outcome, full: bool, not_asked: list[str]) -> None:
     """Say what came out, and end with the code that says how well."""
-    _report(outcome, full)
+    _report(outcome, full, not_asked)
     if outcome.lost:
         raise UserError(outcome.lost)
     if not outcome.measured:
@@ -260,8 +267,11 @@ def _end(outcome: Outcome, full: bool) -> None:
         raise typer.Exit(ExitCode.VARIANTS_FAILED)
 
 
-def _report(outcome: Outcome, full: bool) -> None:
-    """What to set, the answers and what to mind on one screen; everything with ``full``."""
+def _report(outcome: Outcome, full: bool, not_asked: Sequence[str] = ()) -> None:
+    """What to set, the answers and what to mind on one screen; everything with ``full``.
+
+    Questions that were ``not_asked`` since nobody named them are told beside the results.
+    """
     from reports.formats import write
     from reports.pages.run import brief, run_page
 
@@ -276,5 +286,7 @@ def _report(outcome: Outcome, full: bool) -> None:
         typer.echo(f"\nResults: {outcome.place} ({outcome.run.spent_s:.0f} s measured)")
         again = _command("report", str(outcome.place), "--open")
         typer.echo(f"Next: {again}" if full else f"Tables and plots: {again}, or run with --full")
+    if not_asked:
+        typer.echo(f"Not asked unless named: {', '.join(not_asked)} ({_command('run', not_asked[0])})")
     if not full:
         typer.echo(page.verdict)

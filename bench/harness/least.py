@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.questions.plan import Group
-from bench.records.run import Block
+from bench.records.run import Block, SetUp
 
 ENOUGH = 2  # set-ups: the fewest that have an interval; a plan's own least is for a narrow one
 LEADING = "settings"  # what to set is what a reader came for: the last question to be left out
@@ -61,11 +61,27 @@ def least(
 
 def without_starting(block: Block) -> float:
     """Seconds that a set-up like it takes once its processes run, as they do after the first one."""
-    of_each = [
-        set_up.set_up_s + set_up.first_call_s + sum(r.seconds for r in (*set_up.warm_up, *set_up.rounds))
-        for set_up in block.set_ups.values()
-    ]
-    return min(block.seconds, sum(of_each))
+    return min(block.seconds, sum(map(_seconds, block.set_ups.values())))
+
+
+def seconds_of_next(blocks: Sequence[Block], variants: Collection[str]) -> float:
+    """What a further set-up of these variants takes, by the newest that each of them had."""
+    newest = {name: set_up for block in blocks for name, set_up in block.set_ups.items()}
+    timed = sum(_seconds(set_up) for name, set_up in newest.items() if name in variants)
+    return timed * _beside_timing(blocks)
+
+
+def _beside_timing(blocks: Sequence[Block]) -> float:
+    """How many times as long a block takes as what is timed in it; a first one starts processes, too."""
+    later = [block for block in blocks[1:] if block.set_ups]
+    timed = sum(_seconds(set_up) for block in later for set_up in block.set_ups.values())
+    return sum(block.seconds for block in later) / timed if timed else 1.0
+
+
+def _seconds(set_up: SetUp) -> float:
+    """All that is timed in it."""
+    timed = sum(each.seconds for each in (*set_up.warm_up, *set_up.rounds))
+    return set_up.set_up_s + timed + (set_up.first_call_s if set_up.warm_up else 0.0)
 
 
 def without(groups: Iterable[Group], left_out: Sequence[str]) -> list[Group]:

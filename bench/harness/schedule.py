@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from bench.harness.least import Least, least, without, without_starting
+from bench.harness.least import ENOUGH, LEADING, Least, least, seconds_of_next, without, without_starting
+from bench.harness.needs import Comparison, comparisons, need, still_open
 from bench.questions.plan import Group
-from bench.records.run import CONTROL, Block, Failure
-from bench.stats.estimates import Mean, student
-from bench.stats.ratios import against_baseline, log_effects
-from bench.stats.verdict import ALPHA, TOLERANCE, family_of
+from bench.records.run import Block, Failure
 
-RENEW_AT = (0, 1 / 2)  # of what is left when all groups had their least: an invocation begins
-# A stop because all is decided is a look, and so is each before it: a verdict while measuring takes a part of
-# the error rate that the verdict in the end has.
-LOOKS = 2.0
-NEAR_THE_EDGE = 3.0  # times as narrow at most is asked for
+RENEW_AT = (0, 1 / 2)  # of what is left when all groups have an interval: an invocation begins
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
+WORTH_RENEWING_S = 60.0  # what is left of the budget
 
 
 @dataclass
@@ -36,61 +28,6 @@ class Progress:
     open_parts: int = 0  # of all parts of all questions: not decided yet, or not measured
     parts: int = 1
     decided: dict[str, tuple[int, int]] = field(default_factory=dict)  # by question: parts, of how many
-
-
-def need(group: Group, blocks: list[Block]) -> float:
-    """How far the group is from what its question needs; at most 1 is enough, and nothing more is spent.
-
-    Of ratios of the same work that is the half-width over the distance from the nearer edge of the
-    tolerance, at the share of the error rate that each has: what is decided needs nothing more. The
-    headline's are to be narrow besides. Of unlike work no ratio decides, and only widths count. What no
-    number of set-ups would narrow is left out, and what lies next to the edge asks for a few times as much.
-    """
-    means = _means(group, blocks)
-    if not means:
-        return 0.0
-    widths = [_reach(mean, ALPHA) / group.plan.target for mean in means.values()]
-    if not _same_work(blocks):
-        return max(widths)
-    narrow = max(widths) if group.plan.narrow else 0.0
-    families = {name: family_of(group.cases[name.split(" / ")[0]]) for name in means}
-    sizes = Counter(families.values())
-    judged = [name for name in means if families[name] != CONTROL]
-    return max([narrow, *(_to_decide(means[n], ALPHA / LOOKS / sizes[families[n]]) for n in judged)])
-
-
-def _means(group: Group, blocks: list[Block]) -> dict[str, Mean]:
-    """The log ratios still measured: to the baseline, then those that are asked for beside it.
-
-    What failed is in no further block, and no time makes more of it known.
-    """
-    if not blocks:
-        return {}
-    there = blocks[-1].set_ups.keys()
-    pairs = {v: against_baseline(blocks, v, group.baseline) for v in group.cases if v != group.baseline}
-    pairs = {v: ratios for v, ratios in pairs.items() if {v, group.baseline} <= there}
-    beside = [pair for pair in group.also if there >= set(pair)]
-    pairs |= {f"{one} / {other}": log_effects(blocks, one, other) for one, other in beside}
-    return {name: ratios.mean() for name, ratios in pairs.items() if len(ratios)}
-
-
-def _reach(mean: Mean, error_rate: float) -> float:
-    """Half the interval, without what no number of set-ups narrows."""
-    return student(1.0 - error_rate, mean.freedom) * mean.error if math.isfinite(mean.error) else math.inf
-
-
-def _to_decide(mean: Mean, error_rate: float) -> float:
-    """Half the interval over the distance from the nearer edge of the tolerance, within bounds."""
-    distance = math.sqrt(max((abs(mean.value) - math.log1p(TOLERANCE)) ** 2 - mean.bias**2, 0.0))
-    reach = _reach(mean, error_rate)
-    if math.isinf(reach):
-        return math.inf
-    return min(NEAR_THE_EDGE, reach / distance if distance else math.inf)
-
-
-def _same_work(blocks: list[Block]) -> bool:
-    """Whether an iteration of every variant does the same work, so that a ratio of times decides."""
-    return len({set_up.images for block in blocks for set_up in block.set_ups.values()}) <= 1
 
 
 @dataclass
@@ -111,21 +48,23 @@ class Schedule:
     leaves_out: Callable[[Least], None] = lambda least: None  # called when the budget cannot hold the least
     renew_at: list[float] = field(default_factory=list, init=False)  # seconds spent
     latest: int = field(default=0, init=False)  # invocation, of the block measured last
+    judged: dict[str, tuple[int, list[Comparison]]] = field(default_factory=dict, init=False)
 
     def run(self) -> dict[str, list[Block]]:
-        """Every group its least number of blocks, then the neediest until the budget is spent."""
+        """An interval for every group, then what decides soonest, until the budget is spent."""
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
         self._choose(self.cost_s)
-        for rounds in range(max((g.plan.least_blocks for g in self.groups), default=0)):
-            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < g.plan.least_blocks)
+        for rounds in range(max((self._first(g) for g in self.groups), default=0)):
+            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < self._first(g))
             if rounds == 0:  # what a set-up costs here is known now, if it was not before
                 last = {g.name: self.blocks[g.name][-1] for g in self.groups if self.blocks[g.name]}
                 self._choose({name: without_starting(block) for name, block in last.items()})
         if self.budget_s >= LEAST_TO_RENEW_S:  # only now: most groups, and so most workers, are done with
             spent = self.spent_s()
-            self.renew_at = [spent + share * (self.budget_s - spent) for share in RENEW_AT]
+            left = self.budget_s - spent
+            self.renew_at = [spent + at * left for at in RENEW_AT if (1 - at) * left >= WORTH_RENEWING_S]
         self._spend_the_rest()
         return self.blocks
 
@@ -159,22 +98,55 @@ class Schedule:
         self.show(
             Progress(group.name, self.spent_s(), self.budget_s, len(blocks), parts - closed, parts, decided)
         )
-        block = self.measure(group)
+        block = self.measure(self._open_part(group))
         blocks.append(block)
         self.latest = block.invocation
         self.finished(block)
 
+    def _open_part(self, group: Group) -> Group:
+        """The group without the variants that are decided, once all of it has its least."""
+        blocks = self.blocks[group.name]
+        if len(blocks) < group.plan.least_blocks:
+            return group
+        names = still_open(group, blocks, self._comparisons(group))
+        return replace(group, cases={name: group.cases[name] for name in names})
+
     def _spend_the_rest(self) -> None:
         while True:
-            spent = self.spent_s()
-            affordable = [g for g in self._open() if spent + self._cost(g) <= self.budget_s]
+            left = self.budget_s - self.spent_s()
+            affordable = [g for g in self._open() if self._cost(g) <= left]
             if not affordable:
                 return
-            neediest = max(affordable, key=lambda g: self._need(g))
-            self._one(neediest)
+            self._one(self._next(affordable, left))
+
+    def _next(self, groups: list[Group], left_s: float) -> Group:
+        """Up to its least what leads, then all others; then what decides soonest, and in that order too.
+
+        Where nothing more can be decided, the rest of the budget narrows what is widest for its purpose.
+        """
+        few = [g for g in groups if self._has_few(g)]
+        if few:
+            return min(few, key=lambda g: (g.question != LEADING, self._seconds_to_decide(g), self._cost(g)))
+        soonest = min(groups, key=self._seconds_to_decide)
+        if self._seconds_to_decide(soonest) <= left_s:
+            return soonest
+        return max(groups, key=self._need)
+
+    def _seconds_to_decide(self, group: Group) -> float:
+        """Until the next of its comparisons has what it needs, if what is to come scatters as what was."""
+        missing = (one.set_ups_missing for one in self._comparisons(group) if one.need > 1.0)
+        return min(missing, default=0.0) * self._cost(group)
 
     def _open(self) -> list[Group]:
-        return [g for g in self.groups if self._measurable(g) and self._need(g) > 1.0]
+        """What is to be measured further: to its least, or until all of it is known."""
+        return [g for g in self.groups if self._measurable(g) and (self._has_few(g) or self._need(g) > 1.0)]
+
+    def _has_few(self, group: Group) -> bool:
+        return len(self.blocks[group.name]) < group.plan.least_blocks
+
+    def _first(self, group: Group) -> int:
+        """Set-ups that every group has before any gets more."""
+        return min(ENOUGH, group.plan.least_blocks)
 
     def _decided(self) -> dict[str, tuple[int, int]]:
         """By question, how many parts want no more, of how many; those that were not begun want all."""
@@ -185,7 +157,17 @@ class Schedule:
         return any(case.name not in self.failures for case in group.cases.values())
 
     def _need(self, group: Group) -> float:
-        return need(group, self.blocks[group.name])
+        return need(self._comparisons(group))
+
+    def _comparisons(self, group: Group) -> list[Comparison]:
+        """Of all its set-ups so far, which are asked for several times between two."""
+        blocks = self.blocks[group.name]
+        count, made = self.judged.get(group.name, (-1, []))
+        if count != len(blocks):
+            made = comparisons(group, blocks)
+            self.judged[group.name] = len(blocks), made
+        return made
 
     def _cost(self, group: Group) -> float:
-        return float(np.mean([block.seconds for block in self.blocks[group.name]] or [0.0]))
+        """Seconds that a further set-up of what is open in it takes."""
+        return seconds_of_next(self.blocks[group.name], self._open_part(group).cases)

@@ -15,6 +15,7 @@ from mtl_core.errors import UserError
 Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
 BESIDE_HEADLINE = 5.0  # times wider may the interval of a part be that is not the headline
+BESIDE_SET_UPS = 2  # of such a part, at the least: what has an interval may be decided
 HEADLINE_ROUNDS = 2  # times the rounds a set-up, where a part is to be known so much better than others
 
 
@@ -153,11 +154,13 @@ class Question:
         )
 
     def _plan(self, part: str, quick: bool) -> Plan:
-        """The question's, with more rounds for the headline and wider intervals beside it."""
+        """The question's, with more rounds for the headline, wider intervals and fewer set-ups beside it."""
         if self.headline is None:
             return self.plan
         if part != self.headline:
-            return replace(self.plan, target=BESIDE_HEADLINE * self.plan.target, narrow=False)
+            few = min(BESIDE_SET_UPS, self.plan.least_blocks)
+            wide = BESIDE_HEADLINE * self.plan.target
+            return replace(self.plan, target=wide, narrow=False, least_blocks=few)
         return self.plan if quick else replace(self.plan, rounds=HEADLINE_ROUNDS * self.plan.rounds)
 
     def _case(

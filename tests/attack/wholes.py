@@ -86,6 +86,7 @@ def journal() -> bytes:
             made = Resumed(1e6, 0, path)
             pool = Stopping(3)
             made.harness.pool = pool  # type: ignore[assignment]
+            made.harness.new_pool = lambda: pool  # type: ignore[assignment,return-value]
             with mock.patch.multiple(
                 harness_session, collect=lambda: MACHINE, measure_ceilings=lambda environment: CEILINGS
             ):
