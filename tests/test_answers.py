@@ -84,7 +84,7 @@ def warned(blocks: dict[str, int], **changes: object) -> list[str]:
 def test_few_set_ups_are_told_once_for_all_parts() -> None:
     assert warned({"p": 4, "r": 5}) == []
     assert warned({"p": 1, "r": 2}) == [
-        "few set-ups (1 of p, 2 of r); a larger --budget narrows the intervals"
+        "few set-ups (1 of q/p, 2 of q/r); a larger --budget narrows the intervals"
     ]
 
 

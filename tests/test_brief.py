@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.records.repeated import FEW_SET_UPS, NAMED, UNSTEADY, together
+from reports.model.page import Answered, Recommendation
 from reports.pages.run import SENTENCES, WARNINGS, brief, run_page
 from tests.reported import in_terminal, kept
 
@@ -25,3 +27,35 @@ def test_warnings_of_the_run_come_before_those_of_an_answer_and_are_counted() ->
     assert warnings[:WARNINGS] == full.warnings[:WARNINGS]
     assert len(warnings) == WARNINGS + 1
     assert "more warnings: see the full report" in warnings[-1]
+
+
+def test_warnings_that_only_name_other_parts_are_one() -> None:
+    lines = [
+        "load",
+        FEW_SET_UPS.format("2 of a/b"),
+        UNSTEADY.format("x/y/z"),
+        FEW_SET_UPS.format("1 of c/d, 3 of e/f"),
+    ]
+    assert together([*lines, "load"]) == [
+        "load",
+        "few set-ups (2 of a/b, 1 of c/d, 3 of e/f); a larger --budget narrows the intervals",
+        UNSTEADY.format("x/y/z"),
+    ]
+
+
+def test_one_warning_for_many_parts_names_the_first_and_counts_the_others() -> None:
+    (line,) = together(UNSTEADY.format(f"part {number}") for number in range(NAMED + 3))
+    assert f"part {NAMED - 1} and 3 more; repeat" in line and f"part {NAMED}" not in line
+
+
+def test_an_answer_that_is_the_recommendation_is_said_once() -> None:
+    said = ("An epoch then takes half the time.", "Each change alone: nothing.", "To set it: do.")
+    page = replace(
+        run_page(kept()),
+        recommendation=Recommendation("What to set", said[:2]),
+        answers=(
+            Answered("What?", said, "What?", measured=True),
+            Answered("Who?", ("We.",), "Who?", measured=True),
+        ),
+    )
+    assert [answered.asks for answered in brief(page).answers] == ["Who?"]

@@ -313,14 +313,14 @@ def test_a_quick_run_leaves_out_what_the_question_says() -> None:
     assert (groups[0].plan.rounds, groups[0].plan.least_blocks) == (2, 3)
 
 
-def test_the_headline_has_the_control_and_twice_the_rounds() -> None:
+def test_the_headline_has_the_control_and_more_set_ups_at_the_least() -> None:
     parts = {"p": Part(), "q": Part()}
     full = replace(question("slow", "quick"), parts=parts, headline="q")
     groups = full.groups()
     assert [CONTROL in group.cases for group in groups] == [False, True]
-    rounds = full.plan.rounds
-    assert [group.plan.rounds for group in groups] == [rounds, 2 * rounds]
-    assert [group.plan.rounds for group in full.groups(Asked(quick=True))] == [rounds, rounds]
+    assert [group.plan.least_blocks for group in groups] == [2, full.plan.least_blocks]
+    fresh = replace(full, plan=replace(full.plan, fresh=True))
+    assert [group.plan.least_blocks for group in fresh.groups()] == [full.plan.least_blocks] * 2
 
 
 def test_a_part_has_settings_of_its_own_in_a_quick_run_too() -> None:

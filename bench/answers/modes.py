@@ -15,10 +15,17 @@ PLAIN = {"hybridized": "Hybridizing", "static": "Static memory", "whole_graph": 
 
 
 def modes_in_words(step: dict[str, Measured]) -> list[str]:
-    """The step in each mode, and after how many steps the first call has paid for itself."""
+    """The step in each mode, and after how many steps the first call has paid for itself.
+
+    What is decided comes first, since a screen has room for the first sentences alone.
+    """
     there = [name for name in NAMES if name in step]
-    sentences = [takes(NAMES[name], step[name]) for name in there]
+    sentences = [takes(NAMES[name], step[name]) for name in sorted(there, key=lambda n: _undecided(step[n]))]
     return sentences + [price(f"Tracing ({name})", step["imperative"], step[name]) for name in there]
+
+
+def _undecided(mode: Measured) -> bool:
+    return mode.effect is None or mode.effect.verdict == "undecided"
 
 
 def something_else(mode: str, difference: Difference) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bench.questions.plan import Group
 from bench.questions.question import Question
+from bench.records.repeated import FEW_SET_UPS, UNSTEADY
 from bench.records.run import CONTROL, Block
 from bench.stats.estimates import exponential, geometric, sign_flip_p
 from bench.stats.measured import against_first
@@ -72,8 +73,7 @@ def few_set_ups_warning(question: Question, counts: dict[str, int]) -> str | Non
     few = {part: n for part, n in counts.items() if 0 < n < question.plan.least_blocks}
     if not few:
         return None
-    counted = ", ".join(f"{n} of {part}" for part, n in few.items())
-    return f"few set-ups ({counted}); a larger --budget narrows the intervals"
+    return FEW_SET_UPS.format(", ".join(f"{n} of {question.name}/{part}" for part, n in few.items()))
 
 
 def unsteady_warning(blocks: list[Block]) -> str | None:
@@ -81,10 +81,7 @@ def unsteady_warning(blocks: list[Block]) -> str | None:
     unsteady = {s.case for block in blocks for s in block.set_ups.values() if not s.steady}
     if not unsteady:
         return None
-    return (
-        f"never became steady in some set-up: {', '.join(sorted(unsteady))}; "
-        "repeat on a quieter machine or with a larger --budget"
-    )
+    return UNSTEADY.format(", ".join(sorted(unsteady)))
 
 
 def warnings_for(question: Question, groups: list[Group], blocks: Mapping[str, list[Block]]) -> list[str]:

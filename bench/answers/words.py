@@ -10,7 +10,7 @@ import numpy as np
 from bench.records.numbers import bounded, times
 from bench.records.run import Estimate, Measured, Ratio
 from bench.records.undecided import of_ratio
-from bench.stats.estimates import Floats, mean_of
+from bench.stats.estimates import Floats, exponential, mean_of
 from bench.stats.verdict import TOLERANCE, verdicts
 
 # Facts of a workload that tell its work, and what they are called.
@@ -110,6 +110,11 @@ def quickest(candidates: Sequence[Measured]) -> tuple[Measured, list[Measured]]:
     decided = verdicts({name: mean_of(_per_image(m, best)) for name, m in others.items()})
     rivals = [m for name, m in others.items() if decided[name] != "slower"]
     return best, [m for m in rivals if not _far_below(m, best)]
+
+
+def time_against(one: Measured, other: Measured) -> Estimate:
+    """The time an image of one over that of the other, over the set-ups that both had."""
+    return exponential(mean_of(_per_image(one, other)).interval())
 
 
 def _far_below(one: Measured, best: Measured) -> bool:

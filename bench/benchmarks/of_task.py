@@ -226,7 +226,7 @@ def latency(basis: Basis) -> Question:
         baseline=BASELINE if BASELINE in runtimes else "imperative",
         fixed={"network": task.network},
         answer=_said(basis, lambda results: [*inference(results), *_no_graph(task)]),
-        plan=Plan(rounds=30, least_blocks=6, fresh=True),
+        plan=Plan(rounds=60, least_blocks=6, fresh=True),
         by_name=True,
         quick=Quick(parts=("batch_1",), rounds=20),
     )

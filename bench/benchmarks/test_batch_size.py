@@ -6,7 +6,7 @@ from bench.answers.sizes import growth, growth_fits
 from bench.questions.plan import Plan
 from bench.questions.question import Question, Quick, Variant
 
-SIZES = tuple(2**power for power in range(13))  # 1, 2, 4 ... 4096
+SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 QUESTION = Question(
     name="batch_size",

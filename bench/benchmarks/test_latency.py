@@ -21,7 +21,7 @@ QUESTION = Question(
     baseline=BASELINE,
     fixed={"data": "synthetic"},
     answer=inference,
-    plan=Plan(rounds=30, least_blocks=6, fresh=True),  # six: the fewest whose median has an interval
+    plan=Plan(rounds=60, least_blocks=6, fresh=True),  # six: the fewest whose median has an interval
     by_name=True,
     quick=Quick(variants=(BASELINE, ONNX), parts=(f"batch_{SIZES[0]}",), rounds=20),
 )

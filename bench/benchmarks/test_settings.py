@@ -35,7 +35,7 @@ QUESTION = Question(
         target=0.25,
         warm_ups=2,
         steady_within=0.3,
-        least_blocks=4,
+        least_blocks=3,
     ),
     quick=Quick(variants=("tutorial", "together"), settings={"images": 2560}),
 )

@@ -16,7 +16,6 @@ Settings = dict[str, Setting]
 Results = dict[str, dict[str, Measured]]  # part -> variant -> what is known
 BESIDE_HEADLINE = 5.0  # times wider may the interval of a part be that is not the headline
 BESIDE_SET_UPS = 2  # of such a part, at the least: what has an interval may be decided
-HEADLINE_ROUNDS = 2  # times the rounds a set-up, where a part is to be known so much better than others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +74,8 @@ AS_DECLARED = Asked()
 class Question:
     """A question, answered by comparing variants with a baseline in one or more parts.
 
-    ``plan`` is that of the part ``headline``, which has the control, and twice the rounds a set-up but in a
-    quick run; the ratios of other parts need not be as narrow. ``answer`` turns results into sentences,
+    ``plan`` is that of the part ``headline``, which has the control; the ratios of other parts need not be as
+    narrow, and have fewer set-ups at the least. ``answer`` turns results into sentences,
     ``fits`` into the numbers that a plot needs.
     """
 
@@ -148,20 +147,19 @@ class Question:
             cases={
                 v: self._case(name, part, v, variant, asked.environment) for v, variant in variants.items()
             },
-            plan=self._plan(name, asked.quick),
+            plan=self._plan(name),
             also=self.also,
             counted=self.counted and name == self.headline,
         )
 
-    def _plan(self, part: str, quick: bool) -> Plan:
-        """The question's, with more rounds for the headline, wider intervals and fewer set-ups beside it."""
-        if self.headline is None:
+    def _plan(self, part: str) -> Plan:
+        """The question's, with wider intervals and fewer set-ups beside the headline."""
+        if self.headline in (None, part):
             return self.plan
-        if part != self.headline:
-            few = min(BESIDE_SET_UPS, self.plan.least_blocks)
-            wide = BESIDE_HEADLINE * self.plan.target
-            return replace(self.plan, target=wide, narrow=False, least_blocks=few)
-        return self.plan if quick else replace(self.plan, rounds=HEADLINE_ROUNDS * self.plan.rounds)
+        wide = replace(self.plan, target=BESIDE_HEADLINE * self.plan.target, narrow=False)
+        if self.plan.fresh:  # as few would have no quantiles over processes
+            return wide
+        return replace(wide, least_blocks=min(BESIDE_SET_UPS, self.plan.least_blocks))
 
     def _case(
         self, name: str, part: Part, variant_name: str, variant: Variant, environment: dict[str, str]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.records.regression import Comparison
 from bench.records.run import Estimate, Ratio
 
@@ -22,7 +24,7 @@ def of_ratio(ratio: Ratio, tolerance: float) -> str:
     if not ratio.detectable < LARGEST_SLOW_DOWN:
         could = "undecided, this run could not even have called twice the time"
     if ratio.times is None:
-        return f"{could}; no reasonable --budget decides at this noise, so near the edge of {tolerance:.0%}"
+        return f"{could}; {_hopeless(ratio.estimate, tolerance)}"
     return f"{could}; about {factor(ratio.times):.1f} times as many set-ups decide (a larger --budget)"
 
 
@@ -38,8 +40,16 @@ def of_comparison(comparison: Comparison) -> str:
     else:
         could = f"It could have told a slow-down of {100 * c.detectable:.1f} % or more from the tolerance"
     if c.times_the_budget is None:
-        return f"{could}; at this noise and so near the edge of it, no reasonable budget would decide."
+        return f"{could}; {_hopeless(c.effect, c.tolerance)}."
     return f"{could}; about {factor(c.times_the_budget):.1f} times the budget would decide it."
+
+
+def _hopeless(ratio: Estimate, tolerance: float) -> str:
+    """Why no number of set-ups would decide: what lies far from the edge is held up by noise alone."""
+    clear = abs(math.log(ratio.value)) > 2.0 * math.log1p(tolerance) if ratio.value > 0.0 else False
+    if clear:
+        return "no --budget decides while the machine is so restless: repeat in a quieter hour"
+    return f"no reasonable --budget decides at this noise, so near the edge of {tolerance:.0%}"
 
 
 def _now_and_then(sums: Estimate) -> str:

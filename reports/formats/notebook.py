@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from math import log
 
+from bench.records.repeated import together
 from bench.records.run import Estimate
 from reports.model.charts import Interval, Intervals
 from reports.model.page import Page
@@ -39,7 +40,7 @@ def _parts(page: Page) -> Iterator[str]:
     forest = _forest(page)
     if forest is not None:
         yield f"<p>{escape(forest.title)}</p>{_svg(forest)}"
-    warnings = dict.fromkeys([*page.warnings, *(w for section in page.sections for w in section.warnings)])
+    warnings = together([*page.warnings, *(w for section in page.sections for w in section.warnings)])
     if warnings:
         yield _list("What to mind", warnings)
     if page.verdict:

@@ -10,6 +10,7 @@ from shlex import quote
 
 from bench.records.defaults import BUDGET, SEED
 from bench.records.numbers import counted
+from bench.records.repeated import together
 from bench.records.run import (
     CONTROL,
     NOT_THE_SAME,
@@ -87,9 +88,14 @@ def _title(run: Run) -> str:
 
 
 def brief(page: Page) -> Page:
-    """What fits on a screen: what to set, at most two sentences an answer, what to mind."""
-    answers = tuple(replace(each, sentences=each.sentences[:SENTENCES]) for each in page.answers)
-    warnings = tuple(dict.fromkeys([*page.warnings, *(w for s in page.sections for w in s.warnings)]))
+    """What fits on a screen: what to set, at most two sentences an answer, what to mind.
+
+    An answer that is the recommendation is not said twice.
+    """
+    said = set(page.recommendation.sentences if page.recommendation else ())
+    shortened = (replace(each, sentences=each.sentences[:SENTENCES]) for each in page.answers)
+    answers = tuple(each for each in shortened if not set(each.sentences) <= said)
+    warnings = together([*page.warnings, *(w for s in page.sections for w in s.warnings)])
     more = len(warnings) - WARNINGS
     left_out = (f"{counted(more, 'more warning')}: see the full report",) if more > 0 else ()
     return Page(
