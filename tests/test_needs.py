@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -218,7 +217,8 @@ def test_a_question_of_loaders_asks_whether_the_next_more_workers_pay() -> None:
     from bench.benchmarks.test_loader_workers import QUESTION, WORKERS
 
     assert isinstance(QUESTION, Question)
-    (loading, _) = QUESTION.groups()
+    loading, _, threads = QUESTION.groups()
     asked = {one for one, _ in loading.also}
     assert {f"workers_{count}" for count in WORKERS[2:]} <= asked
-    assert replace(loading).plan.least_blocks >= 5
+    assert loading.plan.least_blocks >= 5 > threads.plan.least_blocks
+    assert CONTROL in loading.cases and CONTROL not in threads.cases

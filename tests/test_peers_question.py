@@ -12,6 +12,8 @@ import pytest
 from bench.answers import answer as answers
 from bench.answers.devices import beside_cpu
 from bench.answers.peers import moving, too_large
+from bench.answers.settings import advice_of
+from bench.answers.words import interval
 from bench.benchmarks import test_device, test_peers
 from bench.commands.run import declared_questions
 from bench.harness.peers import READY, folder_of
@@ -24,6 +26,7 @@ from mtl_core.platform.gpu_choice import Choice, ask_nvml, choose
 from reports.pages.run import run_page
 from tests.reported import in_terminal
 from tests.test_gpu_choice import Card, PlayedNvml
+from tests.test_latency import made_up_run
 
 QUESTION = test_peers.QUESTION
 FACTS = {"threads": 2.0, "system_threads": 9.0, "departure_of_allowed": 0.03, "free_steps": 3.0}
@@ -104,6 +107,22 @@ def test_the_last_sentence_says_what_a_move_makes_of_the_time() -> None:
     assert last.endswith("What a move costs is not in it.")
     ratio = results()["pytorch_compiled"].effect
     assert ratio is not None and f"{ratio.estimate.low:.2f}" in last, "with its interval"
+
+
+def test_whether_moving_pays_is_said_first_with_the_call_at_inference_where_both_were_asked() -> None:
+    both = {"peers/step": results({**LEVELS, CONTROL: 1.0}), **made_up_run().measured}
+    advice = advice_of(both)
+    assert advice is not None and advice.title == "Would moving pay?"
+    (sentence, _) = advice.sentences
+    assert sentence.startswith("Moving the training step to PyTorch (compiled) takes 0.6")
+    onnx = both["latency/batch_1"]["onnx_runtime"].effect
+    assert onnx is not None and sentence.endswith(
+        f"; inference of one image in ONNX Runtime {interval(onnx.estimate)}."
+    )
+    alone = advice_of({"peers/step": results()})
+    assert alone is not None and "inference" not in alone.sentences[0]
+    assert advice_of({"peers/step": results({BASELINE: 1.0, "numpy": 1.6})}) is None
+    assert advice_of(made_up_run().measured) is None
 
 
 def test_what_is_not_decided_is_said_to_be() -> None:

@@ -14,6 +14,8 @@ from bench.answers.settings import advice_of
 from bench.api import ShownRun, compare, run, runs
 from bench.commands.network import questions_of
 from bench.commands.report import page_of
+from bench.comparison.history import history
+from bench.comparison.runs import compare as compared
 from bench.harness import pool, session
 from bench.harness.session import Session
 from bench.machine.identity import sources
@@ -25,6 +27,8 @@ from bench.results.run_file import read_run
 from mtl_core.errors import UserError
 from reports.formats import text
 from reports.model.screen import Screen
+from reports.pages.comparison import comparison_page
+from reports.pages.history import history_page
 from tests import played
 from tests.made_up import MACHINE
 
@@ -76,6 +80,15 @@ def test_the_row_of_a_mode_says_that_it_computes_something_else(
     assert page.title == f"What {NETWORK} costs"
     assert {column.unit for s in page.sections for t in s.tables for column in t.columns} >= {"samples/s"}
     assert "images" not in "".join(line for line in text(page, "markdown").splitlines())
+
+
+def test_comparisons_and_histories_count_samples_too(departing: tuple[ShownRun, Path]) -> None:
+    _, place = departing
+    again = read_run(place)
+    for page in (comparison_page(compared([again, again])), history_page(history([again, again]))):
+        units = {column.unit for s in page.sections for t in s.tables for column in t.columns}
+        assert "samples/s" in units and "images/s" not in units
+        assert "images" not in text(page, "markdown")
 
 
 def test_what_is_read_from_a_file_says_what_the_run_said(departing: tuple[ShownRun, Path]) -> None:

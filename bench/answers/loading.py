@@ -21,7 +21,8 @@ SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itsel
 
 def loaders(results: Results, counts: Sequence[int], tutorial: int, cores: int) -> list[str]:
     """The best number of workers, the fast loader beside it, and what limits an epoch."""
-    loading, epoch = results["loading"], results["epoch"]
+    threads = {name: m for name, m in results.get("threads", {}).items() if name.startswith("threads_")}
+    loading, epoch = {**results["loading"], **threads}, results["epoch"]
     return [*fastest_loader(loading), *not_tried(loading, counts, tutorial, cores), *parts_of_epoch(epoch)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.answers.moving import moving_in_short
 from bench.answers.words import interval
 from bench.questions.question import Results
 from bench.records.run import Advice, Case, Measured, SettingWorth
@@ -30,6 +31,9 @@ def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
     """What to set by what was measured; None where the question was not asked."""
     if GROUP in measured:
         return recommended(measured[GROUP])
+    moving = moving_in_short(measured)
+    if moving is not None:
+        return moving
     step = measured.get(MODES_GROUP, {})
     return recommended_mode(step) if any("network" in m.case.settings for m in step.values()) else None
 
@@ -38,7 +42,9 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
     """The cheapest of the settings that are fastest, if any is decided to be faster than the usual ones."""
     tried = {name: epoch[name] for name in CHEAPEST_FIRST if name in epoch and epoch[name].effect is not None}
     worth = [
-        SettingWorth(name=name, ratio=m.effect.estimate, verdict=m.effect.verdict)
+        SettingWorth(
+            name=name, words=WORDS.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
+        )
         for name, m in tried.items()
         if m.effect is not None
     ]
@@ -74,7 +80,7 @@ def _no_advice(worth: list[SettingWorth], nothing: str, best_already: str, of_wh
         return f"{best_already}: nothing to change."
     best = min(worth, key=lambda one: one.ratio.value)
     return (
-        f"No recommendation: nothing is decided. The best looking is {WORDS.get(best.name, best.name)}, "
+        f"No recommendation: nothing is decided. The best looking is {best.words}, "
         f"{interval(best.ratio)} the time {of_what}."
     )
 
@@ -109,7 +115,9 @@ def recommended_mode(step: Mapping[str, Measured]) -> Advice:
     tried = {name: step[name] for name in HOW if name in step}
     other = [name for name, m in tried.items() if m.case.something_else]
     worth = [
-        SettingWorth(name=name, ratio=m.effect.estimate, verdict=m.effect.verdict)
+        SettingWorth(
+            name=name, words=WORDS.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
+        )
         for name, m in tried.items()
         if m.effect is not None and name not in other
     ]
@@ -155,7 +163,7 @@ def _sentences(chosen: SettingWorth, worth: list[SettingWorth]) -> list[str]:
     lines = [f"An epoch then takes {interval(chosen.ratio)} the time it takes with the tutorial's settings."]
     alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
     if alone:
-        parts = "; ".join(f"{WORDS[one.name]} {interval(one.ratio)}, {one.verdict}" for one in alone)
+        parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
         lines.append(f"Each change alone: {parts}.")
     if chosen.name == "together_512":
         lines.append(LARGER_BATCH)

@@ -160,6 +160,7 @@ def _benchmark(key: Key, runs: dict[str, Run], changes: list[BenchmarkChange]) -
         variant=variant,
         baseline=next(iter(baselines), None),
         flop_per_image=flop,
+        counts=any_one.case.counts,
         figures={lab: _figure(m, flop, runs[lab].ceilings) for lab, m in by_run.items()},
         changes=changes,
     )

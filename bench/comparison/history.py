@@ -76,6 +76,7 @@ def _machine(name: str, runs: list[Run], alpha: float) -> MachineHistory:
                 changes=[
                     _level_change(change, points, values[key, measure]) for change in changes[name_of_series]
                 ],
+                counts=newest[key].case.counts,
                 note=_left_out(runs, key, newest[key]),
             )
             for name_of_series, (key, measure) in names.items()

@@ -36,9 +36,10 @@ class Part:
     workload: str | None = None
     variants: dict[str, Variant] | None = None
     baseline: str | None = None
+    beside: bool = False  # what the question is about stands in the others, as beside a headline
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Quick:
     """What a quick run asks of a question; what it does not give stays as it is."""
 
@@ -138,7 +139,7 @@ class Question:
         baseline = part.baseline or self.baseline
         gone = self.left_out()
         variants = {v: each for v, each in (part.variants or self.variants).items() if v not in gone}
-        if self.control and self.headline in (None, name):
+        if self.control and not self._is_beside(name):
             variants[CONTROL] = variants[baseline]
         return Group(
             question=self.name,
@@ -152,9 +153,12 @@ class Question:
             counted=self.counted and name == self.headline,
         )
 
+    def _is_beside(self, part: str) -> bool:
+        return self.headline not in (None, part) or self.parts[part].beside
+
     def _plan(self, part: str) -> Plan:
         """The question's, with wider intervals and fewer set-ups beside the headline."""
-        if self.headline in (None, part):
+        if not self._is_beside(part):
             return self.plan
         wide = replace(self.plan, target=BESIDE_HEADLINE * self.plan.target, narrow=False)
         if self.plan.fresh:  # as few would have no quantiles over processes

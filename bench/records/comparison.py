@@ -66,6 +66,7 @@ class ComparedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
     variant: str
     baseline: str | None
     flop_per_image: int | None
+    counts: str = "images"  # what throughput counts: samples of a declared network
     figures: dict[str, Figure]  # by label
     changes: list[BenchmarkChange]
 
@@ -154,6 +155,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     measure: Literal["throughput", "time ratio"]
     values: list[float | None]  # by run; None where it was not measured or was another thing
     changes: list[LevelChange]
+    counts: str = "images"  # what throughput counts: samples of a declared network
     note: str = ""  # why runs were left out, or why nothing could be tested
 
 

@@ -342,13 +342,15 @@ class SettingWorth(msgspec.Struct, frozen=True, kw_only=True):
     """What one change alone makes of an epoch's time."""
 
     name: str  # of the variant
+    words: str  # what it is for a reader
     ratio: Estimate  # over the time with the usual settings; below 1 is faster
     verdict: Verdict
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """What to set on a machine, or why nothing can be recommended."""
+    """What to set on a machine, or why nothing can be recommended; or what a move would bring."""
 
+    title: str = "What to set on this machine"
     variant: str | None  # None: nothing was decided, or the usual settings are best
     command: str | None  # to paste
     ratio: Estimate | None  # an epoch's time over that with the usual settings

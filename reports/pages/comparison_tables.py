@@ -143,7 +143,7 @@ def _times(comparison: RunComparison, group: str, members: list[ComparedBenchmar
         VARIANT,
         RUN,
         Column("time", "s"),
-        *([Column("throughput", "images/s")] if of_images else []),
+        *([Column("throughput", f"{members[0].counts}/s")] if of_images else []),
         Column(f"time against {first}"),
         Column("verdict", align="left"),
     )
@@ -169,8 +169,8 @@ def _uses(group: str, members: list[ComparedBenchmark]) -> list[Table]:
         RUN,
         Column("of MXNet's product", "%"),
         Column("of NumPy's product", "%"),
-        Column("images a GB of memory traffic"),
-        Column("images per 1,000 Python loops"),
+        Column(f"{members[0].counts} a GB of memory traffic"),
+        Column(f"{members[0].counts} per 1,000 Python loops"),
     )
     rows = [
         (member.variant, label, *_use(figure))

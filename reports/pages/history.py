@@ -53,7 +53,7 @@ def _machine_section(machine: MachineHistory) -> Section:
             f"{group}: throughput over the runs",
             f"Throughput in {len(machine.runs)} runs, oldest first, on a logarithmic axis.",
             Axis("run"),
-            Axis("throughput", "images/s", log=True),
+            Axis("throughput", f"{_counts(machine, group)}/s", log=True),
             tuple(_line(s) for s in machine.series if s.benchmark.rpartition("/")[0] == group and _drawn(s)),
             tuple(_mark(c) for s in machine.series if s.benchmark.startswith(f"{group}/") for c in s.changes),
             in_table=True,
@@ -66,6 +66,11 @@ def _machine_section(machine: MachineHistory) -> Section:
         tables=tuple(tables(machine)),
         warnings=tuple(footnotes(machine)),
     )
+
+
+def _counts(machine: MachineHistory, group: str) -> str:
+    """What the throughput of a group counts."""
+    return next(s.counts for s in machine.series if s.benchmark.rpartition("/")[0] == group)
 
 
 def _drawn(series: Series) -> bool:
@@ -149,11 +154,14 @@ def _revision(change: LevelChange, machine: MachineHistory) -> str:
 
 def tables(machine: MachineHistory) -> list[Table]:
     """Each benchmark's throughput, then each time ratio, drawn from the oldest run to the newest."""
-    units = {"throughput": "images/s", "time ratio": ""}
-    return [table for measure, unit in units.items() if (table := _table(machine, measure, unit)).rows]
+    made = [_table(machine, "throughput", counts) for counts in ("images", "samples")]
+    made.append(_table(machine, "time ratio"))
+    return [table for table in made if table.rows]
 
 
-def _table(machine: MachineHistory, measure: str, unit: str) -> Table:
+def _table(machine: MachineHistory, measure: str, counts: str = "") -> Table:
+    """Of one measure; throughput of what counts the same."""
+    unit = f"{counts}/s" if counts else ""
     columns = (
         Column("benchmark", align="left"),
         Column("runs"),
@@ -164,7 +172,9 @@ def _table(machine: MachineHistory, measure: str, unit: str) -> Table:
     courses = [
         (series.benchmark, course)
         for series in machine.series
-        if series.measure == measure and (course := course_of(series)).values
+        if series.measure == measure
+        and counts in ("", series.counts)
+        and (course := course_of(series)).values
     ]
     rows = tuple((name, len(c.values), c.values[0], c.values[-1], c) for name, c in courses)
     return Table(f"{measure.capitalize()} over time (| where its level changed)", columns, rows)

@@ -115,17 +115,17 @@ def _recommendation(run: Run) -> Recommendation | None:
         return None
     theirs = run.declared is not None
     what = "a step" if theirs else "an epoch"
-    rows = tuple(Interval(what, one.name, one.ratio, one.verdict) for one in advice.worth)
+    rows = tuple(Interval(what, one.words, one.ratio, one.verdict) for one in advice.worth)
     chart = Intervals(
-        "A step's time over that of an imperative one"
+        "A step's time over that of an imperative one, 95% intervals"
         if theirs
-        else "An epoch's time over that with the tutorial's settings",
+        else "An epoch's time over that with the tutorial's settings, 95% intervals",
         "Ratios of time with their intervals; left of 1 is faster.",
         rows,
         TOLERANCE,
     )
     return Recommendation(
-        title="What to set on this machine",
+        title=advice.title,
         sentences=tuple(advice.sentences),
         commands=(advice.command,) if advice.command else (),
         chart=chart if rows else None,

@@ -25,11 +25,10 @@ MOST_HEADLINES = 14  # ratios on the first screen
 
 def charts_of(parts: dict[str, Variants], fits: dict[str, Estimate], run: Run) -> list[Chart]:
     """The charts of a question: what its parts show beyond their ratios, then all ratios on one axis."""
-    charts: list[Chart | None] = []
+    charts: list[Chart | None] = [_workers({**parts.get("threads", {}), **parts.get("loading", {})}, run)]
     for part, variants in parts.items():
         charts += [
             _scaling(variants, fits),
-            _workers(variants, run),
             _split(variants),
             _course(part, variants),
             _quantiles(part, variants),
