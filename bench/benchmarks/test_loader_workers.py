@@ -7,7 +7,7 @@ from itertools import pairwise
 from bench.answers.loading import loaders
 from bench.machine.identity import cores_granted
 from bench.questions.plan import Plan
-from bench.questions.question import Part, Question, Quick, Variant
+from bench.questions.question import Part, Question, Quick, Settings, Variant
 
 HERE = "bench.workloads.loading"
 COUNTS, TUTORIAL = (0, 1, 2, 4), 5  # the tutorial's own number is measured on any machine
@@ -25,7 +25,7 @@ WAYS = {
 # Of 20 batches, since 5 workers have 10 under way before the first is asked for.
 EPOCH = Part(workload=f"{HERE}:EpochWorkload", settings={"images": 2560}, variants=WAYS, baseline="tutorial")
 LESS = ("workers_0", "workers_2", "tutorial", "unsplit", "fast")
-IMAGES = {"epoch": {"images": 1280}}  # in a quick run
+IMAGES: dict[str, Settings] = {"epoch": {"images": 1280}}  # in a quick run
 
 QUESTION = Question(
     name="loader_workers",
