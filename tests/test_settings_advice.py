@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from bench.answers.settings import CHEAPEST_FIRST, USUAL, advice_of, command_of, recommended
-from bench.benchmarks.test_settings import QUESTION
+from bench.benchmarks.test_settings import FLUSHED, QUESTION
 from bench.records.run import Estimate, Measured, Ratio, Run, Verdict
 from mtl_core.__main__ import app
 from reports.formats import text
@@ -54,8 +54,28 @@ def test_all_together_is_recommended_with_its_own_measured_gain() -> None:
     assert advice.variant == "together"
     assert advice.ratio == estimate(0.12)
     assert "0.120x (0.100 to 0.140)" in advice.sentences[0]
-    assert "the fast loader 0.200x (0.180 to 0.220), faster" in advice.sentences[1]
-    assert "the losses in the graph 0.970x (0.950 to 0.990), undecided" in advice.sentences[1]
+    assert "(5 loader workers, hybridized, batches of 128)" in advice.sentences[0]
+    assert "--loader fast 0.200x (0.180 to 0.220), faster" in advice.sentences[1]
+    assert "--mode whole_graph 0.970x (0.950 to 0.990), undecided" in advice.sentences[1]
+    assert any(line.startswith("--denormals flush") for line in advice.sentences) == bool(FLUSHED)
+
+
+def test_what_smaller_batches_gain_is_told_beside_larger_ones() -> None:
+    advice = recommended(epoch("faster", together=(0.12, "faster"), together_512=(0.06, "faster")))
+    assert advice.sentences[1] == "Without --batch-size 512 it takes 0.120x (0.100 to 0.140), faster."
+    assert any(line.startswith("Batches of 512 in place of 128 make") for line in advice.sentences)
+
+
+def test_every_row_is_called_by_options_of_the_line_to_paste() -> None:
+    advice = recommended(
+        epoch(whole_graph=(0.9, "faster"), fewer_workers=(0.9, "faster"), fast_loader=(0.2, "faster"))
+    )
+    case = GROUP.cases["fewer_workers"]
+    assert [one.words for one in advice.worth] == [
+        "--mode whole_graph",
+        f"--workers {case.settings['workers']}",
+        "--loader fast",
+    ]
 
 
 def test_where_the_tutorial_s_settings_are_best_nothing_is_to_change() -> None:
@@ -70,7 +90,7 @@ def test_where_nothing_is_decided_nothing_is_recommended() -> None:
     advice = recommended(epoch(whole_graph=(0.97, "undecided"), together=(0.8, "undecided")))
     assert advice.command is None
     assert advice.sentences[0].startswith(
-        "No recommendation: nothing is decided. The best looking is all of it"
+        "No recommendation: nothing is decided. The best looking is fast, whole_graph, flush"
     )
 
 

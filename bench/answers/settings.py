@@ -14,17 +14,22 @@ GROUP, MODES_GROUP = "settings/epoch", "hybridize/step"
 USUAL = "tutorial"
 # From the cheapest to set to the dearest: memory, processes and what has to be changed.
 CHEAPEST_FIRST = (USUAL, "whole_graph", "fewer_workers", "fast_loader", "together", "together_512")
-WORDS = {
+# How a plot's row is called: by the options of the line to paste, so that a reader finds them there.
+LABELS = {
+    "whole_graph": "--mode whole_graph",
+    "fast_loader": "--loader fast",
+    "together": "fast, whole_graph, flush",
+    "together_512": "... and --batch-size 512",
+}
+MODES = {  # of a declared network
     "whole_graph": "the losses in the graph",
-    "fewer_workers": "as many loader workers as cores",
-    "fast_loader": "the fast loader",
-    "together": "all of it together",
-    "together_512": "all of it with batches of 512",
 }
 LARGER_BATCH = (
-    "Larger batches make fewer steps an epoch, and a network may need more epochs to learn as much: look at "
-    "the accuracies before you keep them."
+    "Batches of {size} in place of {usual} make fewer steps an epoch, and a network may need more epochs to "
+    "learn as much: compare the test accuracies that training prints."
 )
+FLUSHED = "--denormals flush takes numbers below 1e-38 as zero: they are slow, and no learning hangs on them."
+BRACKETS = "In brackets: 95% intervals, of {n} set-ups."
 
 
 def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
@@ -42,9 +47,7 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
     """The cheapest of the settings that are fastest, if any is decided to be faster than the usual ones."""
     tried = {name: epoch[name] for name in CHEAPEST_FIRST if name in epoch and epoch[name].effect is not None}
     worth = [
-        SettingWorth(
-            name=name, words=WORDS.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
-        )
+        SettingWorth(name=name, words=_label(m.case), ratio=m.effect.estimate, verdict=m.effect.verdict)
         for name, m in tried.items()
         if m.effect is not None
     ]
@@ -56,7 +59,7 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
         variant=chosen.name,
         command=command_of(epoch[chosen.name].case),
         ratio=chosen.ratio,
-        sentences=_sentences(chosen, worth),
+        sentences=_sentences(chosen, worth, epoch),
         worth=worth,
     )
 
@@ -116,7 +119,7 @@ def recommended_mode(step: Mapping[str, Measured]) -> Advice:
     other = [name for name, m in tried.items() if m.case.something_else]
     worth = [
         SettingWorth(
-            name=name, words=WORDS.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
+            name=name, words=MODES.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
         )
         for name, m in tried.items()
         if m.effect is not None and name not in other
@@ -159,14 +162,30 @@ def command_of(case: Case) -> str:
     return " ".join(("python -m mtl_core train", *options))
 
 
-def _sentences(chosen: SettingWorth, worth: list[SettingWorth]) -> list[str]:
-    lines = [f"An epoch then takes {interval(chosen.ratio)} the time it takes with the tutorial's settings."]
+def _label(case: Case) -> str:
+    return LABELS.get(case.variant, f"--workers {case.settings['workers']}")
+
+
+def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[str, Measured]) -> list[str]:
+    """What it gains over what, what less of it gains, what each change is worth, and what to mind."""
+    usual, taken = epoch[USUAL].case.settings, epoch[chosen.name].case
+    what = f"{usual['workers']} loader workers, {usual['mode']}, batches of {usual['batch_size']}"
+    lines = [
+        f"An epoch then takes {interval(chosen.ratio)} the time of the tutorial's settings ({what}). "
+        + BRACKETS.format(n=chosen.ratio.n)
+    ]
+    smaller = next((one for one in worth if one.name == "together"), None)
+    if chosen.name == "together_512" and smaller is not None:
+        without = f"Without --batch-size 512 it takes {interval(smaller.ratio)}, {smaller.verdict}."
+        lines.append(without)
     alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
     if alone:
         parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
-        lines.append(f"Each change alone: {parts}.")
+        lines.append(f"One change alone: {parts}. What is recommended was measured as a whole.")
     if chosen.name == "together_512":
-        lines.append(LARGER_BATCH)
+        lines.append(LARGER_BATCH.format(size=taken.settings["batch_size"], usual=usual["batch_size"]))
+    if taken.environment.get("MTL_DENORMALS") == "flush":
+        lines.append(FLUSHED)
     return lines
 
 

@@ -43,22 +43,20 @@ def growth(variants: dict[str, Measured]) -> list[str]:
         line_in_words(*line(sizes), of),
         f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}{also}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
-        f"{reaching_in_words(near)}: {recommended(near, rivals)}; larger batches need more "
-        "memory and make fewer steps an epoch.",
+        f"{reaching_in_words(near)}{in_doubt(near, rivals)}; larger batches need more memory and make fewer "
+        "steps an epoch.",
     ]
 
 
-def recommended(near: Estimate, rivals: list[Measured]) -> str:
-    """``4096 is recommended for speed by 3 set-ups``, and what smaller size may do as well.
+def in_doubt(near: Estimate, rivals: list[Measured]) -> str:
+    """``, though 256 or 512 may be as quick``: smaller sizes that one cannot tell from the quickest.
 
-    That is a rival of the best which the set-ups put below nine tenths of it, but not beyond doubt.
+    Those are rivals of the best which the set-ups put below nine tenths of it, but not beyond doubt.
     """
     if near.n < 2:
-        return "one set-up recommends no size"
-    by = f"{near.n} set-ups"
+        return ", by one set-up, which settles no size"
     smaller = [m for m in rivals if m.images < near.value]
-    doubt = f", though {either(smaller)} may be as quick" if smaller else ""
-    return f"{near.value:.0f} is recommended for speed by {by}{doubt}"
+    return f", though {either(smaller)} may be as quick" if smaller else ""
 
 
 def growth_fits(variants: dict[str, Measured]) -> dict[str, Estimate]:

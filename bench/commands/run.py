@@ -289,7 +289,7 @@ def _report(outcome: Outcome, full: bool, not_asked: Sequence[str] = ()) -> None
     if not_asked:
         typer.echo(f"Not asked unless named: {', '.join(not_asked)} ({_command('run', not_asked[0])})")
     advice = outcome.run.advice
-    if not full and advice is not None and advice.command is not None and advice.ratio is not None:
-        typer.echo(f"To set here: {advice.command}\n{advice.sentences[0]}")  # it has scrolled off by now
+    if not full and advice is not None and advice.command is not None:
+        typer.echo(f"To set here: {advice.command}")  # it has scrolled off by now
     if not full:
         typer.echo(page.verdict)

@@ -232,7 +232,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     asks: str
     sentences: list[str]
     warnings: list[str] = []
-    fits: dict[str, Estimate] = {}  # what was fitted or recommended, for plots: "fixed_s", "recommended" ...
+    fits: dict[str, Estimate] = {}  # what was fitted, for plots: "fixed_s", "recommended" ...
 
 
 # The fields of a Machine that make its class, and how its key writes each.

@@ -67,9 +67,12 @@ def _lines(page: Page) -> Iterator[str]:
 
 
 def _recommendation(advice: Recommendation) -> Iterator[str]:
-    yield f"**{escaped(advice.title)}** {' '.join(map(escaped, advice.sentences))}\n"
     if advice.commands:
+        yield f"**{escaped(advice.title)}**\n"
         yield _code(advice.commands)
+        yield f"{' '.join(map(escaped, advice.sentences))}\n"
+    else:
+        yield f"**{escaped(advice.title)}** {' '.join(map(escaped, advice.sentences))}\n"
     if advice.chart is not None:
         yield f"{escaped(advice.chart.title)}: {escaped(advice.chart.said)}\n"
 

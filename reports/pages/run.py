@@ -114,13 +114,12 @@ def _recommendation(run: Run) -> Recommendation | None:
     if advice is None:
         return None
     theirs = run.declared is not None
-    what = "a step" if theirs else "an epoch"
-    rows = tuple(Interval(what, one.words, one.ratio, one.verdict) for one in advice.worth)
+    rows = tuple(Interval("", one.words, one.ratio, one.verdict) for one in advice.worth)
     chart = Intervals(
         "A step's time over that of an imperative one, 95% intervals"
         if theirs
         else "An epoch's time over that with the tutorial's settings, 95% intervals",
-        "Ratios of time with their intervals; left of 1 is faster.",
+        f"Ratios of time with intervals; left of 1 is faster, and within {TOLERANCE:.0%} of it the same.",
         rows,
         TOLERANCE,
     )
@@ -245,7 +244,7 @@ def noise_floors(parts: dict[str, Variants]) -> Iterator[str]:
             baseline = _last(effect.baseline)
             yield (
                 f"Noise floor of {part}: two measurements of {baseline} differ by "
-                f"{abs(effect.estimate.value - 1.0):.1%} ({times(effect.estimate)}): "
+                f"{abs(effect.estimate.value - 1.0):.1%}, {times(effect.estimate)}: "
                 "smaller differences mean nothing."
             )
         for name, measured in variants.items():

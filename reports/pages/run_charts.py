@@ -63,7 +63,7 @@ def _word(measured: Measured) -> str | None:
 
 
 def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
-    """Throughput over the batch size, with the fitted line and the recommended size."""
+    """Throughput over the batch size, with the fitted line and where it is near the best."""
     sizes = {m.images: m for v, m in variants.items() if "batch_size" in m.case.settings and v != CONTROL}
     if same_work(variants) or len(sizes) < 3:
         return None
@@ -79,8 +79,8 @@ def _scaling(variants: Variants, fits: dict[str, Estimate]) -> Lines | None:
     marks = []
     if "recommended" in fits:
         size = fits["recommended"].value
-        marks.append(Mark(f"recommended: {size:g}", size, "x"))
-        said += f" Recommended: {size:g}."
+        marks.append(Mark(f"nine tenths of the best: {size:g}", size, "x"))
+        said += f" Nine tenths of the best throughput are reached at {size:g}."
     return Lines(
         title="Throughput over the batch size",
         said=said,

@@ -188,10 +188,10 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
 
 
 def _recommendation(advice: Recommendation, console: Console) -> Iterator[RenderableType]:
-    """What to do, first of all: sentences, the lines to paste, a bar each of what is compared."""
+    """What to do, first of all: the lines to paste, sentences, a bar each of what is compared."""
     yield Text(f"\n{advice.title}", style="bold")
-    yield from (Text(sentence) for sentence in advice.sentences)
     yield from (Text(line) for command in advice.commands for line in continued(command, console.width))
+    yield from (Text(sentence) for sentence in advice.sentences)
     drawn = plot(advice.chart, console) if advice.chart is not None else None
     if drawn is not None:
         yield drawn
@@ -314,7 +314,7 @@ def _intervals(chart: Intervals, room: int, plain: bool) -> Iterator[Text]:
         below = faster + below[len(faster) :]
     if width - one > len(slower) + 2:
         below = below[: -len(slower)] + slower
-    yield Text(" " * NAME + below + "   ratio of times", style="dim")
+    yield Text(" " * NAME + below + "   ratio, log scale", style="dim")
 
 
 def _whisker(ratio: Estimate, at: Callable[[float], int], width: int, plain: bool) -> str:
