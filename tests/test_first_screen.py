@@ -69,7 +69,7 @@ def test_warnings_stand_above_the_answers() -> None:
     told = markup(as_html(run_page(kept()))).partition("<main")[2]
     assert told.index("load 1.6 on 2 cores") < told.index('id="answers"')
     many = replace(run_page(kept()), warnings=tuple(f"warning {n}" for n in range(9)))
-    assert "Warnings: 7 more" in as_html(many)
+    assert "Warnings: 8 more" in as_html(many)
 
 
 def test_in_a_terminal_warnings_stand_with_the_answers_and_no_plot_repeats_a_table() -> None:

@@ -222,6 +222,7 @@ def test_the_size_that_reaches_a_share_is_the_smallest_that_does() -> None:
         (estimate(0.99, 0.02), "measuring the parts hardly changes it"),
         (estimate(0.7, 0.05), "so much slower"),
         (estimate(1.5, 0.05), "the parts mean little"),
+        (estimate(0.8, 0.17), "measuring the parts slows it, and by how much is not known well"),
         (estimate(1.08, 0.05), "too noisy"),
         (estimate(1.0, 0.5), "too noisy"),
         (Estimate(value=1.0, low=0.0, high=math.inf, confidence=0.95, n=1), "too noisy"),

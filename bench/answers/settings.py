@@ -29,7 +29,6 @@ LARGER_BATCH = (
     "learn as much: compare the test accuracies that training prints."
 )
 FLUSHED = "--denormals flush takes numbers below 1e-38 as zero: they are slow, and no learning hangs on them."
-BRACKETS = "In brackets: 95% intervals, of {n} set-ups."
 
 
 def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
@@ -171,8 +170,8 @@ def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[s
     usual, taken = epoch[USUAL].case.settings, epoch[chosen.name].case
     what = f"{usual['workers']} loader workers, {usual['mode']}, batches of {usual['batch_size']}"
     lines = [
-        f"An epoch then takes {interval(chosen.ratio)} the time of the tutorial's settings ({what}). "
-        + BRACKETS.format(n=chosen.ratio.n)
+        f"An epoch then takes {interval(chosen.ratio)} the time of the tutorial's settings.",
+        f"Those are {what}; in brackets: 95% intervals, of {chosen.ratio.n} set-ups.",
     ]
     smaller = next((one for one in worth if one.name == "together"), None)
     if chosen.name == "together_512" and smaller is not None:

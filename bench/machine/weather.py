@@ -129,7 +129,10 @@ def warnings_about(machine: Machine, weather: Weather, given: Mapping[str, str] 
     """
     warned = [*_busy(machine, weather)]
     if weather.steal_share > STOLEN_SHARE:
-        warned.append(f"the hypervisor took {weather.steal_share:.1%} of the time: repeat when it is quieter")
+        warned.append(
+            f"the hypervisor took {weather.steal_share:.1%} of the time: intervals are wider for it, what is "
+            "decided holds; repeat when it is quieter to decide more"
+        )
     if weather.throttled_s:
         warned.append(
             f"the cgroup's CPU quota held processes back for {weather.throttled_s:.1f} s: "

@@ -69,7 +69,7 @@ def intervals(chart: Intervals) -> Figure:
     layout = layout_of(
         80 + ROW * (len(rows) + len(headings)),
         xaxis=axis_of(
-            "◄ faster | ratio of times, logarithmic | slower ►",
+            "◄ faster | log scale | slower ►",
             type="log",
             range=[short(log10(low)), short(log10(high))],
             **ratio_ticks(low, high),
