@@ -167,6 +167,14 @@ def test_a_foreign_archive_costs_one_line(foreign: bytes, said: str, tmp_path: P
         load(foreign, tmp_path)
 
 
+def test_an_array_that_belongs_to_no_series_is_refused(content: bytes, tmp_path: Path) -> None:
+    """It would be lost when training goes on and writes the file anew."""
+    members = dict(np.load(io.BytesIO(content)))
+    np.savez(tmp_path / "run.npz", **members, parameter_99=np.array([-0.0], np.float32))
+    with pytest.raises(UserError, match="no whole checkpoint"):
+        checkpoint.load(tmp_path / "run.npz")
+
+
 def test_another_network_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run.npz"
     other = TrainingStep(NetworkConfig(trunk=(5,)), StepConfig())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.records.trust import Trust
-from bench.results.recording_file import Unit
+from bench.results.recording_file import SCHEMA, Unit
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
 from bench.trust.replay import (
@@ -24,8 +28,9 @@ from bench.trust.replay import (
     met,
     stretches,
 )
-from bench.trust.study import recommended, summary
+from bench.trust.study import recommended, study, summary
 from bench.trust.variants import BY_NAME, USUAL, VARIANTS
+from mtl_core.errors import UserError
 from reports.formats import text
 from reports.model.screen import Screen
 from reports.pages.trust import trust_page
@@ -190,3 +195,24 @@ def test_the_page_tells_counts_limits_and_moods_in_80_columns(replayed: Trust) -
 def test_every_variant_is_declared_once_and_the_usual_ones_begin_with_the_base() -> None:
     assert len(BY_NAME) == len(VARIANTS)
     assert USUAL[0] == "base"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"variants": ["base", "--../../<b>"]}, "--../../<b>"),
+        ({"variants": ["operator", "identical"]}, "operator, identical"),
+        ({"variants": ["base"]}, "are base"),
+        ({"variants": ["base", "operator", "operator"]}, "base, operator, operator"),
+        ({"variants": []}, "are none"),
+        ({"rounds": 0}, "rounds"),
+    ],
+)
+def test_a_recording_of_other_variants_than_there_are_costs_one_line(
+    changes: dict[str, Any], named: str, tmp_path: Path
+) -> None:
+    head = {"trust": SCHEMA, "machine": "m", "rounds": 20, "variants": ["base", "operator"], **changes}
+    (tmp_path / "trust.jsonl").write_text(json.dumps(head) + "\n")
+    with pytest.raises(UserError, match=re.escape(named)) as caught:
+        study(tmp_path / "trust.jsonl", [60.0], 0.02, 0)
+    assert "\n" not in str(caught.value) and str(tmp_path / "trust.jsonl") in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -24,7 +25,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     trust: int = SCHEMA
     machine: str  # its class
-    rounds: int  # a set-up
+    rounds: Annotated[int, msgspec.Meta(ge=1)]  # a set-up
     variants: tuple[str, ...]
     network: str = ""  # a declared one, with its batch size; the tutorial's without
     workers: str = ""  # another interpreter than the coordinator's, and its libraries

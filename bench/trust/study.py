@@ -32,7 +32,7 @@ from bench.trust.variants import (
     Subject,
     in_words,
 )
-from mtl_core.errors import UserError
+from mtl_core.errors import UserError, visible
 
 ROOT = Path(__file__).parents[2]
 ALL_HOURS = "all hours"
@@ -90,7 +90,7 @@ def record_here(
     check_new(path, resume)
     machine = collect()
     usual = tuple(name for name in USUAL if name in subject.variants)
-    names = chosen(variants, subject) if variants else (read_head(path).variants if resume else usual)
+    names = chosen(variants, subject) if variants else (head_of(path).variants if resume else usual)
     head = Head(
         machine=machine.class_key,
         rounds=STEP.rounds,
@@ -112,9 +112,22 @@ def record_here(
         recorder.close()
 
 
+def head_of(path: Path) -> Head:
+    """What a recording is of. Raises UserError where its variants are none that this version records."""
+    head = read_head(path)
+    unknown = [name for name in head.variants if name not in BY_NAME]
+    if unknown or BASE not in head.variants or not 1 < len(set(head.variants)) == len(head.variants):
+        named = ", ".join(visible(name)[:40] for name in unknown or head.variants) or "none"
+        raise UserError(
+            f"{path} is damaged: its variants are {named}; expected {BASE} and others of "
+            f"{', '.join(BY_NAME)}, each once: remove it and record again"
+        )
+    return head
+
+
 def study(path: Path, budgets: Sequence[float], tolerance: float, draws: int) -> Trust | None:
     """Replay a recording; None of one that is too short to say anything at all."""
-    head, units = read_head(path), read(path)
+    head, units = head_of(path), read(path)
     return summary(head, units, budgets, tolerance, draws) if len(units) > 1 else None
 
 

@@ -7,6 +7,7 @@ network, ``about`` is the UTF-8 of a JSON object (:class:`_About`).
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import warnings
@@ -113,6 +114,8 @@ def _read(raw: bytes) -> tuple[_About | None, dict[str, NDArray[Any]]]:
         return None, arrays
     if any(array.dtype != np.float32 for array in arrays.values()):
         raise ForeignError("arrays of another type")
+    if sum(_count(arrays, kind) for kind in ("parameter", "state")) != len(arrays):
+        raise ForeignError("an array that belongs to no series")
     return msgspec.convert(about, _About), arrays
 
 
@@ -131,11 +134,13 @@ def _array(raw: bytes) -> NDArray[Any]:
 
 
 def _series(arrays: dict[str, Any], kind: str) -> tuple[Any, ...]:
-    """``kind_0``, ``kind_1`` ... as far as they go."""
-    series: list[Any] = []
-    while f"{kind}_{len(series)}" in arrays:
-        series.append(mx.nd.array(arrays[f"{kind}_{len(series)}"]))
-    return tuple(series)
+    """``kind_0``, ``kind_1`` ..."""
+    return tuple(mx.nd.array(arrays[f"{kind}_{number}"]) for number in range(_count(arrays, kind)))
+
+
+def _count(arrays: dict[str, Any], kind: str) -> int:
+    """How far ``kind_0``, ``kind_1`` ... go."""
+    return next(number for number in itertools.count() if f"{kind}_{number}" not in arrays)
 
 
 def check_network(path: Path, snapshot: Snapshot, step: TrainingStep) -> None:
