@@ -146,3 +146,20 @@ def test_the_pipelines_call_what_the_documentation_names() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert "mtl-bench regress" in text and "python -m bench" not in text
     assert "A pipeline calls `mtl-bench`" in (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["run hybridize", "regress", "work --check", "trust --quick"])
+def test_a_current_folder_that_was_removed_costs_one_line(command: str, tmp_path: Path) -> None:
+    line = f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m bench {command}'
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == ExitCode.BAD_INPUT, done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if "getcwd" not in line]  # which bash says
+    assert said == "error: the current folder was removed; change into one that is there"

@@ -135,8 +135,19 @@ def _fail_as_bug(error: Exception) -> NoReturn:
     refused = too_many_files(error)
     if refused is not None:
         _fail(str(refused))
+    if isinstance(error, FileNotFoundError) and _folder_is_gone():
+        _fail("the current folder was removed; change into one that is there")
     traceback.print_exception(error)
     raise SystemExit(ExitCode.BUG)
+
+
+def _folder_is_gone() -> bool:
+    """Whether somebody removed the folder that one stands in."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _forget_useless_width() -> None:
