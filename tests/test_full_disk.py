@@ -253,3 +253,16 @@ def test_a_recording_is_nobody_elses_meanwhile(tmp_path: Path) -> None:
     lines.close()
     with pytest.raises(UserError, match="is there already; go on with it by --resume"):
         opened(path, Head(machine="m", rounds=1, variants=()), new=True)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u4e2d", "\U0001f600"])
+def test_the_longest_names_that_there_are_can_be_written_and_kept_elsewhere(
+    letter: str, tmp_path: Path
+) -> None:
+    """A name's length is counted in bytes, of which a letter has up to four."""
+    longest = letter * (255 // len(letter.encode()))
+    files.write_whole(tmp_path / longest, lambda file: file.write(b"kept"), "--json")
+    assert (tmp_path / longest).read_bytes() == b"kept"
+    place = files.kept_elsewhere(longest, lambda place: place.write_bytes(b"there"))
+    assert place is not None and place.read_bytes() == b"there"
+    place.unlink()

@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import ClassVar, NoReturn
 
@@ -144,7 +145,7 @@ def _fail_as_bug(error: Exception) -> NoReturn:
 def _folder_is_gone() -> bool:
     """Whether somebody removed the folder that one stands in."""
     try:
-        os.getcwd()
+        Path.cwd()
     except FileNotFoundError:
         return True
     return False
