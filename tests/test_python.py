@@ -141,6 +141,14 @@ def test_a_path_to_no_interpreter_costs_one_line(
     assert str(raised.value).startswith("--python ") and said in str(raised.value)
 
 
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_what_prints_for_ever_is_not_listened_to_for_ever(stream: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text(f"#!/bin/sh\nwhile :; do echo yes >&{stream} || exit; done\n")
+    (tmp_path / "x").chmod(0o755)
+    with pytest.raises(UserError, match="is no Python: it said 'y"):
+        use("x", folder=tmp_path)
+
+
 def test_what_lacks_mxnet_ends_a_command_with_2(repository: Path, tmp_path: Path) -> None:
     empty = environment(tmp_path / "empty")
     ran = mtl_bench(repository, "work", "--python", str(empty))

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -26,6 +29,7 @@ PROJECT = "BENCH_PROJECT"  # that with the folder of the user's repository, for 
 OLDEST = (3, 10)
 NO_DISTUTILS = (3, 12)  # from which on MXNet needs setuptools
 LIMIT_S = 60.0
+LONGEST_ANSWER = 1 << 20  # bytes
 # Asked of an interpreter as old as any, so that one that is too old can say so.
 ASKED = """
 import sys
@@ -116,19 +120,30 @@ def _interpreter(python: str, option: str, folder: Path) -> str:
 
 
 @cache
+def _say_little() -> None:
+    """No more than an answer may be long: what is no Python may print for ever."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LONGEST_ANSWER, LONGEST_ANSWER))
+
+
+def _lines(file: IO[bytes]) -> list[str]:
+    file.seek(0)
+    return file.read().decode(errors="replace").strip().splitlines()
+
+
 def ask(python: str, option: str = "--python") -> Interpreter:
     """What the interpreter at this path says of itself. Raises UserError when it says nothing."""
     try:
-        done = subprocess.run(
-            [python, "-c", ASKED],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=LIMIT_S,
-            cwd="/",  # whose modules stand in no one's way
-        )
-        lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["it said nothing"]
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+            subprocess.run(
+                [python, "-c", ASKED],
+                stdout=said,
+                stderr=complained,
+                check=False,
+                timeout=LIMIT_S,
+                cwd="/",  # whose modules stand in no one's way
+                preexec_fn=_say_little,
+            )
+            lines = _lines(said) or _lines(complained) or ["it said nothing"]
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(f"{option} {python} cannot be run ({visible(str(error))})") from None
     try:
