@@ -116,6 +116,7 @@ def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
         (("run", "drift", "--batch-size", "60000"), "give --batch-size 7500 or less"),
         (("run", "drift", "--batch-size", "60000", "--quick"), "give --batch-size 3200 or less"),
         (("run", "--json", "/dev/null/x.json"), "--json /dev/null/x.json cannot be written"),
+        (("trust", "--replay", "x.jsonl", "--draws", "1" + 30 * "0"), "--draws"),
     ],
 )
 def test_bad_input_costs_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FILE, QUICK_FILE = RESULTS / "trust.jsonl", RESULTS / "trust-quick.jsonl"
 TIME, QUICK_TIME = "60m", "10m"
+MOST_DRAWS = 100_000  # most of an hour
 OF_RECORDING = {  # options that do nothing for a replay, by their parameters
     "duration": "--time",
     "file": "--file",
@@ -71,7 +72,12 @@ def trust(
     ] = None,
     draws: Annotated[
         int,
-        typer.Option(min=0, metavar="N", help="Comparisons to draw beside the disjoint ones, 30 ms each."),
+        typer.Option(
+            min=0,
+            max=MOST_DRAWS,
+            metavar="N",
+            help="Comparisons to draw beside the disjoint ones, 30 ms each.",
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random order of rounds.")] = 0,
     form: Annotated[
