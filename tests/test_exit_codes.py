@@ -163,3 +163,24 @@ def test_a_current_folder_that_was_removed_costs_one_line(command: str, tmp_path
     assert done.returncode == ExitCode.BAD_INPUT, done.stderr
     (said,) = [line for line in done.stderr.splitlines() if "getcwd" not in line]  # which bash says
     assert said == "error: the current folder was removed; change into one that is there"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("raise UserError('no such file')", ExitCode.BAD_INPUT),
+        ("1 / 0", ExitCode.BUG),
+        ("typer.echo('x')", 0),
+    ],
+)
+def test_a_complaint_that_nobody_hears_keeps_its_code(body: str, code: int) -> None:
+    """Never 1, which is slower."""
+    hears, speaks = os.pipe()
+    os.close(hears)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(body=body)], cwd=ROOT, stderr=speaks, check=False
+        )
+    finally:
+        os.close(speaks)
+    assert done.returncode == code

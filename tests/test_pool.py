@@ -384,3 +384,13 @@ def test_a_long_temporary_folder_leaves_room_for_the_names_of_sockets(tmp_path: 
     finally:
         worker.end()
     assert list(long.iterdir()) == [] and not Path(worker.folder).exists()
+
+
+@pytest.mark.parametrize("temporary", ["a file", "nowhere"])
+def test_a_temporary_folder_that_is_none_is_passed_over(temporary: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    worker = WorkerProcess({"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / temporary)}, limit_s=30.0)
+    try:
+        assert Path(worker.folder).is_dir()
+    finally:
+        worker.end()

@@ -237,9 +237,11 @@ def _room_for_sockets(folder: str | None) -> str | None:
     A DataLoader's workers hand batches over by sockets in folders of their own below it.
     """
     longest = LONGEST_SOCKET - len("/mtl-12345678/pymp-12345678/listener-12345678")
+    if not (folder and Path(folder).is_dir() and os.access(folder, os.W_OK)):
+        folder = None  # what cannot be had is passed over, as Python's own tempfile does
     place = folder or tempfile.gettempdir()
     short = len(os.fsencode(place)) <= longest or not os.access(SHORT, os.W_OK)
-    return folder or None if short else SHORT
+    return folder if short else SHORT
 
 
 def _started(

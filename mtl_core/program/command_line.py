@@ -72,8 +72,16 @@ def _leave_terminal() -> None:
 
 
 def _fail(line: str, code: ExitCode = ExitCode.BAD_INPUT) -> NoReturn:
-    print("error: " + visible(line), file=sys.stderr)
+    _complain("error: " + visible(line))
     raise SystemExit(code)
+
+
+def _complain(lines: str) -> None:
+    """To standard error, where somebody reads it: the exit code says the rest."""
+    try:
+        print(lines, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # else Python complains once more at its end
 
 
 def _fail_usage(error: Exception) -> NoReturn:
@@ -82,7 +90,7 @@ def _fail_usage(error: Exception) -> NoReturn:
         raise error
     message: str = error.format_message().rstrip()
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
-        print(message, file=sys.stderr)
+        _complain(message)
         raise SystemExit(ExitCode.BAD_INPUT)
     _fail(_in_plain_words(message))
 
@@ -138,7 +146,7 @@ def _fail_as_bug(error: Exception) -> NoReturn:
         _fail(str(refused))
     if isinstance(error, FileNotFoundError) and _folder_is_gone():
         _fail("the current folder was removed; change into one that is there")
-    traceback.print_exception(error)
+    _complain("".join(traceback.format_exception(error)).rstrip("\n"))
     raise SystemExit(ExitCode.BUG)
 
 
