@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, TextIO, cast
 
 import typer
 
@@ -76,12 +76,35 @@ def _fail(line: str, code: ExitCode = ExitCode.BAD_INPUT) -> NoReturn:
     raise SystemExit(code)
 
 
+class Complaints:
+    """Standard error that goes on into nothing once nobody reads it: no work is lost for that."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._into_nothing():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._into_nothing():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _into_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            with Path(os.devnull).open("wb") as nothing:
+                os.dup2(nothing.fileno(), 2)
+
+
 def _complain(lines: str) -> None:
-    """To standard error, where somebody reads it: the exit code says the rest."""
-    try:
-        print(lines, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # else Python complains once more at its end
+    print(lines, file=sys.stderr, flush=True)
 
 
 def _fail_usage(error: Exception) -> NoReturn:
@@ -176,6 +199,7 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
     open_closed_streams()
+    sys.stderr = cast("TextIO", Complaints(sys.stderr))
     _forget_useless_width()
     termination = Termination()
     if hears_termination:
