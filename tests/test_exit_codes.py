@@ -184,3 +184,23 @@ def test_a_complaint_that_nobody_hears_keeps_its_code(body: str, code: int) -> N
     finally:
         os.close(speaks)
     assert done.returncode == code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("raise UserError('x')", ExitCode.BAD_INPUT), ("typer.echo('x', err=True)", ExitCode.GOOD)],
+)
+def test_a_full_standard_error_keeps_the_code(body: str, code: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(body=body)], cwd=ROOT, stderr=full, check=False
+        )
+    assert done.returncode == code
+
+
+def test_a_standard_output_that_can_only_be_read_costs_one_line(tmp_path: Path) -> None:
+    (tmp_path / "read").touch()
+    with (tmp_path / "read").open() as reading:
+        done = ended("import sys; sys.stdout.write('x' * 99999); sys.stdout.flush()", stdout=reading)
+    assert (done.returncode, len(done.stderr.splitlines())) == (ExitCode.BAD_INPUT, 1), done.stderr

@@ -21,6 +21,10 @@ import typer
 from mtl_core.errors import ExitCode, UserError, open_closed_streams, too_many_files, visible
 
 
+# What a stream answers that has no room, or that was opened for reading.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
+
+
 class Termination:
     """Hears SIGTERM and SIGHUP as Ctrl-C, so that every command cleans up as it does then; :func:`run` tells
     them apart.
@@ -140,7 +144,7 @@ def _refused_by_output(error: Exception) -> OSError | None:
 
     What failed once is not kept to be written again, so that only another byte tells.
     """
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
         try:
             os.write(1, b"\n")
         except OSError:
