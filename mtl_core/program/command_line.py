@@ -20,7 +20,6 @@ import typer
 
 from mtl_core.errors import ExitCode, UserError, open_closed_streams, too_many_files, visible
 
-
 # What a stream answers that has no room, or that was opened for reading.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
 
