@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.answers.latency import ONNX, images_of
-from bench.answers.peers import moves
+from bench.answers.peers import NOT_IN_IT, moves, moving_to
 from bench.answers.words import interval
 from bench.records.run import CONTROL, Advice, Measured
 
 STEP, CALL = "peers/step", "latency/batch_1"
-NOT_IN_IT = "What a move costs is not in it."
 
 
 def moving_in_short(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
@@ -19,7 +18,7 @@ def moving_in_short(measured: Mapping[str, dict[str, Measured]]) -> Advice | Non
     said = moves(compared)
     if not said:
         return None
-    sentence = f"Moving the training step {'; '.join([*said, *_of_a_call(measured.get(CALL, {}))])}."
+    sentence = moving_to([*said, *_of_a_call(measured.get(CALL, {}))])
     return Advice(
         title="Would moving pay?",
         variant=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.answers.words import interval, milliseconds, ratio_of, verdict_of
 from bench.questions.question import Results, Settings
 from bench.records.run import CONTROL, Measured, Ratio
@@ -21,6 +23,7 @@ PLAIN = {
     "jax_gpu": "JAX (jit, on the GPU)",
 }
 MOVES = ("pytorch_compiled", "jax_jit", "pytorch_gpu", "jax_gpu")  # what the last sentence weighs
+NOT_IN_IT = "What a move costs is not in it."
 FRAMEWORKS = {"pytorch": "PyTorch", "jax": "JAX"}
 
 
@@ -126,7 +129,12 @@ def move(compared: dict[str, Measured]) -> str:
     said = moves(compared)
     if not said:
         return "Nothing can be said of moving: no other framework was compared."
-    return f"Moving the training step {'; '.join(said)}. What a move costs is not in it."
+    return f"{moving_to(said)} {NOT_IN_IT}"
+
+
+def moving_to(said: Sequence[str]) -> str:
+    """One sentence of all that a move was measured to make of a time."""
+    return f"Moving the training step {'; '.join(said)}."
 
 
 def moves(compared: dict[str, Measured]) -> list[str]:

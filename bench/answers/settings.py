@@ -12,17 +12,14 @@ from bench.stats.verdict import TOLERANCE
 
 GROUP, MODES_GROUP = "settings/epoch", "hybridize/step"
 USUAL = "tutorial"
+DENORMALS = "MTL_DENORMALS"
 # From the cheapest to set to the dearest: memory, processes and what has to be changed.
 CHEAPEST_FIRST = (USUAL, "whole_graph", "fewer_workers", "fast_loader", "together", "together_512")
 # How a plot's row is called: by the options of the line to paste, so that a reader finds them there.
 LABELS = {
     "whole_graph": "--mode whole_graph",
     "fast_loader": "--loader fast",
-    "together": "fast, whole_graph, flush",
     "together_512": "... and --batch-size 512",
-}
-MODES = {  # of a declared network
-    "whole_graph": "the losses in the graph",
 }
 LARGER_BATCH = (
     "Batches of {size} in place of {usual} make fewer steps an epoch, and a network may need more epochs to "
@@ -117,9 +114,7 @@ def recommended_mode(step: Mapping[str, Measured]) -> Advice:
     tried = {name: step[name] for name in HOW if name in step}
     other = [name for name, m in tried.items() if m.case.something_else]
     worth = [
-        SettingWorth(
-            name=name, words=MODES.get(name, name), ratio=m.effect.estimate, verdict=m.effect.verdict
-        )
+        SettingWorth(name=name, words=name, ratio=m.effect.estimate, verdict=m.effect.verdict)
         for name, m in tried.items()
         if m.effect is not None and name not in other
     ]
@@ -157,12 +152,17 @@ def command_of(case: Case) -> str:
     if settings["way"] == "tutorial":
         options += ["--workers", str(settings["workers"])]
     options += ["--mode", str(settings["mode"]), "--batch-size", str(settings["batch_size"])]
-    options += ["--denormals", case.environment.get("MTL_DENORMALS", "keep")]
+    options += ["--denormals", case.environment.get(DENORMALS, "keep")]
     return " ".join(("python -m mtl_core train", *options))
 
 
 def _label(case: Case) -> str:
-    return LABELS.get(case.variant, f"--workers {case.settings['workers']}")
+    if case.variant in LABELS:
+        return LABELS[case.variant]
+    if case.variant == "fewer_workers":
+        return f"--workers {case.settings['workers']}"
+    together = (case.settings["way"], case.settings["mode"], case.environment.get(DENORMALS))
+    return ", ".join(str(each) for each in together if each)
 
 
 def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[str, Measured]) -> list[str]:
@@ -183,7 +183,7 @@ def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[s
         lines.append(f"One change alone: {parts}. What is recommended was measured as a whole.")
     if chosen.name == "together_512":
         lines.append(LARGER_BATCH.format(size=taken.settings["batch_size"], usual=usual["batch_size"]))
-    if taken.environment.get("MTL_DENORMALS") == "flush":
+    if taken.environment.get(DENORMALS) == "flush":
         lines.append(FLUSHED)
     return lines
 

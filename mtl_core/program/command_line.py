@@ -65,13 +65,18 @@ class Termination:
         return code if self.heard is None or code != ExitCode.INTERRUPTED else self.CODES[self.heard]
 
 
+def _into_nothing(descriptor: int) -> None:
+    """What is written to it from here on goes nowhere."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), descriptor)
+
+
 def _leave_terminal() -> None:
     """Write what is said into nothing: the terminal is gone, and a clean-up must not stop at it."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         with suppress(OSError):
             if stat.S_ISCHR(os.fstat(stream).st_mode):  # one that is gone is no terminal any more
-                os.dup2(nothing, stream)
+                _into_nothing(stream)
 
 
 def _fail(line: str, code: ExitCode = ExitCode.BAD_INPUT) -> NoReturn:
@@ -86,24 +91,23 @@ class Complaints:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with self._into_nothing():
+        with self._or_nothing():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with self._into_nothing():
+        with self._or_nothing():
             self._stream.flush()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
     @contextmanager
-    def _into_nothing(self) -> Iterator[None]:
+    def _or_nothing(self) -> Iterator[None]:
         try:
             yield
         except OSError:
-            with Path(os.devnull).open("wb") as nothing:
-                os.dup2(nothing.fileno(), 2)
+            _into_nothing(2)
 
 
 def _complain(lines: str) -> None:
@@ -133,7 +137,7 @@ def _output_error() -> OSError | None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains of the rest at its end
+        _into_nothing(1)  # else Python complains of the rest at its end
         return error
     return None
 
