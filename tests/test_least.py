@@ -13,7 +13,8 @@ from bench.harness.schedule import Schedule
 from bench.records.run import CONTROL
 from bench.results.costs import asked_in_words, keep_costs, read_costs
 from bench.stats.verdict import family_of
-from tests.test_harness import question, schedule
+from tests.test_harness import question
+from tests.test_schedule import schedule
 
 
 def of_questions(budget_s: float, names: str, cost_s: float = 2.0) -> tuple[Schedule, list[str], list[Least]]:
