@@ -23,9 +23,10 @@ from mtl_core.platform.gpu_choice import default_device
 from mtl_core.platform.on_disk import check_file
 from mtl_core.platform.shared_memory import SAMPLE_BYTES
 from mtl_core.program.choice import Data, chosen
-from mtl_core.program.command_line import interrupted_between, run
+from mtl_core.program.command_line import run
 from mtl_core.program.files import NotWrittenError, check_place
 from mtl_core.program.predict_command import predict
+from mtl_core.program.termination import interrupted_between
 
 if TYPE_CHECKING:
     from mtl_core.program.training import EpochResult, TestResult, Training
@@ -283,7 +284,7 @@ app.command(epilog=EPILOG)(predict)
 
 def main() -> None:
     """Entry point of ``python -m mtl_core``."""
-    run(app, "python -m mtl_core", hears_termination=False)
+    run(app, "python -m mtl_core")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ OURS = ("COLUMNS", "NO_COLOR", "NOX_CURRENT_SESSION")  # of the environment that
 
 
 @contextmanager
-def in_terminal(*command: str) -> Iterator[subprocess.Popen[str]]:
+def in_terminal(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """The program in a process group of its own, which heeds Ctrl-C and is 80 columns wide.
 
     A shell starts what it puts in the background with SIGINT ignored, and children inherit that: tests
@@ -32,7 +32,7 @@ def in_terminal(*command: str) -> Iterator[subprocess.Popen[str]]:
             text=True,
             cwd=ROOT,
             start_new_session=True,
-            env={**os.environ, "COLUMNS": "80"},
+            env={**os.environ, "COLUMNS": "80", **environment},
         )
     finally:
         signal.signal(signal.SIGINT, before)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
-from mtl_core.data.watching import died
+from mtl_core.data.watching import died, handed_over
 from mtl_core.errors import UserError
 from mtl_core.platform import shared_memory
 from mtl_core.platform.mxnet import mx
@@ -325,3 +325,26 @@ def test_a_pool_that_does_not_end_by_itself_is_ended(monkeypatch: pytest.MonkeyP
     next(iter(loader))
     loader.close()
     assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_worker_that_dies_while_it_hands_a_batch_over_is_told_and_what_else_fails_is_not() -> None:
+    """The batch is there and its shared memory is asked for at a socket that is closed already."""
+
+    class Dying:
+        looks = 0
+
+        @property
+        def exitcode(self) -> int | None:
+            self.looks += 1
+            return -signal.SIGKILL if self.looks > 2 else None
+
+    def batches() -> Iterator[int]:
+        yield 1
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    taken = handed_over(batches(), [Dying()])
+    assert next(taken) == 1
+    with pytest.raises(UserError, match=r"a DataLoader worker was ended by SIGKILL \(most likely the memory"):
+        next(taken)
+    with pytest.raises(ConnectionResetError):
+        list(handed_over(batches(), []))

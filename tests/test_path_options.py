@@ -167,7 +167,7 @@ def tried(
             monkeypatch.setattr(sys, "argv", [application, command, *typed, *given])
             before = sorted(tmp_path.rglob("*"))
             try:
-                run(APPS[application], application, hears_termination=False)
+                run(APPS[application], application)
             except SystemExit as ended:
                 code = ended.code
             except WorkError:

@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -47,7 +49,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def call(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["mtl_core", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            run(app, "python -m mtl_core", hears_termination=False)  # as its main does: it forks
+            run(app, "python -m mtl_core")
         assert isinstance(ended.value.code, int)
         return Done(ended.value.code, *capsys.readouterr())
 
@@ -296,29 +298,54 @@ main()
 """
 
 
-def test_ctrl_c_ends_the_loaders_workers() -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A temporary folder whose name leaves room for those of sockets, 107 characters."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "to", "code"),
+    [
+        (signal.SIGINT, os.killpg, ExitCode.INTERRUPTED),
+        (signal.SIGTERM, os.kill, ExitCode.TERMINATED),
+        (signal.SIGTERM, os.killpg, ExitCode.TERMINATED),
+        (signal.SIGHUP, os.killpg, ExitCode.HUNG_UP),
+    ],
+    ids=["ctrl-c", "terminated", "its group terminated", "its group hung up"],
+)
+def test_what_ends_training_ends_the_loaders_workers(
+    short_folder: Path, number: int, to: Callable[[int, int], None], code: ExitCode
+) -> None:
+    """Nor does anything stay of what they made in the temporary folder."""
     options = ("--data", "synthetic", "--loader", "tutorial", "--workers", "2", "--epochs", "500")
-    with in_terminal(sys.executable, "-c", WORKERS_STARTED, "train", *options) as running:
+    command = (sys.executable, "-c", WORKERS_STARTED, "train", *options)
+    with in_terminal(*command, TMPDIR=str(short_folder)) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "under way\n"
-        os.killpg(running.pid, signal.SIGINT)
+        made = list(short_folder.glob("pymp-*"))
+        to(running.pid, number)
         _, said = running.communicate(timeout=60)
         left = not group_is_gone(running.pid)
-    assert running.returncode == 130
+    assert running.returncode == code
     assert re.fullmatch(r"stopped after \d+ of 500 epochs\n", said)
     assert not left
+    assert made
+    assert list(short_folder.iterdir()) == []
 
 
 IN_A_CALL = """
-import os, signal
+import os, sys
 from mtl_core.data import synthetic
 from mtl_core.program import training
 from mtl_core.__main__ import main
+number = int(sys.argv.pop())
 few, sums = synthetic.load_synthetic, training.Sums
 synthetic.load_synthetic = lambda: few(3000, 10)
 class Interrupted(sums):
     def add(self, batch, forward):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         print("the call is over", flush=True)
         super().add(batch, forward)
 training.Sums = Interrupted
@@ -326,11 +353,20 @@ main()
 """
 
 
-def test_ctrl_c_waits_for_the_end_of_a_batch() -> None:
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        (signal.SIGTERM, ExitCode.TERMINATED),
+        (signal.SIGHUP, ExitCode.HUNG_UP),
+    ],
+)
+def test_what_ends_training_waits_for_the_end_of_a_batch(number: int, code: ExitCode) -> None:
     """An exception within one of MXNet's calls would leave half an array, which complains."""
-    with in_terminal(sys.executable, "-c", IN_A_CALL, "train", "--data", "synthetic") as running:
+    command = (sys.executable, "-c", IN_A_CALL, "train", "--data", "synthetic")
+    with in_terminal(*command, str(int(number))) as running:
         told, said = running.communicate(timeout=60)
-    assert (running.returncode, told) == (130, "the call is over\n")
+    assert (running.returncode, told) == (code, "the call is over\n")
     assert said == "stopped after 0 of 5 epochs\n"
 
 

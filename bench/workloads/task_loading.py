@@ -45,7 +45,9 @@ class TaskLoading:
         start = time.perf_counter()  # what starts the workers is waited for too
         self.loader = loader_of(dataset, batch_size, workers, thread_pool, samples)
         with told_as(network):
-            for batch in self.loader.loader:  # the pass is finished, so that no prefetched batch is left over
+            for (
+                batch
+            ) in self.loader.batches():  # the pass is finished, so that no prefetched batch is left over
                 _wait(batch)
                 if start:
                     self.first_batch_s, start = time.perf_counter() - start, 0.0
@@ -60,7 +62,7 @@ class TaskLoading:
 
     def run(self, iterations: int) -> None:
         for _ in range(iterations):
-            for batch in self.loader.loader:
+            for batch in self.loader.batches():
                 _wait(batch)
 
     def synchronise(self) -> None:
@@ -114,7 +116,7 @@ class TaskEpoch:
 
     def _epoch(self) -> None:
         self.epochs += 1
-        batches = iter(self.loader.loader)
+        batches = self.loader.batches()
         while True:
             start = time.perf_counter()
             given = next(batches, None)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mtl_core.data.dataset import Split
-from mtl_core.data.watching import watch
+from mtl_core.data.watching import handed_over, watch
 from mtl_core.platform import shared_memory
 from mtl_core.platform.mxnet import mx
 from mtl_core.platform.segments import forget_segments
@@ -161,11 +161,16 @@ class GluonLoader:
         started = {process.pid for process in processes}
         if processes:
             watch(pool, processes)
+        self.processes = processes
         # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
         self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
 
     def __len__(self) -> int:
         return len(self.loader)
+
+    def batches(self) -> Iterator[Any]:
+        """A pass, as the DataLoader gives it. Raises UserError when a worker dies meanwhile."""
+        return handed_over(self.loader, self.processes)
 
     def close(self) -> None:
         """End the worker processes and wait until they are gone."""
@@ -207,7 +212,7 @@ class TutorialLoader(GluonLoader):
         )
 
     def __iter__(self) -> Iterator[Batch]:
-        for arrays in self.loader:
+        for arrays in self.batches():
             yield Batch(*(array.as_in_context(self.device) for array in arrays))
 
     @property

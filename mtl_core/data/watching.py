@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from multiprocessing.pool import TERMINATE
 from typing import Any
@@ -18,6 +19,7 @@ from mtl_core.errors import UserError
 from mtl_core.platform.segments import SEGMENTS
 
 LONGEST_END_S = 20.0  # of a pool by itself; it takes a fraction of a second
+LOOKS = 10  # at exit codes, when a worker does not hand a batch over
 LOOK_EVERY_S = 0.1  # at exit codes, while a batch is not there; one that arrives ends the wait at once
 CAUSES = {
     signal.SIGKILL: "most likely the memory was used up",
@@ -59,11 +61,34 @@ class Watched:
                 break
             ending = died(self.processes)
             if ending:
-                raise UserError(
-                    f"a DataLoader worker {ending}: take fewer workers or smaller batches, or give them more "
-                    "memory"
-                )
+                raise _lost(ending)
         return self.result.get(0)
+
+
+def handed_over(batches: Iterable[Any], processes: Sequence[Any]) -> Iterator[Any]:
+    """The batches; UserError for one that its worker did not live to hand over.
+
+    A batch that is there still has to be fetched from the worker's shared memory, through a socket.
+    """
+    try:
+        yield from batches
+    except (OSError, EOFError):
+        ending = next(filter(None, (_died_soon(processes, look) for look in range(LOOKS))), None)
+        if ending is None:
+            raise
+        raise _lost(ending) from None
+
+
+def _died_soon(processes: Sequence[Any], look: int) -> str | None:
+    """Its socket is closed before it is gone."""
+    time.sleep(LOOK_EVERY_S if look else 0.0)
+    return died(processes)
+
+
+def _lost(ending: str) -> UserError:
+    return UserError(
+        f"a DataLoader worker {ending}: take fewer workers or smaller batches, or give them more memory"
+    )
 
 
 def _asked(apply_async: Any, processes: Sequence[Any], *arguments: Any, **options: Any) -> Watched:

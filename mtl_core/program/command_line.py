@@ -6,77 +6,20 @@ import errno
 import os
 import re
 import signal
-import stat
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import ClassVar, NoReturn, TextIO, cast
+from typing import NoReturn, TextIO, cast
 
 import typer
 
 from mtl_core.errors import ExitCode, UserError, open_closed_streams, too_many_files, visible
+from mtl_core.program.termination import Termination, into_nothing
 
 # What a stream answers that has no room, or that was opened for reading.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
-
-
-class Termination:
-    """Hears SIGTERM and SIGHUP as Ctrl-C, so that every command cleans up as it does then; :func:`run` tells
-    them apart.
-
-    Not as SystemExit, which pytest takes for a test that failed: it would measure on. Only the first is
-    heard, lest the next one cut the clean-up short: ``timeout`` sends two.
-    """
-
-    CODES: ClassVar[dict[int, ExitCode]] = {
-        signal.SIGTERM: ExitCode.TERMINATED,
-        signal.SIGHUP: ExitCode.HUNG_UP,
-    }
-
-    def __init__(self) -> None:
-        self.heard: int | None = None
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        if self.heard is None:
-            self.heard = number
-            if number == signal.SIGHUP:
-                _leave_terminal()
-            raise KeyboardInterrupt
-
-    def listen(self) -> None:
-        """Begin, where nobody else decides what these signals do: nohup ignores one."""
-        if threading.current_thread() is threading.main_thread():
-            for number in self.CODES:
-                if signal.getsignal(number) is signal.SIG_DFL:
-                    signal.signal(number, self)
-
-    def end(self) -> None:
-        """Leave both as they were found, unless one came: then nothing else is heard until the end."""
-        for number in self.CODES:
-            if self.heard is None and signal.getsignal(number) is self:
-                signal.signal(number, signal.SIG_DFL)
-
-    def code(self, code: object) -> object:
-        """Which of the signals it was that ended a command as Ctrl-C does."""
-        return code if self.heard is None or code != ExitCode.INTERRUPTED else self.CODES[self.heard]
-
-
-def _into_nothing(descriptor: int) -> None:
-    """What is written to it from here on goes nowhere."""
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), descriptor)
-
-
-def _leave_terminal() -> None:
-    """Write what is said into nothing: the terminal is gone, and a clean-up must not stop at it."""
-    for stream in (1, 2):
-        with suppress(OSError):
-            if stat.S_ISCHR(os.fstat(stream).st_mode):  # one that is gone is no terminal any more
-                _into_nothing(stream)
 
 
 def _fail(line: str, code: ExitCode = ExitCode.BAD_INPUT) -> NoReturn:
@@ -107,7 +50,7 @@ class Complaints:
         try:
             yield
         except OSError:
-            _into_nothing(2)
+            into_nothing(2)
 
 
 def _complain(lines: str) -> None:
@@ -137,7 +80,7 @@ def _output_error() -> OSError | None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        _into_nothing(1)  # else Python complains of the rest at its end
+        into_nothing(1)  # else Python complains of the rest at its end
         return error
     return None
 
@@ -196,12 +139,8 @@ def _forget_useless_width() -> None:
         os.environ.pop("COLUMNS", None)
 
 
-def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoReturn:
+def run(app: typer.Typer, prog: str) -> NoReturn:
     """Run and exit with one of :class:`ExitCode`, or the command's own.
-
-    ``hears_termination`` is not for a command that forks DataLoader workers: they inherit what is heard, a
-    thread of MXNet's may get the signal, and Python never hears it; or one of them dies of a signal to the
-    group with the lock of the pool's queue, which the pool's end waits for.
 
     Without any argument an application made with ``no_args_is_help`` shows its help, exit code 2.
     """
@@ -209,8 +148,7 @@ def run(app: typer.Typer, prog: str, *, hears_termination: bool = True) -> NoRet
     sys.stderr = cast("TextIO", Complaints(sys.stderr))
     _forget_useless_width()
     termination = Termination()
-    if hears_termination:
-        termination.listen()
+    termination.listen()
     try:
         code = _ended(app, prog)
     except BaseException:
@@ -246,33 +184,3 @@ def _ended(app: typer.Typer, prog: str) -> object:
             _fail_usage(error)
         except Exception as bug:
             _fail_as_bug(bug)
-
-
-@contextmanager
-def interrupted_between() -> Iterator[Callable[[], None]]:
-    """Ctrl-C in the block is heard where the function it yields is called, and at the block's end.
-
-    An exception in the middle of one of MXNet's calls leaves half an array behind, which complains when
-    it is collected. A second Ctrl-C does not wait. Nothing changes where SIGINT is ignored or handled by
-    another than Python.
-    """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield lambda: None
-        return
-    heard = False
-
-    def hear(_number: int, _frame: FrameType | None) -> None:
-        nonlocal heard
-        heard = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def check() -> None:
-        if heard:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, hear)
-    try:
-        yield check
-        check()
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
