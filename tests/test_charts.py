@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.records.numbers import ranged as in_words
 from bench.records.run import Answer, Estimate, Level, Run
 from reports.formats.html.plots import figures
-from reports.formats.terminal.page import plot
+from reports.formats.terminal.plots import plot
 from reports.model.charts import Axis, Bars, Intervals, Line, Lines, Point
 from reports.model.tables import Column, Table, laid_out, variants_table
 from reports.model.thinning import by_size, in_time

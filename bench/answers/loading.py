@@ -20,10 +20,14 @@ SPLIT_COSTS_MOST = 1.1  # times the unsplit epoch: beyond it the splitting itsel
 
 
 def loaders(results: Results, counts: Sequence[int], tutorial: int, cores: int) -> list[str]:
-    """The best number of workers, the fast loader beside it, and what limits an epoch."""
+    """The best number of workers, then what limits an epoch, then what the rest is beside the former.
+
+    In this order, since a screen shows the first two sentences alone.
+    """
     threads = {name: m for name, m in results.get("threads", {}).items() if name.startswith("threads_")}
     loading, epoch = {**results["loading"], **threads}, results["epoch"]
-    return [*fastest_loader(loading), *not_tried(loading, counts, tutorial, cores), *parts_of_epoch(epoch)]
+    most, *rest = fastest_loader(loading)
+    return [most, *parts_of_epoch(epoch), *rest, *not_tried(loading, counts, tutorial, cores)]
 
 
 def not_tried(loading: dict[str, Measured], counts: Sequence[int], tutorial: int, cores: int) -> list[str]:

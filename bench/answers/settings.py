@@ -57,6 +57,7 @@ def recommended(epoch: Mapping[str, Measured]) -> Advice:
         ratio=chosen.ratio,
         sentences=_sentences(chosen, worth, epoch),
         worth=worth,
+        alone=_alone(chosen, worth),
     )
 
 
@@ -177,15 +178,21 @@ def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[s
     if chosen.name == "together_512" and smaller is not None:
         without = f"Without --batch-size 512 it takes {interval(smaller.ratio)}, {smaller.verdict}."
         lines.append(without)
-    alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
+    alone = _alone(chosen, worth)
     if alone:
-        parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
-        lines.append(f"One change alone: {parts}. What is recommended was measured as a whole.")
+        lines.append(alone)
     if chosen.name == "together_512":
         lines.append(LARGER_BATCH.format(size=taken.settings["batch_size"], usual=usual["batch_size"]))
     if taken.environment.get(DENORMALS) == "flush":
         lines.append(FLUSHED)
     return lines
+
+
+def _alone(chosen: SettingWorth, worth: list[SettingWorth]) -> str:
+    """What each change is worth by itself; empty where none was measured."""
+    alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
+    parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
+    return f"One change alone: {parts}. What is recommended was measured as a whole." if alone else ""
 
 
 def in_sentences(results: Results) -> list[str]:

@@ -1,6 +1,6 @@
 """What a plot shows, for any format: numbers in SI with their names; no library, no colour.
 
-``reports.formats.html.plots`` draws these in HTML and ``reports.formats.terminal.page`` some of them as
+``reports.formats.html.plots`` draws these in HTML and ``reports.formats.terminal.plots`` some of them as
 bars. Every chart knows in words what it shows, and has its numbers as a table for those who cannot see it.
 """
 

@@ -39,12 +39,16 @@ class Answered:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to do, before anything else is said: what it gains, the lines to paste, and how it looks."""
+    """What to do, before anything else is said: what it gains, the lines to paste, and how it looks.
+
+    ``in_chart`` are those of the sentences that say what the chart shows.
+    """
 
     title: str  # "What to set on this machine"
     sentences: tuple[str, ...]
     commands: tuple[str, ...] = ()
     chart: Chart | None = None  # what one has against what is recommended
+    in_chart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": BUDGET, "seed": str(SEED)}
-SENTENCES, WARNINGS = 2, 6  # on one screen: of an answer, of the run
+SENTENCES, WARNINGS = 2, 4  # on one screen: of an answer, of the run
 
 
 def run_page(run: Run, download: Download | None = None) -> Page:
@@ -128,6 +128,7 @@ def _recommendation(run: Run) -> Recommendation | None:
         sentences=tuple(advice.sentences),
         commands=(advice.command,) if advice.command else (),
         chart=chart if rows else None,
+        in_chart=(advice.alone,) if advice.alone else (),
     )
 
 

@@ -9,31 +9,24 @@ from __future__ import annotations
 import io
 import shlex
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
-from math import log
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD, Box
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.records.run import Estimate
+from reports.formats.terminal.plots import COLOURS, plot
 from reports.formats.terminal.widths import CUTS, folded, pieces_of, shared
-from reports.model.charts import Bars, Chart, Intervals, Line, Lines, Point
+from reports.model.charts import Chart, Intervals
 from reports.model.courses import LEAST, Course
 from reports.model.courses import WIDEST as WIDEST_COURSE
 from reports.model.page import Page, Recommendation, Section, each_text
 from reports.model.screen import Screen
 from reports.model.tables import RATIO, Laid, Table, Written, laid_out
-from reports.model.thinning import in_time
-from reports.model.units import UNITS, bounded, decimals_of, number, scale_for, scaled
 
-COLOURS = {"faster": "green", "slower": "red", "same": "cyan", "undecided": "yellow"}
 ASCII_HEAD = Box("    \n    \n -- \n    \n    \n -- \n    \n    \n", ascii=True)
-NAME, WIDEST, GAP = 28, 100, 3  # characters of a row's name, of a plot, between columns
-MOST_BARS = 16  # of a course
+GAP = 3  # characters between columns
 LEAST_HEADING = 10  # characters of a line of a heading
 
 Cells = list[list[Written]]  # column by column
@@ -191,8 +184,9 @@ def _recommendation(advice: Recommendation, console: Console) -> Iterator[Render
     """What to do, first of all: the lines to paste, sentences, a bar each of what is compared."""
     yield Text(f"\n{advice.title}", style="bold")
     yield from (Text(line) for command in advice.commands for line in continued(command, console.width))
-    yield from (Text(sentence) for sentence in advice.sentences)
-    drawn = plot(advice.chart, console) if advice.chart is not None else None
+    drawn = plot(advice.chart, console, below=0) if advice.chart is not None else None
+    twice = advice.in_chart if drawn is not None else ()
+    yield from (Text(sentence) for sentence in advice.sentences if sentence not in twice)
     if drawn is not None:
         yield drawn
 
@@ -263,135 +257,3 @@ def fitted(model: Table, console: Console) -> RichTable:
     if plain:
         rich.box = ASCII_HEAD
     return rich
-
-
-def plot(chart: Chart, console: Console) -> RenderableType | None:
-    """A chart as bars, where bars say enough."""
-    room = min(console.width, WIDEST)
-    plain = console.options.ascii_only
-    rows: list[Text]
-    if isinstance(chart, Intervals):
-        rows = list(_intervals(chart, room, plain))
-    elif isinstance(chart, Lines) and not chart.in_table:
-        rows = list(_lines(chart, room, plain))
-    elif isinstance(chart, Bars) and not chart.in_table:
-        rows = list(_parts(chart, room, plain))
-    else:
-        return None
-    return Padding(Group(Text(chart.title, style="bold"), *rows), (1, 0, 1, 0))
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 2] + ".."
-
-
-def _intervals(chart: Intervals, room: int, plain: bool) -> Iterator[Text]:
-    """``hybridized   |--o--|    :       0.93  faster`` on a logarithmic axis, ``:`` at 1."""
-    width = max(10, room - NAME - 20)
-    ratios = [row.ratio for row in chart.rows]
-    ends = [x for e in ratios for x in ((e.value, e.low, e.high) if bounded(e) else (e.value,)) if x > 0]
-    low, high = min([*ends, 1 / (1 + chart.tolerance)]), max([*ends, 1 + chart.tolerance])
-
-    def place(ratio: float) -> int:
-        inside = min(max(ratio, low), high)
-        return round((width - 1) * log(inside / low) / log(high / low))
-
-    part = ""
-    for row in chart.rows:
-        if row.part != part:
-            part = row.part
-            yield Text(_cut(part, room), style="dim")
-        line = Text(f"  {_cut(row.name, NAME - 2):{NAME - 2}}")
-        line.append(_whisker(row.ratio, place, width, plain), style=COLOURS.get(row.verdict or "", ""))
-        line.append(f" {number(row.ratio.value, 1.0, decimals_of(row.ratio)):>7}  {row.verdict or ''}")
-        yield line
-    one = place(1.0)
-    faster, slower = "< faster", "slower >"
-    scale = [" "] * width
-    scale[one] = "1"
-    below = "".join(scale)
-    if one > len(faster) + 1:
-        below = faster + below[len(faster) :]
-    if width - one > len(slower) + 2:
-        below = below[: -len(slower)] + slower
-    yield Text(" " * NAME + below + "   ratio, log scale", style="dim")
-
-
-def _whisker(ratio: Estimate, at: Callable[[float], int], width: int, plain: bool) -> str:
-    left, right, line, point, one = "||-o:" if plain else "├┤─●┊"
-    cells = [" "] * width
-    cells[at(1.0)] = one
-    if bounded(ratio):
-        first, last = at(ratio.low), at(ratio.high)
-        cells[first : last + 1] = line * (last + 1 - first)
-        cells[first], cells[last] = left, right
-    cells[at(ratio.value)] = point
-    return "".join(cells)
-
-
-def _bar(share: float, width: int, plain: bool) -> str:
-    """A bar of this share of the width, to an eighth of a character where there are such."""
-    if plain:
-        return "#" * round(share * width)
-    whole, eighth = divmod(round(share * width * 8), 8)
-    return "█" * whole + " ▏▎▍▌▋▊▉"[eighth].strip()
-
-
-def _lines(chart: Lines, room: int, plain: bool) -> Iterator[Text]:
-    """A bar a point, with what is drawn below it beside; marks across the axis as bars of their own."""
-    shown = [line for line in chart.lines if line.drawn != "line"]
-    values = [_value(point) for line in shown for point in line.points]
-    marks = [mark for mark in chart.marks if mark.axis == "y"]
-    longest = max(values, default=1.0)
-    size, unit = scale_for(chart.y.unit, values) if chart.y.unit in UNITS else (1.0, chart.y.unit)
-    width = max(10, room - NAME - (28 if chart.below else 16))
-    for line, beside in zip_longest(shown, chart.below[: len(shown)]):
-        if len(shown) > 1:
-            yield Text(_cut(line.name, room), style="dim")
-        lower = {point.x: _value(point) for point in beside.points} if beside else {}
-        for point in _few(line):
-            more = (
-                f"  {chart.below_y.title} {lower[point.x]:.1f}{chart.below_y.unit}"
-                if point.x in lower
-                else ""
-            )
-            bar = _bar(_value(point) / longest, width, plain)
-            name = _cut(f"{chart.x.title} {point.x:g} {chart.x.unit}".rstrip(), NAME - 2)
-            yield Text(f"  {name:{NAME - 2}}{bar} {_shown(point.y, size)}{more}")
-    for mark in marks:
-        bar = _bar(min(1.0, mark.at / longest), width - 1, plain) + (">" if mark.at > longest else "")
-        yield Text(f"  {_cut(mark.name, NAME - 2):{NAME - 2}}{bar} {number(mark.at, size)}")
-    yield Text(f"{'':{NAME}}{chart.y.title}, {unit}, from 0", style="dim")
-    for mark in chart.marks:
-        if mark.axis == "x":
-            at = f": {mark.at:.3g} {chart.x.unit}" if chart.x.unit else ""
-            yield Text(f"{'':{NAME}}{_cut(f'{mark.name}{at}', room - NAME)}", style="dim")
-
-
-def _few(line: Line) -> Sequence[Point]:
-    """The points of a line; of a course the least and the most of each stretch."""
-    if line.drawn != "course":
-        return line.points
-    return [line.points[place] for place in in_time([_value(p) for p in line.points], MOST_BARS)]
-
-
-def _shown(y: Estimate | float, size: float) -> str:
-    """With the digits that the table has."""
-    return number(y.value, size, decimals_of(y, size)) if isinstance(y, Estimate) else number(y, size)
-
-
-def _value(point: Point) -> float:
-    return point.y.value if isinstance(point.y, Estimate) else point.y
-
-
-def _parts(chart: Bars, room: int, plain: bool) -> Iterator[Text]:
-    """A bar a row of letters, one letter a part: ``wwwwwwccccs``."""
-    totals = [sum(values) for values in zip(*chart.parts.values(), strict=True)]
-    width, longest = max(10, room - NAME - 16), max(totals, default=1.0) or 1.0
-    signs = dict(zip(chart.parts, "#=.+-o" if plain else "█▒░▓▚▞", strict=False))
-    for number_, (row, total) in enumerate(zip(chart.rows, totals, strict=True)):
-        bar = "".join(
-            signs[part] * round(width * values[number_] / longest) for part, values in chart.parts.items()
-        )
-        yield Text(f"  {_cut(row, NAME - 2):{NAME - 2}}{bar} {scaled(total, chart.y.unit)}")
-    yield Text(" " * NAME + "  ".join(f"{sign} {part}" for part, sign in signs.items()), style="dim")
