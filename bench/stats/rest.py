@@ -33,6 +33,8 @@ SHARES = (0.05, 0.1, 0.2)  # of all rounds pooled; where they disagree, hardly a
 # the luckiest of disturbed rounds: restless hours in which the ratio at rest was right had 10 % and more,
 # made-up machines without any calm round 8 %.
 CALM_ROUND, LEAST_CALM_SHARE = 0.05, 0.1
+# Of fewer set-ups than are weighed a larger share: so few rounds lie near their quickest tenth by chance.
+LEAST_CALM_SHARE_OF_FEW = 0.12
 # Now and then: rounds beside a calm round of the other side, which lies within so much of its own rest.
 BESIDE_WITHIN = 0.1
 MOST_EXCESS = 0.15  # of a round above rest that is counted; a neighbour's burst is longer
@@ -173,15 +175,18 @@ class AtRest:
         machine that had calm rounds they agree; where few were calm, the ratio moves on as the share grows.
         Where hardly any round was calm, it is how far the medians lie above rest: no more is known of it.
         """
-        logs = self.values, self.weights()
-        value = float(logs[0] @ logs[1])
-        disagreement = max(abs(value - self._pooled(share)) for share in SHARES)
-        return max(disagreement, 0.0 if self.calm else max(map(_unrest, self.sides)))
+        return max(self.disagreement, 0.0 if self.calm else max(map(_unrest, self.sides)))
+
+    @property
+    def disagreement(self) -> float:
+        """How far the log ratio lies from those by the quickest 5, 10 and 20 % of all rounds together."""
+        value = float(self.values @ self.weights())
+        return max(abs(value - self._pooled(share)) for share in SHARES)
 
     @property
     def calm(self) -> bool:
         """Whether enough rounds of every side were calm for its rest to be known."""
-        return min(map(calm_rounds, self.sides)) >= LEAST_CALM_SHARE
+        return _calm_enough(self.sides, len(self))
 
     def _pooled(self, share: float) -> float:
         variant, *baselines = (math.log(tail_mean(side, share)) for side in self.sides)
@@ -224,9 +229,7 @@ def times_at_rest(rounds: Sequence[Floats], above: Floats) -> Weighed:
     pooled, logs = np.concatenate(rounds), log_tails(rounds)
     value = float(calm_weights(above) @ logs)
     bias = max(abs(value - math.log(tail_mean(pooled, share))) for share in SHARES)
-    return Weighed(
-        logs, above, bias if calm_rounds(pooled) >= LEAST_CALM_SHARE else max(bias, _unrest(pooled))
-    )
+    return Weighed(logs, above, bias if _calm_enough([pooled], len(rounds)) else max(bias, _unrest(pooled)))
 
 
 def averaged_at_rest(several: Sequence[AtRest | Weighed]) -> Weighed:
@@ -247,6 +250,12 @@ def _typical(pair: Pair) -> float:
 def _unrest(rounds: Floats) -> float:
     """How far the median round lies above rest, as a logarithm."""
     return math.log(float(np.median(rounds)) / tail_mean(rounds, SHARE))
+
+
+def _calm_enough(sides: Sequence[Floats], set_ups: int) -> bool:
+    """Whether enough rounds of every side, of so many set-ups, were calm for its rest to be known."""
+    least = LEAST_CALM_SHARE if set_ups >= WEIGHED_FROM else LEAST_CALM_SHARE_OF_FEW
+    return min(map(calm_rounds, sides)) >= least
 
 
 def calm_rounds(rounds: Floats) -> float:
