@@ -7,11 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from bench.commands.run import declared_questions
 from bench.harness.least import ENOUGH, Least, least
 from bench.harness.schedule import Schedule
+from bench.questions.question import Asked
 from bench.records.run import CONTROL
-from bench.results.costs import asked_in_words, keep_costs, read_costs
+from bench.results.costs import (
+    REFERENCE,
+    asked_in_words,
+    costs_elsewhere,
+    costs_in,
+    keep_costs,
+    read_costs,
+)
 from bench.stats.verdict import family_of
 from tests.test_harness import question
 from tests.test_schedule import schedule
@@ -96,3 +106,21 @@ def test_costs_are_kept_by_what_was_asked_and_a_damaged_file_is_none(tmp_path: P
     assert read_costs(file, asked) == {"a/x": 1.0}
     keep_costs(file / "below a file", asked, {"a/x": 1.0})  # costs the finished run nothing
     assert read_costs(file / "below a file", asked) == {}
+
+
+def test_costs_of_another_machine_are_those_of_the_same_questions(tmp_path: Path) -> None:
+    file = tmp_path / "reference.costs"
+    keep_costs(file, asked_in_words("A processor | 2 | x", {"quick": "True", "data": "mnist"}), {"a/x": 9.0})
+    keep_costs(file, asked_in_words("A processor | 2 | x", {"quick": "True"}), {"a/x": 2.0})
+    assert costs_elsewhere({"quick": "True", "budget": "9s"}, file) == ("A processor", {"a/x": 2.0})
+    assert costs_elsewhere({"quick": "False"}, file) == ("", {})
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_suite_brings_what_another_machine_needed_for_its_own_runs(quick: bool) -> None:
+    """Else a first run would not be told what a small budget leaves out."""
+    assert costs_in(REFERENCE)
+    machine, cost_s = costs_elsewhere({"quick": str(quick)})
+    asked = [q for q in declared_questions() if q.skipped() is None and (not q.by_name or q.name == "drift")]
+    groups = [group for question in asked for group in question.groups(Asked(quick=quick))]
+    assert machine and {group.name for group in groups} <= set(cost_s)

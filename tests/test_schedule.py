@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
+
 from bench.harness.least import ENOUGH
 from bench.harness.needs import NEAR_THE_EDGE, comparisons, need
 from bench.harness.schedule import Schedule
@@ -146,6 +148,25 @@ def test_processes_are_started_anew_twice_in_a_long_run_and_never_in_a_short_one
         plan.run()
         renewed[budget_s] = len(calls)
     assert renewed == {300.0: 2, 60.0: 0}
+
+
+def test_processes_that_take_long_to_start_serve_to_the_end() -> None:
+    """A framework that compiles for half a minute would spend the budget on it."""
+    renewed: dict[float, int] = {}
+    for starting_s in (1.0, 40.0):
+        plan, _ = schedule(300.0, {"a": 0.2, "b": 0.2})
+        calls: list[int] = []
+        quick = plan.measure
+
+        def measure(group: Group, quick: Callable[[Group], Block] = quick, s: float = starting_s) -> Block:
+            block = quick(group)
+            return msgspec.structs.replace(block, seconds=block.seconds + s) if block.index == 1 else block
+
+        plan.measure = measure
+        plan.next_invocation = lambda calls=calls: calls.append(1)  # type: ignore[misc]
+        plan.run()
+        renewed[starting_s] = len(calls)
+    assert renewed == {1.0: 2, 40.0: 0}
 
 
 def test_processes_are_not_started_anew_before_every_group_has_an_interval() -> None:

@@ -214,3 +214,27 @@ def test_with_room_nowhere_the_run_goes_on_without_a_journal(
     (line,) = said
     assert "is lost if the run is interrupted" in line
     assert (full / "run.journal").read_bytes().endswith(b"}\n")
+
+
+def test_on_a_machine_without_an_earlier_run_the_budget_is_held_against_what_another_needed(
+    session: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is said before anything is measured, and decides nothing: this machine may be quicker."""
+    said: list[str] = []
+    asked = [question("slow", "quick"), replace(question("slow", "quick"), name="r")]
+    monkeypatch.setattr(
+        under_test, "costs_elsewhere", lambda settings: ("A processor", {"q/p": 1.0, "r/p": 100.0})
+    )
+    first, again = (
+        session(PlayedPool(), costs=tmp_path / "set-ups.costs", say=said.append, journal=tmp_path / name)
+        for name in ("first.journal", "again.journal")
+    )
+    run = first.measure(asked)
+    assert said == [
+        "a run of these questions needs about 202 s on another machine (A processor), where --budget 60s "
+        "leaves out r; none like it has run here yet: the first set-ups tell what does not fit"
+    ]
+    assert set(run.measured) == {"q/p", "r/p"}
+    said.clear()
+    again.measure(asked)
+    assert said == []

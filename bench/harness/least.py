@@ -19,12 +19,21 @@ class Least:
     needed_s: float
     left_out: tuple[str, ...]  # questions
 
-    def in_words(self, budget_s: float, quick: bool) -> str:
-        """``--quick needs about 75 s here; --budget 40s leaves out drift: choose ...``."""
+    def in_words(self, budget_s: float, quick: bool, elsewhere: str = "") -> str:
+        """``--quick needs about 75 s here; --budget 40s leaves out drift: choose ...``.
+
+        ``elsewhere`` is the machine that it is told of, where none has run on this one.
+        """
         what = "--quick" if quick else "a run of these questions"
         names = " and ".join(filter(None, (", ".join(self.left_out[:-1]), self.left_out[-1])))
+        budget = f"--budget {budget_s:g}s"
+        if elsewhere:
+            return (
+                f"{what} needs about {self.needed_s:.0f} s on another machine ({elsewhere}), where {budget} "
+                f"leaves out {names}; none like it has run here yet: the first set-ups tell what does not fit"
+            )
         return (
-            f"{what} needs about {self.needed_s:.0f} s here; --budget {budget_s:g}s leaves out {names}: "
+            f"{what} needs about {self.needed_s:.0f} s here; {budget} leaves out {names}: "
             "choose a larger --budget, or name the questions to ask"
         )
 
@@ -43,9 +52,7 @@ def least(
     """
     if not groups or any(group.name not in cost_s for group in groups):
         return None
-    missing = {
-        group.name: max(0, min(ENOUGH, group.plan.least_blocks) - done.get(group.name, 0)) for group in groups
-    }
+    missing = {group.name: max(0, at_first(group) - done.get(group.name, 0)) for group in groups}
     wanted = {
         name: sum(cost_s[group.name] * missing[group.name] for group in groups if group.question == name)
         for name in dict.fromkeys(group.question for group in groups)
@@ -57,6 +64,11 @@ def least(
             room -= wanted[name]
     left_out = tuple(name for name in wanted if name not in kept)
     return Least(spent_s + sum(wanted.values()), left_out) if left_out else None
+
+
+def at_first(group: Group) -> int:
+    """Set-ups that a group has before any gets more than these: one, of what stands beside a headline."""
+    return 1 if group.beside else min(ENOUGH, group.plan.least_blocks)
 
 
 def without_starting(block: Block) -> float:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bench.harness.least import ENOUGH, LEADING, Least, least, seconds_of_next, without, without_starting
+from bench.harness.least import LEADING, Least, at_first, least, seconds_of_next, without, without_starting
 from bench.harness.needs import Comparison, comparisons, need, still_open
 from bench.questions.plan import Group
 from bench.records.run import Block, Failure
@@ -15,6 +15,8 @@ from bench.records.run import Block, Failure
 RENEW_AT = (0, 1 / 2)  # of what is left when all groups have an interval: an invocation begins
 LEAST_TO_RENEW_S = 120.0  # a budget below it would go into starting processes
 WORTH_RENEWING_S = 60.0  # what is left of the budget
+# Of what is left: where processes take longer to start, as those that compile do, the ones there are serve.
+MOST_STARTING = 0.25
 
 
 @dataclass
@@ -56,20 +58,31 @@ class Schedule:
         for group in self.groups:
             self.blocks.setdefault(group.name, [])
         self._choose(self.cost_s)
-        for rounds in range(max((self._first(g) for g in self.groups), default=0)):
-            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < self._first(g))
+        for rounds in range(max((at_first(g) for g in self.groups), default=0)):
+            self._pass(g for g in self.groups if len(self.blocks[g.name]) <= rounds < at_first(g))
             if rounds == 0:  # what a set-up costs here is known now, if it was not before
                 last = {g.name: self.blocks[g.name][-1] for g in self.groups if self.blocks[g.name]}
                 self._choose({name: without_starting(block) for name, block in last.items()})
         if self.budget_s >= LEAST_TO_RENEW_S:  # only now: most groups, and so most workers, are done with
             spent = self.spent_s()
             left = self.budget_s - spent
-            self.renew_at = [spent + at * left for at in RENEW_AT if (1 - at) * left >= WORTH_RENEWING_S]
+            worth_s = max(WORTH_RENEWING_S, self._starting_s() / MOST_STARTING)
+            self.renew_at = [spent + at * left for at in RENEW_AT if (1 - at) * left >= worth_s]
         self._spend_the_rest()
         return self.blocks
 
     def spent_s(self) -> float:
         return self.spent_before_s + self.clock() - self.start
+
+    def _starting_s(self) -> float:
+        """What new processes take, with all that is compiled in them.
+
+        So much longer each group's first set-up took than its second, or else than what is timed in it.
+        """
+        return sum(
+            max(0.0, first.seconds - (again[0].seconds if again else without_starting(first)))
+            for first, *again in filter(None, self.blocks.values())
+        )
 
     def _choose(self, cost_s: Mapping[str, float]) -> None:
         """Leave out what the budget cannot hold with the set-ups that an interval needs, and tell it."""
@@ -120,17 +133,22 @@ class Schedule:
             self._one(self._next(affordable, left))
 
     def _next(self, groups: list[Group], left_s: float) -> Group:
-        """Up to its least what leads, then all others; then what decides soonest, and in that order too.
+        """Up to its least what leads, then all others, what stands beside a headline last; then what decides
+        soonest, and in that order too.
 
         Where nothing more can be decided, the rest of the budget narrows what is widest for its purpose.
         """
         few = [g for g in groups if self._has_few(g)]
         if few:
-            return min(few, key=lambda g: (g.question != LEADING, self._seconds_to_decide(g), self._cost(g)))
+            return min(few, key=self._turn)
         soonest = min(groups, key=self._seconds_to_decide)
         if self._seconds_to_decide(soonest) <= left_s:
             return soonest
         return max(groups, key=self._need)
+
+    def _turn(self, group: Group) -> tuple[bool, bool, float, float]:
+        """Its place among those that have fewer set-ups than their least."""
+        return group.question != LEADING, group.beside, self._seconds_to_decide(group), self._cost(group)
 
     def _seconds_to_decide(self, group: Group) -> float:
         """Until the next of its comparisons has what it needs, if what is to come scatters as what was."""
@@ -143,10 +161,6 @@ class Schedule:
 
     def _has_few(self, group: Group) -> bool:
         return len(self.blocks[group.name]) < group.plan.least_blocks
-
-    def _first(self, group: Group) -> int:
-        """Set-ups that every group has before any gets more."""
-        return min(ENOUGH, group.plan.least_blocks)
 
     def _decided(self) -> dict[str, tuple[int, int]]:
         """By question, how many parts want no more, of how many; those that were not begun want all."""

@@ -15,7 +15,7 @@ from bench.answers.answer import answer
 from bench.answers.settings import advice_of
 from bench.answers.whole_run import calm_share, warnings_about_run
 from bench.harness.counting import with_operators
-from bench.harness.least import Least
+from bench.harness.least import Least, least
 from bench.harness.peers import start_worker
 from bench.harness.pool import WorkerPool, silence_for
 from bench.harness.rounds import LEAD_IN, Harness
@@ -28,7 +28,7 @@ from bench.questions.plan import Group
 from bench.questions.question import AS_DECLARED, Asked, Question
 from bench.records.changes import Changes
 from bench.records.run import Answer, Block, Case, Machine, Measured, Run, Weather
-from bench.results.costs import asked_in_words, keep_costs, read_costs
+from bench.results.costs import asked_in_words, costs_elsewhere, keep_costs, read_costs
 from bench.results.journal import VARIANTS, Identity, Journal, JournalLine, read_journal
 from bench.stats.measured import measured
 from bench.workloads.declared import project
@@ -133,7 +133,7 @@ class Session:
         done = self._take_journal(self._identity(machine, groups))
         self.weather = self._weather_since(done, machine.load)
         asked_here, left_out = asked_in_words(machine.class_key, self.settings(groups)), list[str]()
-        schedule = self._schedule(groups, done, self._costs_of(asked_here), left_out.append)
+        schedule = self._schedule(groups, done, self._costs_of(asked_here, groups, done), left_out.append)
         try:
             ceilings = measure_ceilings(self.asked.environment)
             blocks = schedule.run()
@@ -180,8 +180,21 @@ class Session:
                 groups += [g for g in question.groups(self.asked) if parts is None or g.name in parts]
         return groups
 
-    def _costs_of(self, asked: str) -> dict[str, float]:
-        return read_costs(self.costs, asked) if self.costs else {}
+    def _costs_of(self, asked: str, groups: list[Group], done: list[JournalLine]) -> dict[str, float]:
+        """What set-ups took here before, by group.
+
+        Where nothing is known the budget is held against what another machine needed, which is only said:
+        the first set-ups tell what is left out here.
+        """
+        if self.costs is None:
+            return {}
+        cost_s = read_costs(self.costs, asked)
+        if not cost_s and not done:
+            machine, elsewhere_s = costs_elsewhere(self.settings(groups))
+            lacking = least(groups, elsewhere_s, {}, 0.0, self.budget_s)
+            if lacking is not None:
+                self.say(lacking.in_words(self.budget_s, self.asked.quick, machine))
+        return cost_s
 
     def _begun(self, groups: list[Group], blocks: dict[str, list[Block]], asked: str) -> list[Group]:
         """The groups that the budget had room for; what their set-ups took is kept for the next run."""

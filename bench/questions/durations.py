@@ -12,6 +12,8 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def parse_duration(text: str, option: str = "--budget") -> float:
     """Seconds from ``90s``, ``5m`` or ``1h``, four months at most. Raises UserError for anything else."""
+    if not isinstance(text, str):  # from Python anything may come
+        raise UserError(f"{option} is {text!r:.40}; expected a time as a str, such as '90s', '5m' or '1h'")
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text.strip())
     if not match or not 0 < float(match[1]) * _UNITS[match[2]] <= LONGEST_S:
         near = _nearest_duration(text)

@@ -30,6 +30,7 @@ class Group:
     cases: dict[str, Case]  # by variant
     plan: Plan = field(default_factory=Plan)
     also: tuple[tuple[str, str], ...] = ()  # ratios beside those to the baseline: (variant, against which)
+    beside: bool = False  # what its question is about stands in another part
     counted: bool = False  # count the operators of its steps too, beside what is timed
 
     @property

@@ -150,6 +150,7 @@ class Question:
             },
             plan=self._plan(name),
             also=self.also,
+            beside=self._is_beside(name),
             counted=self.counted and name == self.headline,
         )
 

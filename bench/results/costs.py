@@ -18,6 +18,7 @@ EXPECTED = "expected what runs have kept of their set-ups' costs"
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)]
 Costs = dict[str, dict[str, Seconds]]  # by what was asked and where, then by group: seconds a set-up
 NOT_OF_COST = ("budget", "seed", "groups")  # settings of a run that change no set-up
+REFERENCE = Path(__file__).with_name("reference.costs")  # kept by a default and a quick run on one machine
 
 
 def asked_in_words(machine: str, settings: Mapping[str, str]) -> str:
@@ -29,6 +30,19 @@ def asked_in_words(machine: str, settings: Mapping[str, str]) -> str:
 def read_costs(file: Path, asked: str) -> dict[str, float]:
     """By group; empty where nothing is known, since a run does well without."""
     return _all(file).get(asked, {})
+
+
+def costs_elsewhere(settings: Mapping[str, str], file: Path = REFERENCE) -> tuple[str, dict[str, float]]:
+    """What set-ups asked for in this way took on the machine that the file is of, and its processor.
+
+    Empty where the questions were not asked in this way there.
+    """
+    alike = asked_in_words("", settings).partition("; ")[2]
+    for asked, cost_s in _all(file).items():
+        machine, _, how = asked.partition("; ")
+        if how == alike:
+            return machine.partition(" | ")[0], dict(cost_s)
+    return "", {}
 
 
 def keep_costs(file: Path, asked: str, cost_s: Mapping[str, float]) -> None:
