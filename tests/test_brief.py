@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.records.repeated import FEW_SET_UPS, NAMED, UNSTEADY, together
+from bench.records.run import Estimate, Ratio
+from bench.records.undecided import in_short, of_ratio
 from reports.model.page import Answered, Recommendation
 from reports.pages.run import SENTENCES, WARNINGS, brief, run_page
 from tests.reported import in_terminal, kept
@@ -17,7 +19,8 @@ def test_it_fits_a_screen_and_says_what_the_full_page_says() -> None:
     assert len(lines) <= 45
     assert max(map(len, lines)) <= 80
     for answered, whole in zip(short.answers, full.answers, strict=True):
-        assert answered.sentences == whole.sentences[:SENTENCES]
+        for sentence, in_full in zip(answered.sentences, whole.sentences[:SENTENCES], strict=True):
+            assert sentence == in_full or in_full.startswith(sentence.removesuffix(".") + ", ")
     assert (short.sections, short.facts, short.method) == ((), (), ())
 
 
@@ -59,3 +62,21 @@ def test_an_answer_that_is_the_recommendation_is_said_once() -> None:
         ),
     )
     assert [answered.asks for answered in brief(page).answers] == ["Who?"]
+
+
+def test_what_would_decide_is_left_to_the_whole_report() -> None:
+    ratio = Ratio(
+        case="a/b/c",
+        baseline="a/b/d",
+        estimate=Estimate(value=1.1, low=0.9, high=1.3, confidence=0.95, n=4),
+        verdict="undecided",
+        detectable=0.25,
+        times=1.34,
+    )
+    said = f"With static memory the step takes 1.1x the time: {of_ratio(ratio, 0.02)}."
+    assert in_short(said) == "With static memory the step takes 1.1x the time: undecided."
+    for as_it_is in (
+        "It takes 0.9x the time: faster.",
+        "Undecided how many workers are enough: 5 take 0.9x.",
+    ):
+        assert in_short(as_it_is) == as_it_is

@@ -31,7 +31,7 @@ def line_in_words(fixed: Estimate, each: Estimate, departure: float, of: str = "
 
 
 def growth(variants: dict[str, Measured]) -> list[str]:
-    """Both costs of a step over the batch sizes, the best throughput, and the sizes that come near it."""
+    """The best throughput, the sizes that come near it, and both costs of a step over the batch sizes."""
     sizes = _without_control(variants)
     of = sizes[0].case.counts
     best, rivals = quickest(sizes)
@@ -40,11 +40,11 @@ def growth(variants: dict[str, Measured]) -> list[str]:
     if near.n < 2:
         also = ", by one set-up, which does not tell how near the others come"
     return [
-        line_in_words(*line(sizes), of),
         f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}{also}.",
         f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
         f"{reaching_in_words(near)}{in_doubt(near, rivals)}; larger batches need more memory and make fewer "
         "steps an epoch.",
+        line_in_words(*line(sizes), of),
     ]
 
 

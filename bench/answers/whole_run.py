@@ -58,10 +58,10 @@ def restless(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> str 
 def calm_share(groups: Iterable[Group], blocks: Mapping[str, list[Block]]) -> float | None:
     """The share of rounds within 5 % of their variant's rest, over all that is read at rest.
 
-    Of those that came as the hour was. None where there is none. The width of the intervals follows from it.
+    None where nothing is. The width of the intervals follows from it.
     """
     sides = [
-        [np.array([r.iteration_s for r in block.set_ups[name].usual]) for block in having(mine, name)]
+        [np.array([r.iteration_s for r in block.set_ups[name].rounds]) for block in having(mine, name)]
         for group in groups
         for mine in [blocks.get(group.name, [])]
         for name in group.cases
@@ -80,6 +80,6 @@ def above_rest(blocks: list[Block], baseline: str) -> list[float]:
 
 
 def _times(block: Block, baseline: str) -> Floats:
-    """Seconds an iteration of each round that came as the hour was."""
+    """Seconds an iteration of each round."""
     names = [name for name in (baseline, CONTROL) if name in block.set_ups]
-    return np.array([r.iteration_s for name in names for r in block.set_ups[name].usual])
+    return np.array([r.iteration_s for name in names for r in block.set_ups[name].rounds])

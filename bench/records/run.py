@@ -88,12 +88,6 @@ class SetUp(msgspec.Struct, frozen=True, kw_only=True):
     block: int = 0  # set-ups of one group with the same number had their rounds interleaved
     invocation: int = 0
     calls: Calls | None = None  # each timed by itself; None where only rounds were
-    as_it_came: int | None = None  # rounds, the first; the others waited for calm. None: all came so
-
-    @property
-    def usual(self) -> list[Round]:
-        """The rounds that came as the hour was: what was typical in it."""
-        return self.rounds[: self.as_it_came]
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +98,6 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     seconds: float  # what it cost, everything included
     set_ups: dict[str, SetUp]  # by variant
-    waited_s: float = 0.0  # of it, for calm
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,12 @@ def factor(times: float) -> float:
     return max(LEAST_FACTOR, times)
 
 
+def in_short(sentence: str) -> str:
+    """The sentence without what :func:`of_ratio` said in it: that it is undecided is enough for a screen."""
+    said, undecided, why = sentence.partition(": undecided, ")
+    return f"{said}: undecided." if undecided and why.startswith(("this run ", "since ")) else sentence
+
+
 def of_ratio(ratio: Ratio, tolerance: float) -> str:
     """Not knowing, with the smallest slow-down that a run would have called and what would decide it."""
     if ratio.estimate.n < 2:

@@ -21,6 +21,7 @@ from bench.records.run import (
     Ratio,
     Run,
 )
+from bench.records.undecided import in_short
 from bench.stats.verdict import ALPHA, TOLERANCE
 from reports.model.charts import Interval, Intervals
 from reports.model.download import Download
@@ -44,7 +45,7 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": BUDGET, "seed": str(SEED)}
-SENTENCES, WARNINGS = 2, 4  # on one screen: of an answer, of the run
+SENTENCES, WARNINGS = 2, 2  # on one screen: of an answer, of the run
 
 
 def run_page(run: Run, download: Download | None = None) -> Page:
@@ -90,10 +91,13 @@ def _title(run: Run) -> str:
 def brief(page: Page) -> Page:
     """What fits on a screen: what to set, at most two sentences an answer, what to mind.
 
-    An answer that is the recommendation is not said twice.
+    An answer that is the recommendation is not said twice, and what would decide what is undecided is left
+    to the whole report.
     """
     said = set(page.recommendation.sentences if page.recommendation else ())
-    shortened = (replace(each, sentences=each.sentences[:SENTENCES]) for each in page.answers)
+    shortened = (
+        replace(each, sentences=tuple(map(in_short, each.sentences[:SENTENCES]))) for each in page.answers
+    )
     answers = tuple(each for each in shortened if not set(each.sentences) <= said)
     warnings = together([*page.warnings, *(w for s in page.sections for w in s.warnings)])
     more = len(warnings) - WARNINGS
