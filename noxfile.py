@@ -40,6 +40,8 @@ NEEDS_UV = (3, 13)
 ATTACKS = ("tests/test_attack.py", "tests/test_kills.py", "tests/test_odd.py")
 DAMAGED_FILES = "10000"
 OF_PLOTS = ("tests/test_report_in_browser.py", "tests/test_charts.py")
+WHOLE = ("-m", "whole")  # what the tests leave out for its length
+WITH_WHOLE = ("-m", "not gpu_wheels and not wheel and not real_peers")
 # A module's tests share whole runs; pytest-benchmark's fixture, which none uses, cannot be shared out.
 ON_EVERY_CORE = ("-n", "auto", "--dist", "loadscope", "--benchmark-disable")
 
@@ -76,10 +78,10 @@ def command(session: nox.Session, name: str, *extras: str, package: str = "bench
     session.run("python", "-m", package, name, *session.posargs)
 
 
-def pytest(session: nox.Session) -> None:
+def pytest(session: nox.Session, *chosen: str) -> None:
     """Install the tests' libraries too, then pytest on every core with the arguments that were passed on."""
     install_with_mxnet(session, "test")
-    session.run("python", "-m", "pytest", *ON_EVERY_CORE, *session.posargs)
+    session.run("python", "-m", "pytest", *ON_EVERY_CORE, *chosen, *session.posargs)
 
 
 @nox.session(python=DEFAULT)
@@ -156,6 +158,12 @@ def tests(session: nox.Session) -> None:
     pytest(session)
 
 
+@nox.session(python=DEFAULT)
+def tests_whole(session: nox.Session) -> None:
+    """Run the tests that take minutes: whole commands with real workers, pages in a real browser."""
+    pytest(session, *WHOLE)
+
+
 @nox.session(python=PYTHONS, download_python="never")
 def tests_each(session: nox.Session) -> None:
     """Run the tests on each supported Python that is found; the others are skipped, not installed."""
@@ -174,7 +182,8 @@ def attack(session: nox.Session) -> None:
     """Damage 10,000 files, kill 10 runs thrice, try 280 command lines: minutes. Arguments go to pytest."""
     install_with_mxnet(session, "test")
     how = ("-n", "auto", "--benchmark-disable")  # each test by itself, since none shares what another made
-    session.run("python", "-m", "pytest", *how, *ATTACKS, *session.posargs, env={"MTL_ATTACK": DAMAGED_FILES})
+    chosen = (*WITH_WHOLE, *ATTACKS, *session.posargs)
+    session.run("python", "-m", "pytest", *how, *chosen, env={"MTL_ATTACK": DAMAGED_FILES})
 
 
 @nox.session(python=DEFAULT)
@@ -183,7 +192,7 @@ def plots(session: nox.Session) -> None:
     install(session, "test")
     for allowed in (oldest("plotly"), "plotly"):
         session.install("--upgrade", allowed, env={"UV_COMPILE_BYTECODE": "1"})
-        session.run("python", "-m", "pytest", "--benchmark-disable", *OF_PLOTS, *session.posargs)
+        session.run("python", "-m", "pytest", "--benchmark-disable", *WITH_WHOLE, *OF_PLOTS, *session.posargs)
 
 
 @nox.session(python=DEFAULT)

@@ -46,6 +46,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedP
     return done, told
 
 
+@pytest.mark.whole
 def test_the_question_is_answered_in_words(ran: Any) -> None:
     said = ran[0].stdout
     assert "What does the second head cost?" in said
@@ -54,6 +55,7 @@ def test_the_question_is_answered_in_words(ran: Any) -> None:
     assert "result.json" in said
 
 
+@pytest.mark.whole
 def test_a_pipe_gets_a_plain_line_a_group(ran: Any) -> None:
     parts = ("forward", "forward_backward", "step")
     lines = [line for line in ran[0].stderr.splitlines() if not line.startswith("before measuring: ")]
@@ -62,11 +64,13 @@ def test_a_pipe_gets_a_plain_line_a_group(ran: Any) -> None:
         assert re.search(r"; \d+:\d\d spent, 0:0[01] left$", line)
 
 
+@pytest.mark.whole
 def test_the_terminal_is_80_columns_wide(ran: Any) -> None:
     assert max(map(len, ran[0].stdout.splitlines())) <= 80
     assert "\x1b" not in ran[0].stdout
 
 
+@pytest.mark.whole
 def test_the_file_has_every_variant_with_its_raw_rounds(ran: Any) -> None:
     told = ran[1]
     names = {entry["extra_info"]["mtl_bench"]["case"]["variant"] for entry in told["benchmarks"]}
@@ -84,6 +88,7 @@ def test_the_file_has_every_variant_with_its_raw_rounds(ran: Any) -> None:
             assert set(ours["effect"]) == {"ratio", "low", "high", "confidence", "n"}
 
 
+@pytest.mark.whole
 def test_the_file_tells_what_it_was_measured_on(ran: Any) -> None:
     ours = ran[1]["mtl_bench"]
     assert ours["schema"] == SCHEMA
@@ -92,6 +97,7 @@ def test_the_file_tells_what_it_was_measured_on(ran: Any) -> None:
     assert ours["answers"][0]["sentences"]
 
 
+@pytest.mark.whole
 def test_pytest_benchmark_reads_the_file(ran: Any) -> None:
     command = [sys.executable, "-m", "pytest_benchmark", "compare", ran[1]["path"]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -163,6 +169,7 @@ def stays(found: Callable[[], set[str]], before: set[str]) -> set[str]:
     return new
 
 
+@pytest.mark.whole
 def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     """Killed in the middle of the DataLoader's question, whose workers have children of their own."""
     command = [sys.executable, "-m", "bench", "run", "loader_workers", "--quick", "--budget", "10s"]
@@ -191,6 +198,7 @@ def test_a_killed_run_leaves_nothing_but_its_journal(tmp_path: Path) -> None:
     assert journal.read_bytes() == kept
 
 
+@pytest.mark.whole
 def test_a_run_that_is_ended_tells_how_to_go_on(tmp_path: Path) -> None:
     """By SIGTERM; pytest, which runs underneath, does not go on with the next variant."""
     command = [sys.executable, "-m", "bench", "run", "second_head", "--budget", "10m"]

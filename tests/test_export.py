@@ -219,6 +219,7 @@ def test_the_command_writes_both_files_and_tells_the_names(saved: Path, tmp_path
         assert f"  {name}  " in done.stdout
 
 
+@pytest.mark.whole
 def test_anybodys_network_is_exported_from_what_gluon_wrote(tmp_path: Path) -> None:
     block, _ = TRAPS["epsilon"]()
     block.hybridize()

@@ -38,6 +38,7 @@ def deeper(folder: Path) -> None:
     )
 
 
+@pytest.mark.whole
 def test_a_revision_that_does_more_is_told_by_its_operators(committed: Path) -> None:
     deeper(committed)
     ran = mtl_bench(committed, "regress", "step", "--base", "HEAD", "--budget", "1s")
@@ -56,6 +57,7 @@ def test_a_base_without_the_declaration_is_told_how_to_begin(committed: Path) ->
     assert said.endswith("commit it to the base first: from then on revisions compare")
 
 
+@pytest.mark.whole
 def test_work_is_held_against_a_golden_file_in_the_repository(committed: Path) -> None:
     with (committed / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write('golden = "counts/step.json"\n')
@@ -69,6 +71,7 @@ def test_work_is_held_against_a_golden_file_in_the_repository(committed: Path) -
     assert "sin" in changed.stdout
 
 
+@pytest.mark.whole
 def test_a_profile_of_a_declared_network_names_its_lines(committed: Path) -> None:
     ran = mtl_bench(committed, "profile", "hybridize/step/imperative", "--seconds", "3", "-o", "profiled")
     assert ran.returncode == 0, ran.stderr

@@ -38,6 +38,7 @@ def python(*arguments: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.whole
 def test_it_measures_and_answers(documented: Path) -> None:
     folder, ours = documented.parent, ("-p", "no:mtl_bench", "-p", "bench.plugin")
     options = ("-p", "no:cacheprovider", "--mtl-budget=1s", "--benchmark-json=x.json")

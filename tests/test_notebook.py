@@ -40,6 +40,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return notebook
 
 
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore")
 def test_every_record_shows_itself_in_a_notebook(executed: Any) -> None:
     shown = [
@@ -54,6 +55,7 @@ def test_every_record_shows_itself_in_a_notebook(executed: Any) -> None:
     assert "box costs 50%" in record["text/plain"]
 
 
+@pytest.mark.whole
 def test_a_task_of_the_notebook_itself_is_refused_in_a_line(executed: Any) -> None:
     (error,) = executed.cells[-1].outputs
     assert len(error.traceback) == 1
@@ -63,6 +65,7 @@ def test_a_task_of_the_notebook_itself_is_refused_in_a_line(executed: Any) -> No
     assert "%%writefile acme_bench.py" in error.traceback[0]
 
 
+@pytest.mark.whole
 def test_what_the_notebook_keeps_is_what_its_cells_show(executed: Any) -> None:
     kept = nbformat.read(NOTEBOOK, as_version=4)
     assert [c.execution_count for c in kept.cells if c.cell_type == "code"] == list(

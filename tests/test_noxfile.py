@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ON_EVERY_CORE = ["-n", "auto", "--dist", "loadscope", "--benchmark-disable"]
+WITH_WHOLE = ["-m", "not gpu_wheels and not wheel and not real_peers"]
 PASSED_ON = {
     "bench": ["python", "-m", "bench", "run"],
     "report": ["python", "-m", "bench", "report"],
@@ -28,10 +29,11 @@ PASSED_ON = {
     "peers": ["python", "-m", "bench", "peers"],
     "train": ["python", "-m", "mtl_core", "train"],
     "tests": ["python", "-m", "pytest", *ON_EVERY_CORE],
+    "tests_whole": ["python", "-m", "pytest", *ON_EVERY_CORE, "-m", "whole"],
     "tests_each": ["python", "-m", "pytest", *ON_EVERY_CORE],
     "coverage": ["python", "-m", "tests.scenarios"],
     "attack": [
-        *("python", "-m", "pytest", "-n", "auto", "--benchmark-disable"),
+        *("python", "-m", "pytest", "-n", "auto", "--benchmark-disable", *WITH_WHOLE),
         *("tests/test_attack.py", "tests/test_kills.py", "tests/test_odd.py"),
     ],
     "examples": [
@@ -40,7 +42,7 @@ PASSED_ON = {
     ],
     "notebook": ["jupyter", "execute", "--inplace", "--timeout=900", "docs/notebook.ipynb"],
     "plots": [
-        *("python", "-m", "pytest", "--benchmark-disable"),
+        *("python", "-m", "pytest", "--benchmark-disable", *WITH_WHOLE),
         *("tests/test_report_in_browser.py", "tests/test_charts.py"),
     ],
     "gpu_wheels": ["python", "-m", "pytest", "-m", "gpu_wheels", "tests/test_gpu_wheels.py"],

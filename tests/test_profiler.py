@@ -276,6 +276,7 @@ def refused(
     return done, folder / "out", read_profile(folder / "out")
 
 
+@pytest.mark.whole
 def test_a_refusal_costs_a_warning_and_the_rest_comes_out(
     refused: tuple[subprocess.CompletedProcess[str], Path, Profile],
 ) -> None:
@@ -289,6 +290,7 @@ def test_a_refusal_costs_a_warning_and_the_rest_comes_out(
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.whole
 def test_the_operators_are_the_steps_own(
     refused: tuple[subprocess.CompletedProcess[str], Path, Profile],
 ) -> None:
@@ -304,6 +306,7 @@ def test_the_operators_are_the_steps_own(
     assert any("another regime" in note for note in profile.notes)
 
 
+@pytest.mark.whole
 def test_the_timeline_is_sorted_and_of_a_sane_size(
     refused: tuple[subprocess.CompletedProcess[str], Path, Profile],
 ) -> None:

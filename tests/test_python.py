@@ -47,6 +47,7 @@ def played(folder: Path, told: object) -> Path:
     return program
 
 
+@pytest.mark.whole
 def test_a_run_in_another_interpreter_has_its_libraries_and_tells_both(repository: Path, bare: Path) -> None:
     run = ("run", "hybridize", "--quick", "--budget", "1s", "--json", "mine.json")
     (repository / "table.npy").write_bytes(b"theirs")

@@ -240,6 +240,7 @@ def trust(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.whole
 def test_a_real_unit_is_recorded_and_measures_nothing(tmp_path: Path) -> None:
     """One unit is no comparison: exit code 6, never a pass."""
     variants = ("--variant", "operator")

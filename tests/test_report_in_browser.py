@@ -24,9 +24,13 @@ from tests.test_profiles import PROFILE
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (extra: test)")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("MTL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason=f"no browser: none of {', '.join(NAMES)} is installed, MTL_CHROMIUM names none"
-)
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason=f"no browser: none of {', '.join(NAMES)} is installed, MTL_CHROMIUM names none",
+    ),
+]
 READERS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},

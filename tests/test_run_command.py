@@ -115,6 +115,7 @@ def test_bad_input_is_refused_where_nothing_can_be_measured_too(
         under_test.run(["device"], **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.whole
 def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Path) -> None:
     """Ctrl-C names the command to go on with; that one's terminal is closed; the third finishes."""
     options = "hybridize --quick --budget 30s --seed 7 --json result.json --threads 1"
@@ -182,6 +183,7 @@ _report(outcome, False)
 """
 
 
+@pytest.mark.whole
 def test_a_run_of_which_nothing_could_be_measured_says_so_and_writes_no_file(tmp_path: Path) -> None:
     (tmp_path / "test_broken.py").write_text(BROKEN)
     done = subprocess.run(

@@ -40,6 +40,7 @@ finally:
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="shared memory is files on Linux alone")
 def test_neither_training_nor_a_run_starts_loader_workers_without_room(tmp_path: Path) -> None:
     why = refused()

@@ -123,6 +123,7 @@ def mtl_bench(
     return ran
 
 
+@pytest.mark.whole
 def test_the_wheel_installed_inside_a_repository_runs_and_reports(repository: Path, wheel: Path) -> None:
     """What it needs is this environment's own, by path; the wheel itself is installed."""
     venv = repository / ".venv"

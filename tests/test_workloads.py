@@ -73,6 +73,7 @@ def test_a_step_computes_on_its_device_and_copies_only_when_it_is_to(copied: boo
     assert {array.context for array in workload.step.parameter_arrays()} == {mx.cpu(1)}
 
 
+@pytest.mark.whole
 def test_the_device_question_measures_a_second_device_in_real_workers() -> None:
     (group, *_) = replace(question_for(("cpu(1)",), None), plan=Plan(rounds=1)).groups()
     harness = Harness(0, pool=WorkerPool)
