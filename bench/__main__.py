@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from mtl_core.platform.theirs_last import theirs_last
+
+if __name__ == "__main__":
+    theirs_last()
+
 import sys
 from pathlib import Path
 

@@ -83,11 +83,29 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse what cannot be measured, before anything is collected."""
     if config.getoption("--mtl-budget") is not None:
         budget_s(config.getoption)
-    if config.getoption("dist", "no") != "no" and _asks_for_benchmarks(config):
+    if not _asks_for_benchmarks(config):
+        return
+    _check_plugin(config)
+    if config.getoption("dist", "no") != "no":
         raise pytest.UsageError(
             "benchmarks run on one machine at a time, xdist's workers would disturb each other: "
             "leave out -n, or give -n 0"
         )
+
+
+def _check_plugin(config: pytest.Config) -> None:
+    """Refuse what pytest-benchmark would fail at once everything is measured, and to go without it."""
+    if not hasattr(config.option, "benchmark_json"):
+        raise pytest.UsageError("the benchmarks need pytest-benchmark: leave out -p no:benchmark")
+    from mtl_core.program.files import check_place
+
+    given = config.getoption("benchmark_json", None)
+    place = given if isinstance(given, (str, Path)) else getattr(given, "name", None)  # a file by its version
+    try:
+        if place is not None:
+            check_place(Path(place), "--benchmark-json")
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _asks_for_benchmarks(config: pytest.Config) -> bool:
@@ -273,6 +291,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
             terminalreporter.line(f"  {line}")
 
 
+@pytest.hookimpl(optionalhook=True)  # it may be switched off
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Our block at the top of the file."""
     if OUTCOME in config.stash:

@@ -39,8 +39,18 @@ def lacks_memory(error: BaseException) -> bool:
     )
 
 
+LONGEST_LINE = 4_000  # characters of a line that is told
+
+
 def visible(text: str) -> str:
-    """Text in one line, whatever is not visible as its escape: a name in it must not act on a terminal."""
+    """Text in one line, whatever is not visible as its escape: a name in it must not act on a terminal.
+
+    Of a long one the middle is left out: nobody reads megabytes of somebody's error.
+    """
+    more = len(text) - LONGEST_LINE
+    if more > 0:
+        half = LONGEST_LINE // 2
+        text = f"{text[:half]} ... {more:,} characters ... {text[-half:]}"
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 

@@ -35,7 +35,7 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def test_two_tasks_are_compared_in_turns() -> None:
-    told = compare("acme.bench:task", "acme.bench:wide", budget="1s", batch_size=16, json="both.json")
+    told = compare("acme.bench:task", "acme.bench:wide", budget="4s", batch_size=16, json="both.json")
     (answer,) = told.answers
     assert answer.asks == "Is acme.bench:wide faster than acme.bench:task?"
     said = re.match(r"acme\.bench:wide takes ([0-9.]+)x \(", answer.sentences[0])
@@ -215,3 +215,53 @@ def test_progress_changes_a_line_of_a_notebook_once_a_second() -> None:
 
 def test_a_refusal_is_one_line_in_a_notebook() -> None:
     assert UserError("no\nsuch thing")._render_traceback_() == ["error: no such thing"]
+
+
+@pytest.mark.parametrize("wrong", [90, 1.5, b"90s", ["90s"], True, object()])
+def test_a_budget_that_is_no_text_is_refused_in_a_line(wrong: Any) -> None:
+    with pytest.raises(UserError, match=r"budget is .*; expected a time as a str, such as '90s'"):
+        run("tutorial", budget=wrong)
+
+
+@pytest.mark.parametrize("wrong", [1, b"a", ["a"], True, object()])
+@pytest.mark.parametrize("name", ["json", "folder"])
+def test_a_place_that_is_no_path_is_refused_in_a_line(name: str, wrong: Any) -> None:
+    with pytest.raises(UserError, match=f"{name} is a {type(wrong).__name__}; expected a path"):
+        run("tutorial", budget="1s", **{name: wrong})
+
+
+@pytest.mark.parametrize("name", ["batch_size", "threads", "seed"])
+@pytest.mark.parametrize("wrong", [-1, 2.0, "8", True, float("nan")])
+def test_a_number_that_is_no_whole_one_is_refused_in_a_line(name: str, wrong: Any) -> None:
+    with pytest.raises(UserError, match=f"{name} is .*; expected a whole number of at least"):
+        run("tutorial", "hybridize", budget="1s", **{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [{"A": "a\0b"}, {"": "b"}, {"A=B": "c"}, ["A"], 1, None])
+def test_an_environment_that_no_process_can_have_is_refused_in_a_line(wrong: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"environment (is a .*; expected a dict|has .* no process can be given)"
+    ):
+        names.variables(wrong)
+
+
+def test_a_second_run_in_another_thread_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would take each other's standard streams away, and each other's cores."""
+    monkeypatch.setattr(runs, "preflight", lambda *_: [])
+    with runs.MEASURING, pytest.raises(UserError, match="another run is under way in this process"):
+        run("tutorial", "hybridize", budget="1s")
+
+
+def test_a_current_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UserError, match="the current folder was removed"):
+        run("acme:task", budget="1s")
+
+
+@pytest.mark.parametrize("wrong", [7, "tpu", "cpu(", None, ["cpu"]])
+def test_a_device_that_is_none_is_refused_in_a_line(wrong: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"device is .*; expected cpu, gpu, cpu\(1\)"):
+        pair._side({"device": wrong}, "acme.bench:task", None, tmp_path)

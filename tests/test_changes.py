@@ -73,7 +73,7 @@ def test_what_differs_is_told_and_kept_only_where_that_is_asked_for(repo: Path) 
 
 def test_outside_git_there_is_nothing_to_keep(tmp_path: Path) -> None:
     assert changes_of(tmp_path) is None
-    with pytest.raises(UserError, match="is in no git repository"):
+    with pytest.raises(UserError, match="git says: fatal: not a git repository"):
         check_under_git(tmp_path)
 
 

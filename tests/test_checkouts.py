@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from bench.gate import checkouts
 from bench.gate.checkouts import check_age, gate_path, prune, repository, resolve, working_tree, worktree
+from bench.machine.git import git as answer_of_git
 from bench.machine.git import local_variables
 from bench.machine.identity import revision
 from mtl_core.errors import UserError
@@ -245,3 +247,18 @@ def test_a_damaged_index_costs_one_line(repo: Path) -> None:
 def test_worktrees_that_cannot_be_listed_cost_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"worktree list --porcelain failed \(fatal: not a git repository"):
         prune(tmp_path)
+
+
+def test_a_git_that_fails_by_itself_costs_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "git"
+    broken.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    local_variables.cache_clear()
+    try:
+        with pytest.raises(
+            UserError, match=r"git itself fails \(git rev-parse --local-env-vars ended with -11\)"
+        ):
+            answer_of_git(tmp_path, "status")
+    finally:
+        local_variables.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import multiprocessing
 import os
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import BATCHES_A_TAKE, Batch, FastLoader, LastBatch, TutorialLoader
-from mtl_core.data.watching import died, handed_over
+from mtl_core.data.watching import died, handed_over, watch
 from mtl_core.errors import UserError
 from mtl_core.platform import shared_memory
 from mtl_core.platform.mxnet import mx
@@ -327,24 +328,52 @@ def test_a_pool_that_does_not_end_by_itself_is_ended(monkeypatch: pytest.MonkeyP
     assert not any(worker.is_running() for worker in workers)
 
 
-def test_a_worker_that_dies_while_it_hands_a_batch_over_is_told_and_what_else_fails_is_not() -> None:
-    """The batch is there and its shared memory is asked for at a socket that is closed already."""
+class Ended:
+    """A worker's process that is gone once it was looked at so often, by the signal given."""
 
-    class Dying:
-        looks = 0
+    def __init__(self, looks: int, by: int) -> None:
+        self.looks, self.by = looks, by
 
-        @property
-        def exitcode(self) -> int | None:
-            self.looks += 1
-            return -signal.SIGKILL if self.looks > 2 else None
+    @property
+    def exitcode(self) -> int | None:
+        self.looks -= 1
+        return -self.by if self.looks < 0 else None
 
-    def batches() -> Iterator[int]:
+    def kill(self) -> None:
+        self.looks, self.by = 0, signal.SIGKILL
+
+    def join(self) -> None: ...
+
+
+class Handing:
+    """Gluon's DataLoader where a batch cannot be fetched: it ends its pool, then lets the error out."""
+
+    def __init__(self, processes: list[Ended], error: Exception) -> None:
+        self.error = error
+        self._worker_pool = mock.MagicMock(_state="RUN", _pool=[])
+        self._worker_pool.terminate = lambda: [process.kill() for process in processes]
+        watch(self._worker_pool, processes)
+
+    def __iter__(self) -> Iterator[int]:
         yield 1
-        raise ConnectionResetError(104, "Connection reset by peer")
+        try:
+            raise self.error
+        except Exception:
+            self._worker_pool.terminate()
+            raise
 
-    taken = handed_over(batches(), [Dying()])
+
+def test_a_worker_that_dies_while_it_hands_a_batch_over_is_told_by_its_own_end() -> None:
+    """Its socket is closed some time before it is gone, and the others are ended after it."""
+    processes = [Ended(10**9, signal.SIGTERM), Ended(5, signal.SIGBUS)]
+    taken = handed_over(Handing(processes, ConnectionResetError(104, "Connection reset by peer")))
     assert next(taken) == 1
-    with pytest.raises(UserError, match=r"a DataLoader worker was ended by SIGKILL \(most likely the memory"):
+    with pytest.raises(UserError, match=r"a DataLoader worker was ended by SIGBUS \(most likely .* is full"):
         next(taken)
-    with pytest.raises(ConnectionResetError):
-        list(handed_over(batches(), []))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), ValueError("theirs")])
+def test_what_else_fails_as_a_batch_is_taken_is_no_workers_death(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised:
+        list(handed_over(Handing([Ended(10**9, signal.SIGTERM)], error)))
+    assert raised.value is error

@@ -14,7 +14,7 @@ import pytest
 
 from bench.commands.network import Network, names_of, network_of
 from bench.harness import declaring
-from bench.harness.pool import WorkerFailedError
+from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.workloads.declared import build
 from mtl_core.errors import UserError
 from tests.processes import ROOT
@@ -72,6 +72,7 @@ def mtl_bench(repository: Path, *arguments: str, suite: Path = ROOT) -> subproce
     )
 
 
+@pytest.mark.whole
 def test_a_run_answers_in_the_users_names(repository: Path) -> None:
     ran = mtl_bench(repository, "run", "heads", "--quick", "--budget", "1s", "--full", "--json", "mine.json")
     assert ran.returncode == 0, ran.stderr
@@ -226,3 +227,49 @@ def test_a_network_that_takes_long_to_import_is_waited_for_with_a_word() -> None
     task = declaring.declared("a:b", 4, start=lambda environment: worker, say=worker.say, patience_s=0.01)  # type: ignore[arg-type, return-value]
     assert (task.network, worker.ended) == ("a:b", True)
     assert worker.said == ["a:b is still being imported and built; it is waited for up to 120 s"]
+
+
+@pytest.mark.whole
+def test_a_network_that_reads_standard_input_takes_none_of_the_workers_commands(repository: Path) -> None:
+    reading = "import sys, threading\nthreading.Thread(target=sys.stdin.read, daemon=True).start()\n"
+    (repository / "acme" / "net.py").write_text(reading + NETWORK, encoding="utf-8")
+    done = mtl_bench(repository, "run", "hybridize", "--quick", "--budget", "1s", "--json", "r.json")
+    assert done.returncode == 0, done.stderr
+    assert "hung" not in done.stderr
+    assert (repository / "r.json").exists()
+
+
+def test_an_error_of_megabytes_is_cut(repository: Path) -> None:
+    long = "def task(heads=None):\n    raise ValueError('\\x1b[2J' * 1_000_000)\n"
+    (repository / "acme" / "net.py").write_text(long, encoding="utf-8")
+    done = mtl_bench(repository, "run", "hybridize", "--budget", "1s")
+    (line,) = [each for each in done.stderr.splitlines() if each.startswith("error: ")]
+    assert done.returncode == 2
+    assert len(done.stderr) < 20_000 and " characters ... " in line and "\x1b" not in done.stderr
+
+
+def test_a_worker_that_cannot_be_started_costs_a_line(tmp_path: Path) -> None:
+    def start(_environment: dict[str, str]) -> Any:
+        return WorkerProcess({}, python=str(tmp_path))
+
+    with pytest.raises(
+        UserError, match=r"acme:task could not be tried: the worker could not be started \(Perm"
+    ):
+        declaring.declared("acme:task", 4, start)
+
+
+@pytest.mark.parametrize("package", ["bench", "mtl_core"])
+def test_files_of_theirs_with_names_of_pythons_own_do_no_harm(tmp_path: Path, package: str) -> None:
+    for name in ("random", "secrets", "numpy", "typer"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('theirs')\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", package, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout

@@ -25,6 +25,7 @@ def bench(*options: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.whole
 def test_the_options_of_pytest_benchmark_do_what_they_do_elsewhere(tmp_path: Path) -> None:
     """All in one run: --benchmark-only, -save, -compare with a file that is there, -histogram."""
     kept = tmp_path / "kept" / "elsewhere"
@@ -53,6 +54,25 @@ def test_the_options_of_pytest_benchmark_do_what_they_do_elsewhere(tmp_path: Pat
     assert told["mtl_bench"]["settings"]["budget"] == "1s"
     drawn = "".join(path.read_text() for path in tmp_path.glob("drawn*.svg"))
     assert "hybridized" in drawn
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--benchmark-json=.",), "--benchmark-json . cannot be written (it is a folder)"),
+        (("--benchmark-json=README.md/x.json",), "--benchmark-json README.md/x.json cannot be written"),
+        (("-p", "no:benchmark"), "the benchmarks need pytest-benchmark: leave out -p no:benchmark"),
+    ],
+)
+def test_what_would_be_lost_at_the_end_is_refused_at_the_start(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "README.md").touch()
+    done = bench(*ONE, *options, folder=tmp_path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"README.md", ".benchmarks"}
 
 
 def test_nothing_is_measured_where_benchmarks_are_disabled(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,10 @@ def imported_from(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
 
     Raises UserError where there is no such folder.
     """
-    place = Path.cwd() if folder is None else Path(folder)
+    try:
+        place = place_of(folder, "folder") or Path.cwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was removed: change to another, or give folder") from None
     if not place.is_dir():
         raise UserError(f"folder is {str(folder)!r}, and there is none; expected the user's repository")
     before = os.environ.get(PROJECT)
@@ -60,3 +63,33 @@ def imported_from(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
             os.environ.pop(PROJECT, None)
         else:
             os.environ[PROJECT] = before
+
+
+def whole(name: str, given: object, least: int = 1) -> int | None:
+    """The number given under this name, None without one. Raises UserError for what is no whole number."""
+    if given is None:
+        return None
+    if not isinstance(given, int) or isinstance(given, bool) or given < least:
+        raise UserError(f"{name} is {given!r:.40}; expected a whole number of at least {least}")
+    return given
+
+
+def variables(given: object) -> dict[str, str]:
+    """Of an environment. Raises UserError for what no process can be given."""
+    if not isinstance(given, Mapping):
+        raise UserError(f"environment is a {type(given).__name__}; expected a dict of names and values")
+    texts = {str(name): str(value) for name, value in given.items()}
+    for name, value in texts.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise UserError(f"environment has {name!r:.40} = {value!r:.40}, which no process can be given")
+    return texts
+
+
+def place_of(given: object, name: str) -> Path | None:
+    """The path that was given under this name, None without one. Raises UserError for what is no path."""
+    if given is None:
+        return None
+    path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else given
+    if not isinstance(path, str):
+        raise UserError(f"{name} is a {type(given).__name__}; expected a path, as a str or a Path")
+    return Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 from bench.answers.heads import in_words
 from bench.answers.modes import something_else
 from bench.answers.two import which_is_faster
-from bench.api.names import Named, imported_from, name_of
+from bench.api.names import Named, imported_from, name_of, place_of, variables, whole
 from bench.api.notebook import ShownRun
 from bench.api.runs import Place, measured
 from bench.benchmarks import of_task
@@ -25,6 +26,7 @@ from mtl_core.config import MODES
 from mtl_core.errors import UserError
 from mtl_core.program.files import check_place
 
+DEVICE = r"(cpu|gpu)(\([0-9]{1,2}\))?"
 SETTINGS = ("task", "mode", "heads", "batch_size", "device", "threads", "environment")
 BUDGET = "30s"
 
@@ -85,7 +87,7 @@ def compare(
     one does not set is the other's, or usual. ``budget`` is a time for everything. Raises UserError for
     bad input and where the two are the same.
     """
-    place = None if json is None else Path(json)
+    place = place_of(json, "json")
     if place is not None:
         check_place(place, "json")
     budget_s = parse_duration(budget, "budget")
@@ -114,19 +116,20 @@ def _sides(given: list[dict[str, Any]], batch_size: int | None, here: Path) -> l
 
 
 def _side(given: dict[str, Any], task: Named | None, batch_size: int | None, here: Path) -> Contender:
-    size = given.get("batch_size", batch_size)
-    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
-        raise UserError(f"batch_size is {size!r}; expected a whole number of at least 1")
+    size = whole("batch_size", given.get("batch_size", batch_size))
     network = network_of(name_of(task), size, here)
     if network is None:
         raise UserError("compare takes a declared task, such as 'acme.bench:task', on one side at least")
     settings: Settings = {name: given[name] for name in ("mode", "device") if name in given}
     if settings.get("mode", MODES[0]) not in MODES:
         raise UserError(f"mode is {settings['mode']!r}; expected one of {', '.join(MODES)}")
+    device = settings.get("device", "cpu")
+    if not isinstance(device, str) or not re.fullmatch(DEVICE, device):
+        raise UserError(f"device is {device!r:.40}; expected cpu, gpu, cpu(1), gpu(1) ...")
     if given.get("heads") is not None:
         settings["heads"] = _heads(given["heads"])
-    environment = {str(name): str(value) for name, value in dict(given.get("environment", {})).items()}
-    if "threads" in given:
+    environment = variables(given.get("environment", {}))
+    if whole("threads", given.get("threads")):
         environment["OMP_NUM_THREADS"] = str(given["threads"])
     return Contender(network, settings, environment)
 

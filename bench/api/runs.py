@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bench.api.names import Named, imported_from, name_of
+from bench.api.names import Named, imported_from, name_of, place_of, whole
 from bench.api.notebook import ShownComparison, ShownRun, shown_as
 from bench.api.progress import shown
 from bench.commands.network import BATCH_SIZE, asked_for, asked_of, names_of, network_of
@@ -29,6 +30,7 @@ from mtl_core.errors import NothingMeasuredError, UserError
 from mtl_core.program.files import check_place, write_whole
 
 Place = str | os.PathLike[str]
+MEASURING = threading.Lock()
 
 
 def run(
@@ -49,13 +51,14 @@ def run(
     ``"tutorial"`` always is. ``budget`` is a time such as ``"90s"`` for everything. ``json`` is where a
     result file goes as well. Raises UserError for bad input, NothingMeasuredError where all of it failed.
     """
-    place = None if json is None else Path(json)
+    place = place_of(json, "json")
     if place is not None:
         check_place(place, "json")
     budget_s = parse_duration(budget or (QUICK_BUDGET if quick else BUDGET), "budget")
     names = list(questions)
+    batch_size, threads = whole("batch_size", batch_size), whole("threads", threads)
     with imported_from(folder) as here:
-        network = network_of(name_of(task), _size(batch_size), here)
+        network = network_of(name_of(task), batch_size, here)
         if network is None:
             modules = chosen(names)
             asked = as_asked(modules, quick, {"batch_size": batch_size}, threads)
@@ -63,15 +66,6 @@ def run(
             modules = list(asked_of(network, names_of(names)))
             asked = asked_for(network, as_asked([], quick, {}, threads), modules[0].task)
         return measured(modules, asked, budget_s, seed, place)
-
-
-def _size(batch_size: object) -> int | None:
-    """Samples a batch, checked as the command line checks them."""
-    if batch_size is None:
-        return None
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise UserError(f"batch_size is {batch_size!r}; expected a whole number of at least 1")
-    return batch_size
 
 
 def measured(
@@ -84,9 +78,15 @@ def measured(
     size = asked.settings.get("batch_size")
     for line in preflight(asked.environment, size if isinstance(size, int) else BATCH_SIZE):
         print(f"before measuring: {line}", file=sys.stderr)
-    with shown() as show:
-        session = Session(budget_s, seed, asked=asked, show=show, say=show.say)
-        ended = measure_under_pytest(modules, session)
+    seed = whole("seed", seed, least=0) or 0
+    if not MEASURING.acquire(blocking=False):
+        raise UserError("another run is under way in this process, and they would disturb each other: wait")
+    try:
+        with shown() as show:
+            session = Session(budget_s, seed, asked=asked, show=show, say=show.say)
+            ended = measure_under_pytest(modules, session)
+    finally:
+        MEASURING.release()
     if ended.interrupted:
         raise KeyboardInterrupt
     if ended.run is None:

@@ -98,7 +98,8 @@ def names_of(names: list[str]) -> list[str]:
             near = difflib.get_close_matches(name, QUESTIONS, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
             raise UserError(
-                f"no question of a network is named {name!r}; {meant}expected one of {', '.join(QUESTIONS)}"
+                f"no question of a network is named {name!r:.60}; {meant}"
+                f"expected one of {', '.join(QUESTIONS)}"
             )
     return list(dict.fromkeys(names)) or [name for name in QUESTIONS if name not in BY_NAME]
 

@@ -69,7 +69,7 @@ def chosen(names: list[str]) -> list[Any]:
         near = difflib.get_close_matches(unknown[0], modules, n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise UserError(
-            f"no benchmark is named {unknown[0]!r}; {meant}expected one of {', '.join(sorted(modules))}"
+            f"no benchmark is named {unknown[0]!r:.60}; {meant}expected one of {', '.join(sorted(modules))}"
         )
     return [modules[name] for name in dict.fromkeys(names)] if names else _unless_by_name(modules)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from threading import Timer
 
 import msgspec
@@ -28,18 +29,18 @@ def declared(
 
     Raises UserError for whatever is wrong with it.
     """
-    worker = start({})
     slow = Timer(patience_s, say, [f"{network} is still being imported and built; {_limit()}"])
-    try:
-        worker.ask("hello")
-        slow.start()
-        answer = worker.ask("declare", network=network, batch_size=batch_size)
-    except WorkerFailedError as failure:
-        last = "".join(f" ({line.strip()})" for line in failure.last_lines[-1:])
-        raise UserError(f"{network} could not be tried: the worker {failure.reason}{last}") from None
-    finally:
-        slow.cancel()
-        worker.end()
+    with ExitStack() as at_end:
+        try:
+            worker = start({})
+            at_end.callback(worker.end)
+            at_end.callback(slow.cancel)
+            worker.ask("hello")
+            slow.start()
+            answer = worker.ask("declare", network=network, batch_size=batch_size)
+        except WorkerFailedError as failure:
+            last = "".join(f" ({line.strip()})" for line in failure.last_lines[-1:])
+            raise UserError(f"{network} could not be tried: the worker {failure.reason}{last}") from None
     if "trouble" in answer:
         raise UserError(answer["trouble"])
     return msgspec.convert(answer["declared"], Declared)
@@ -65,8 +66,10 @@ def sizes_of(
     """
     sizes: list[int] = []
     allowed, held = FREE_SHARE * free_bytes(), 0
-    worker = start({})
+    at_end = ExitStack()
     try:
+        worker = start({})
+        at_end.callback(worker.end)
         worker.ask("hello")
         process = psutil.Process(worker.process.pid)
         before = process.memory_info().rss
@@ -91,7 +94,7 @@ def sizes_of(
             ) from None
         return sizes, _left_out(2 * sizes[-1], f"the worker {failure.reason}")
     finally:
-        worker.end()
+        at_end.close()
 
 
 def _powers(own: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -12,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from bench.machine.interpreter import PROJECT, command, workers_python
 from bench.worker.answers import CHANNEL, checked, is_sign_of_life
+from mtl_core.platform.on_disk import reason_of
 from mtl_core.platform.segments import FOLDER, FORKED, forget_segments
 
 COMMAND_LIMIT_S = 120.0  # a worker that says nothing for so long hangs
@@ -39,6 +41,16 @@ class WorkerFailedError(Exception):
         self.reason = reason
         self.last_lines = last_lines
         self.hung = False  # it was silent for too long: another try would be as silent
+
+
+def _opened(how: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """The process. Raises WorkerFailedError where it cannot be had, but for want of a file descriptor."""
+    try:
+        return subprocess.Popen(how, **options)
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise WorkerFailedError(f"could not be started ({reason_of(error)})", []) from None
 
 
 class NotAllStartedError(WorkerFailedError):
@@ -99,7 +111,7 @@ class WorkerProcess:
                 self.stderr: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
                 self.forked: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
                 self.selector = undo.enter_context(selectors.DefaultSelector())
-                self.process = subprocess.Popen(
+                self.process = _opened(
                     how,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -44,8 +44,10 @@ def changes_of(
 
 def check_under_git(folder: Path) -> None:
     """Raise UserError where there is no difference to be kept."""
-    if changes_of(folder) is None:
-        raise UserError(f"--keep-diff keeps what git diff HEAD says, and {folder} is in no git repository")
+    try:
+        git(folder, "rev-parse", "HEAD")
+    except GitError as error:
+        raise UserError(f"--keep-diff keeps what git diff HEAD says; of {folder} git says: {error}") from None
 
 
 def _diff(root: Path) -> tuple[bytes, bool]:

@@ -18,7 +18,10 @@ class GitError(Exception):
 def local_variables() -> frozenset[str]:
     """What ties git to one repository; a hook inherits them, and a worktree would take its index."""
     command = ["git", "rev-parse", "--local-env-vars"]
-    return frozenset(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        raise UserError(f"git itself fails ({' '.join(command)} ended with {done.returncode}): mend it first")
+    return frozenset(done.stdout.split())
 
 
 def command(folder: Path, *arguments: str) -> list[str]:

@@ -45,9 +45,8 @@ class TaskLoading:
         start = time.perf_counter()  # what starts the workers is waited for too
         self.loader = loader_of(dataset, batch_size, workers, thread_pool, samples)
         with told_as(network):
-            for (
-                batch
-            ) in self.loader.batches():  # the pass is finished, so that no prefetched batch is left over
+            # The pass is finished, so that no prefetched batch is left over.
+            for batch in self.loader.batches():
                 _wait(batch)
                 if start:
                     self.first_batch_s, start = time.perf_counter() - start, 0.0

@@ -14,6 +14,7 @@ import numpy as np
 from mtl_core.data.dataset import Split
 from mtl_core.data.watching import handed_over, watch
 from mtl_core.platform import shared_memory
+from mtl_core.platform.forking import held_back
 from mtl_core.platform.mxnet import mx
 from mtl_core.platform.segments import forget_segments
 
@@ -154,14 +155,13 @@ class GluonLoader:
             sampler = options.get("batch_sampler")
             batch_size = options["batch_size"] if sampler is None else sampler._batch_size
             shared_memory.check(min(batch_size, len(dataset)), _bytes_of(dataset[0]), workers)
-        with _inherited_by_workers():
+        with _inherited_by_workers(), held_back():
             self.loader = mx.gluon.data.DataLoader(dataset, num_workers=workers, **options)
         pool = getattr(self.loader, "_worker_pool", None)
         processes = [process for process in getattr(pool, "_pool", ()) if hasattr(process, "pid")]
         started = {process.pid for process in processes}
         if processes:
             watch(pool, processes)
-        self.processes = processes
         # At the latest when this process ends, which may not close; after the pool, whose priority is 15.
         self.forget = multiprocessing.util.Finalize(None, forget_segments, args=(started,), exitpriority=1)
 
@@ -170,7 +170,7 @@ class GluonLoader:
 
     def batches(self) -> Iterator[Any]:
         """A pass, as the DataLoader gives it. Raises UserError when a worker dies meanwhile."""
-        return handed_over(self.loader, self.processes)
+        return handed_over(self.loader)
 
     def close(self) -> None:
         """End the worker processes and wait until they are gone."""

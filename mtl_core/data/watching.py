@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from multiprocessing.pool import TERMINATE
 from typing import Any
@@ -21,6 +22,7 @@ from mtl_core.platform.segments import SEGMENTS
 LONGEST_END_S = 20.0  # of a pool by itself; it takes a fraction of a second
 LOOKS = 10  # at exit codes, when a worker does not hand a batch over
 LOOK_EVERY_S = 0.1  # at exit codes, while a batch is not there; one that arrives ends the wait at once
+NOT_HANDED_OVER = (ConnectionError, EOFError, FileNotFoundError)  # what a batch ends in whose worker is gone
 CAUSES = {
     signal.SIGKILL: "most likely the memory was used up",
     signal.SIGBUS: f"most likely {SEGMENTS} is full",
@@ -65,24 +67,28 @@ class Watched:
         return self.result.get(0)
 
 
-def handed_over(batches: Iterable[Any], processes: Sequence[Any]) -> Iterator[Any]:
-    """The batches; UserError for one that its worker did not live to hand over.
+def handed_over(loader: Any) -> Iterator[Any]:
+    """The batches of a DataLoader; UserError for one that its worker did not live to hand over.
 
     A batch that is there still has to be fetched from the worker's shared memory, through a socket.
     """
     try:
-        yield from batches
-    except (OSError, EOFError):
-        ending = next(filter(None, (_died_soon(processes, look) for look in range(LOOKS))), None)
+        yield from loader
+    except NOT_HANDED_OVER:
+        ending = getattr(getattr(loader, "_worker_pool", None), "ending", None)
         if ending is None:
             raise
         raise _lost(ending) from None
 
 
-def _died_soon(processes: Sequence[Any], look: int) -> str | None:
-    """Its socket is closed before it is gone."""
-    time.sleep(LOOK_EVERY_S if look else 0.0)
-    return died(processes)
+def _died_soon(processes: Sequence[Any]) -> str | None:
+    """How the first one ended, whose socket may be closed some time before it is gone."""
+    for _ in range(LOOKS):
+        ending = died(processes)
+        if ending is not None:
+            return ending
+        time.sleep(LOOK_EVERY_S)
+    return None
 
 
 def _lost(ending: str) -> UserError:
@@ -103,7 +109,10 @@ def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
     """
     if pool._state == TERMINATE:
         return
-    if died(processes) is None:
+    # Gluon ends its pool before it lets an error out: afterwards all of them are gone.
+    failed = isinstance(sys.exc_info()[1], NOT_HANDED_OVER)
+    pool.ending = _died_soon(processes) if failed else died(processes)
+    if pool.ending is None:
         ending = threading.Thread(target=terminate, daemon=True)
         ending.start()
         ending.join(LONGEST_END_S)

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from mtl_core.errors import ExitCode
+from mtl_core.platform import forking
 
 
 class Termination:
@@ -22,8 +23,7 @@ class Termination:
     Not as SystemExit, which pytest takes for a test that failed: it would measure on. Only the first is
     heard, lest the next one cut the clean-up short: ``timeout`` sends two.
 
-    A forked child, such as a DataLoader's worker, ends by them at once: it has nothing to clean up, and a
-    thread of MXNet's may get the signal there, of which Python would never hear.
+    A forked child, such as a DataLoader's worker, ends by them at once (:mod:`mtl_core.platform.forking`).
     """
 
     CODES: ClassVar[dict[int, ExitCode]] = {
@@ -33,8 +33,6 @@ class Termination:
 
     def __init__(self) -> None:
         self.heard: int | None = None
-        self._forking = threading.local()
-        self._listens = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         if self.note(number):
@@ -55,37 +53,18 @@ class Termination:
             for number in self.CODES:
                 if signal.getsignal(number) is signal.SIG_DFL:
                     signal.signal(number, self)
-            self._listens = True
-            os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._forget)
+                    forking.HEARD.add(number)
 
     def end(self) -> None:
         """Leave both as they were found, unless one came: then nothing else is heard until the end."""
         for number in self.CODES:
             if self.heard is None and signal.getsignal(number) is self:
                 signal.signal(number, signal.SIG_DFL)
-        self._listens = False
+        forking.HEARD.clear()
 
     def code(self, code: object) -> object:
         """Which of the signals it was that ended a command as Ctrl-C does."""
         return code if self.heard is None or code != ExitCode.INTERRUPTED else self.CODES[self.heard]
-
-    def _hold(self) -> None:
-        """Until the child has forgotten what is heard here, what comes to it waits."""
-        if self._listens:
-            self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self.CODES)
-
-    def _release(self) -> None:
-        if hasattr(self._forking, "mask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
-            del self._forking.mask
-
-    def _forget(self) -> None:
-        if self._listens:
-            self._listens = False
-            for number in self.CODES:
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    signal.signal(number, signal.SIG_DFL)
-        self._release()
 
 
 def into_nothing(descriptor: int) -> None:
@@ -134,10 +113,10 @@ def interrupted_between() -> Iterator[Callable[[], None]]:
             signal.signal(number, hear)
     try:
         yield check
-        check()
     except Exception:  # a signal to the group ends DataLoader workers as well, which is noticed first
         check()
         raise
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
+    check()
