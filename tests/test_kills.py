@@ -55,7 +55,6 @@ def killed(runs: Runs, kills: list[Moment]) -> list[Block]:
     return runs.finished()
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("number", range(10 if FULL else 1))
 def test_a_run_that_is_killed_goes_on_and_loses_nothing(number: int, tmp_path: Path) -> None:
     runs, kills = (
