@@ -24,9 +24,9 @@ from bench.records.declared import Declared, Difference
 from bench.records.defaults import SEED
 from mtl_core.config import MODES
 from mtl_core.errors import UserError
+from mtl_core.platform.gpu_choice import DEVICE
 from mtl_core.program.files import check_place
 
-DEVICE = r"(cpu|gpu)(\([0-9]{1,2}\))?"
 SETTINGS = ("task", "mode", "heads", "batch_size", "device", "threads", "environment")
 BUDGET = "30s"
 

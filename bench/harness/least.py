@@ -14,7 +14,7 @@ LEADING = "settings"  # what to set is what a reader came for: the last question
 
 @dataclass(frozen=True)
 class Least:
-    """What all questions take with the set-ups that an interval needs, and which have no room."""
+    """What all questions take with the set-ups that each has first, and which have no room."""
 
     needed_s: float
     left_out: tuple[str, ...]  # questions

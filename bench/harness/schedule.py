@@ -53,7 +53,7 @@ class Schedule:
     judged: dict[str, tuple[int, list[Comparison]]] = field(default_factory=dict, init=False)
 
     def run(self) -> dict[str, list[Block]]:
-        """An interval for every group, then what decides soonest, until the budget is spent."""
+        """The first set-ups of every group, then what decides soonest, until the budget is spent."""
         self.start = self.clock()
         for group in self.groups:
             self.blocks.setdefault(group.name, [])

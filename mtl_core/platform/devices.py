@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from mtl_core.errors import UserError
+from mtl_core.platform.gpu_choice import DEVICE
 from mtl_core.platform.mxnet import mx
 
 
@@ -15,7 +16,7 @@ def device(name: str) -> Any:
     ``cpu(1)`` is the same processor under another number. Raises UserError for any other name and
     for a GPU that is not there or on which this build cannot compute.
     """
-    matched = re.fullmatch(r"(cpu|gpu)(?:\(([0-9]{1,2})\))?", name)
+    matched = re.fullmatch(DEVICE, name)
     if not matched:
         raise UserError(f"device is {name!r}; expected cpu, gpu, cpu(1), gpu(1) ... or auto")
     context = mx.Context(matched[1], int(matched[2] or 0))

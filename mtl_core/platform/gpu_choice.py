@@ -18,6 +18,7 @@ from mtl_core.errors import UserError
 
 # mxnet-cu112 has machine code for 5.0, 6.0, 7.0, 8.0 and 8.6 and no PTX: code for x.y runs on x.z, z >= y.
 LEAST, BEYOND = (5, 0), (9, 0)
+DEVICE = r"(cpu|gpu)(?:\(([0-9]{1,2})\))?"  # its name: cpu, gpu, cpu(1), gpu(1) ...
 HIDES = "CUDA_VISIBLE_DEVICES"
 NVML = "libnvidia-ml.so.1"
 
