@@ -181,7 +181,7 @@ def test_a_record_shows_itself_as_text() -> None:
     shown = shown_as(ShownRun, reported.kept())
     assert shown == shown_as(ShownRun, reported.kept())
     assert str(shown) == repr(shown)
-    assert "What to mind" in str(shown) and len(str(shown).splitlines()) < 80
+    assert "\n! " in str(shown) and len(str(shown).splitlines()) < 80
 
 
 class Line:

@@ -8,7 +8,8 @@ from bench.records.repeated import FEW_SET_UPS, NAMED, UNSTEADY, together
 from bench.records.run import Estimate, Ratio
 from bench.records.undecided import in_short, of_ratio
 from reports.model.page import Answered, Recommendation
-from reports.pages.run import SENTENCES, WARNINGS, brief, run_page
+from reports.pages.brief import SENTENCES, WARNINGS, brief
+from reports.pages.run import run_page
 from tests.reported import in_terminal, kept
 
 
@@ -18,6 +19,7 @@ def test_it_fits_a_screen_and_says_what_the_full_page_says() -> None:
     lines = in_terminal(short, 80, "utf-8").splitlines()
     assert len(lines) <= 45
     assert max(map(len, lines)) <= 80
+    assert "\nsecond_head " in "\n".join(lines)
     for answered, whole in zip(short.answers, full.answers, strict=True):
         for sentence, in_full in zip(answered.sentences, whole.sentences[:SENTENCES], strict=True):
             assert sentence == in_full or in_full.startswith(sentence.removesuffix(".") + ", ")
@@ -37,11 +39,11 @@ def test_warnings_that_only_name_other_parts_are_one() -> None:
         "load",
         FEW_SET_UPS.format("2 of a/b"),
         UNSTEADY.format("x/y/z"),
-        FEW_SET_UPS.format("1 of c/d, 3 of e/f"),
+        FEW_SET_UPS.format("1 of c/d"),
     ]
     assert together([*lines, "load"]) == [
         "load",
-        "few set-ups (2 of a/b, 1 of c/d, 3 of e/f); a larger --budget narrows the intervals",
+        "few set-ups (2 of a/b, 1 of c/d); a larger --budget narrows the intervals",
         UNSTEADY.format("x/y/z"),
     ]
 

@@ -26,6 +26,9 @@ def test_a_quick_run_leaves_out_what_the_question_says() -> None:
     assert [set(g.cases) for g in groups] == [{"slow", CONTROL}, {"slow", CONTROL}]
     assert groups[0].cases["slow"].settings["images"] == 60
     assert (groups[0].plan.rounds, groups[0].plan.least_blocks) == (2, 3)
+    bare = replace(hasty(), quick=replace(hasty().quick, control=False))
+    assert [set(g.cases) for g in bare.groups(Asked(quick=True))] == [{"slow"}, {"slow"}]
+    assert CONTROL in bare.groups()[0].cases
 
 
 def test_the_headline_has_the_control_and_more_set_ups_at_the_least() -> None:

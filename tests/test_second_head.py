@@ -48,13 +48,13 @@ def test_the_answer_tells_time_operators_parameters_flop_and_what_sharing_saves(
     said = QUESTION.answer({"step": known()})
     assert [sentence.partition(" (")[0] for sentence in said] == [
         "Both heads take 1.199x",
-        "The second head adds 28 operators a step",
         "Both heads take 0.599x",
+        "The second head adds 28 operators a step",
         "Sharing the trunk saves 12 operators a step",
     ]
     assert said[0].endswith("the time of digits alone: slower.")
-    assert said[1].startswith("The second head adds 28 operators a step (59, not 31), 0 parameters")
-    assert said[2].endswith("the time of two separate networks: faster.")
+    assert said[1].endswith("the time of two separate networks: faster.")
+    assert said[2].startswith("The second head adds 28 operators a step (59, not 31), 0 parameters")
     assert "(59, not 71)" in said[3]
 
 
@@ -112,7 +112,7 @@ def test_set_ups_are_paired_up_to_where_a_variant_failed() -> None:
 
 
 def test_one_set_up_decides_nothing_and_a_variant_that_failed_is_left_out() -> None:
-    assert "one set-up: no interval" in QUESTION.answer({"step": known(blocks=1)})[2]
+    assert "one set-up: no interval" in QUESTION.answer({"step": known(blocks=1)})[1]
     without = known(without=("separate", 0))
     assert [s.split(" ", 3)[:2] for s in QUESTION.answer({"step": without})] == [
         ["Both", "heads"],

@@ -26,7 +26,8 @@ from bench.records.run import EPOCH, Block, Failure, Round, Run, SetUp
 from bench.results.run_file import BLOCK, entry, header, read_run
 from bench.stats.measured import measured
 from reports import formats
-from reports.pages.run import brief, run_page
+from reports.pages.brief import brief
+from reports.pages.run import run_page
 from tests.made_up import MACHINE
 from tests.test_session import CEILINGS
 

@@ -54,10 +54,13 @@ def fastest_loader(loading: dict[str, Measured]) -> list[str]:
     """Which number of workers loads quickest, what a first batch and memory cost, and the fast loader."""
     best, rivals = quickest([m for name, m in loading.items() if name.startswith("workers_")])
     none, threads = loading.get("workers_0"), [m for n, m in loading.items() if n.startswith("threads_")]
-    said = [_enough(best, rivals, "the DataLoader", _rate)]
+    said = [_enough(best, rivals, "the DataLoader", _images)]
     enough = _fewest(best, rivals)
+    if enough.images_per_s.n > 1:
+        count = _count(enough)
+        said.append(f"With {count or 'no'} worker{'s' * (count != 1)}: {_start(enough)}.")
     if none is not None and none is not enough:
-        said.append(f"Without workers it gives {_rate(none)}.")
+        said.append(f"Without workers it gives {_images(none)}, {_start(none)}.")
     if threads:
         best, rivals = quickest(threads)
         said.append(_enough(best, rivals, "the DataLoader with threads in place of processes", _against_none))
@@ -114,12 +117,11 @@ def _against_none(loader: Measured) -> str:
     return f"{_images(loader)}, {interval(loader.effect.estimate)} the time of no workers"
 
 
-def _rate(loader: Measured) -> str:
-    """``193,000 images/s, the first batch after 120 ms, 391 MiB of memory``."""
+def _start(loader: Measured) -> str:
+    """``the first batch after 120 ms, 391 MiB of memory in all its processes``."""
     memory = loader.facts.get("pss_bytes", 0.0)
     beside = f", {memory / 2**20:,.0f} MiB of memory in all its processes" if memory else ""
-    first = f"the first batch after {1e3 * loader.facts['first_batch_s']:.0f} ms"
-    return f"{_images(loader)}, {first}{beside}"
+    return f"the first batch after {1e3 * loader.facts['first_batch_s']:.0f} ms{beside}"
 
 
 def parts_of_epoch(

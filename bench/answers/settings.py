@@ -25,7 +25,7 @@ LARGER_BATCH = (
     "Batches of {size} in place of {usual} make fewer steps an epoch, and a network may need more epochs to "
     "learn as much: compare the test accuracies that training prints."
 )
-FLUSHED = "--denormals flush takes numbers below 1e-38 as zero: they are slow, and no learning hangs on them."
+FLUSHED = "--denormals flush: numbers below 1e-38 become zero; learning does not need them."
 
 
 def advice_of(measured: Mapping[str, dict[str, Measured]]) -> Advice | None:
@@ -167,17 +167,13 @@ def _label(case: Case) -> str:
 
 
 def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[str, Measured]) -> list[str]:
-    """What it gains over what, what less of it gains, what each change is worth, and what to mind."""
+    """What it gains over what, what less of it and each change by itself gain, and what to mind."""
     usual, taken = epoch[USUAL].case.settings, epoch[chosen.name].case
-    what = f"{usual['workers']} loader workers, {usual['mode']}, batches of {usual['batch_size']}"
+    what = f"{usual['workers']} workers, {usual['mode']}, batches of {usual['batch_size']}"
     lines = [
         f"An epoch then takes {interval(chosen.ratio)} the time of the tutorial's settings.",
-        f"Those are {what}; in brackets: 95% intervals, of {chosen.ratio.n} set-ups.",
+        f"Those are {what}. 95% intervals of {chosen.ratio.n} set-ups.",
     ]
-    smaller = next((one for one in worth if one.name == "together"), None)
-    if chosen.name == "together_512" and smaller is not None:
-        without = f"Without --batch-size 512 it takes {interval(smaller.ratio)}, {smaller.verdict}."
-        lines.append(without)
     alone = _alone(chosen, worth)
     if alone:
         lines.append(alone)
@@ -189,10 +185,16 @@ def _sentences(chosen: SettingWorth, worth: list[SettingWorth], epoch: Mapping[s
 
 
 def _alone(chosen: SettingWorth, worth: list[SettingWorth]) -> str:
-    """What each change is worth by itself; empty where none was measured."""
+    """What less of it is worth, and each change by itself; empty where none was measured."""
+    said = []
+    smaller = next((one for one in worth if one.name == "together"), None)
+    if chosen.name == "together_512" and smaller is not None:
+        said.append(f"Without --batch-size 512 it takes {interval(smaller.ratio)}, {smaller.verdict}.")
     alone = [one for one in worth if one.name not in ("together", "together_512", chosen.name)]
-    parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
-    return f"One change alone: {parts}. What is recommended was measured as a whole." if alone else ""
+    if alone:
+        parts = "; ".join(f"{one.words} {interval(one.ratio)}, {one.verdict}" for one in alone)
+        said.append(f"One change alone: {parts}. What is recommended was measured as a whole.")
+    return " ".join(said)
 
 
 def in_sentences(results: Results) -> list[str]:

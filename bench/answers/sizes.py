@@ -41,9 +41,9 @@ def growth(variants: dict[str, Measured]) -> list[str]:
         also = ", by one set-up, which does not tell how near the others come"
     return [
         f"The best throughput is {ranged(best.images_per_s)} {of}/s at batch size {best.images}{also}.",
-        f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}, nine tenths at "
-        f"{reaching_in_words(near)}{in_doubt(near, rivals)}; larger batches need more memory and make fewer "
-        "steps an epoch.",
+        f"Nine tenths of it are reached at {reaching_in_words(near)}{in_doubt(near, rivals)}.",
+        f"Half of it is reached at {reaching_in_words(reaching(sizes, 0.5))}; larger batches need more "
+        "memory and make fewer steps an epoch.",
         line_in_words(*line(sizes), of),
     ]
 

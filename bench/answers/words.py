@@ -101,20 +101,32 @@ def price(subject: str, plain: Measured, graph: Measured) -> str:
 def quickest(candidates: Sequence[Measured]) -> tuple[Measured, list[Measured]]:
     """The one with the most images a second, and the others that may be as quick for all this run tells.
 
-    A rival is not found to be slower set-up by set-up, with one error rate for all, as for ratios to a
-    baseline; and its own interval, which the table shows, reaches that of the best. With three set-ups the
-    first alone would name what lies far below. The second errs in 1 of 40 equals at most, each by itself.
+    A rival is found to be slower neither by the ratio that the table shows, where it has one, nor set-up by
+    set-up, with one error rate for all; and its own interval reaches that of the best. With three set-ups the
+    second alone would name what lies far below. The third errs in 1 of 40 equals at most, each by itself.
     """
     best = max(candidates, key=lambda m: m.images_per_s.value)
     others = {m.case.variant: m for m in candidates if m is not best}
     decided = verdicts({name: mean_of(_per_image(m, best)) for name, m in others.items()})
     rivals = [m for name, m in others.items() if decided[name] != "slower"]
-    return best, [m for m in rivals if not _far_below(m, best)]
+    return best, [m for m in rivals if not _judged_slower(m, best) and not _far_below(m, best)]
 
 
 def time_against(one: Measured, other: Measured) -> Estimate:
-    """The time an image of one over that of the other, over the set-ups that both had."""
+    """The time an image of one over that of the other: the table's ratio, or else over set-ups of both."""
+    ratio = ratio_of(one, other) if one.images == other.images else None
+    if ratio is not None:
+        return ratio.estimate
     return exponential(mean_of(_per_image(one, other)).interval())
+
+
+def _judged_slower(one: Measured, best: Measured) -> bool:
+    """Whether a ratio of theirs was judged so: it pairs their rounds, and knows more than set-ups do."""
+    if one.images != best.images:
+        return False
+    quicker, slower = ratio_of(best, one), ratio_of(one, best)
+    judged = quicker is not None and quicker.verdict == "faster"
+    return judged or (slower is not None and slower.verdict == "slower")
 
 
 def _far_below(one: Measured, best: Measured) -> bool:

@@ -10,8 +10,9 @@ from bench.records.comparison import RunComparison
 from bench.records.run import Run
 from reports.formats import Format, text
 from reports.model.page import Page
+from reports.pages.brief import brief
 from reports.pages.comparison import comparison_page
-from reports.pages.run import brief, run_page
+from reports.pages.run import run_page
 
 NOTEBOOK = Format("notebook", "reports.formats.notebook")
 S = TypeVar("S", bound=msgspec.Struct)

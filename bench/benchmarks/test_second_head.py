@@ -10,10 +10,11 @@ from mtl_core.config import HEADS
 def answer(results: Results) -> list[str]:
     """The second head in time and in work, and what sharing the trunk saves against two networks."""
     both = (results["step"], "both", "Both heads")
-    return [
-        *held_against(*both, "digits", "digits alone", "The second head adds"),
-        *held_against(*both, "separate", "two separate networks", "Sharing the trunk saves"),
-    ]
+    against = (
+        held_against(*both, "digits", "digits alone", "The second head adds"),
+        held_against(*both, "separate", "two separate networks", "Sharing the trunk saves"),
+    )
+    return [said[place] for place in (0, 1) for said in against if said]
 
 
 QUESTION = Question(

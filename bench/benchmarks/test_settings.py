@@ -37,7 +37,7 @@ QUESTION = Question(
         steady_within=0.3,
         least_blocks=3,
     ),
-    quick=Quick(variants=("tutorial", "together"), settings={"images": 2560}),
+    quick=Quick(variants=("tutorial", "together"), settings={"images": 2560}, control=False),
 )
 
 

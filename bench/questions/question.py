@@ -48,6 +48,7 @@ class Quick:
     settings: Settings = field(default_factory=dict)
     part_settings: dict[str, Settings] = field(default_factory=dict)  # of a part, over what it has itself
     rounds: int | None = None
+    control: bool = True  # where the question has one at all
 
     def chosen(self, variants: dict[str, Variant]) -> dict[str, Variant]:
         """Those of the variants that a quick run measures; all where none is named."""
@@ -122,6 +123,7 @@ class Question:
             self,
             variants=quick.chosen(self.variants),
             parts=parts,
+            control=self.control and quick.control,
             fixed={**self.fixed, **quick.settings},
             plan=replace(
                 self.plan,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 FEW_SET_UPS = "few set-ups ({}); a larger --budget narrows the intervals"
 UNSTEADY = "never became steady in some set-up: {}; repeat on a quieter machine or with a larger --budget"
-NAMED = 4  # parts that one line for all names
+NAMED = 2  # parts that one line for all names
 
 
 def together(warnings: Iterable[str]) -> list[str]:

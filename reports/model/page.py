@@ -27,7 +27,7 @@ class Answered:
     """A question and its answer in words; ``section`` is the title of the section that shows it.
 
     ``apart``: the sentences are each of something else, and stand one a line. Not ``measured``: the
-    sentences say why there is no answer, which takes a line.
+    sentences say why there is no answer, which takes a line. ``name`` stands for the question in a row.
     """
 
     asks: str
@@ -35,6 +35,7 @@ class Answered:
     section: str = ""
     apart: bool = False
     measured: bool = True
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Page:
 
     ``decided`` may be a table of a section too: what shows it first leaves it out there. ``download`` is the
     file behind the page, where it is not the record. ``marker`` is a name by which a comment made of the page
-    is found again.
+    is found again. ``in_rows``: an answer takes a row beside its question's name, as fits one screen.
     """
 
     title: str
@@ -129,6 +130,7 @@ class Page:
     record: Record | None = None
     annotations: tuple[Annotation, ...] = ()
     marker: str = ""
+    in_rows: bool = False
 
 
 def tables_below(page: Page, section: Section) -> tuple[Table, ...]:

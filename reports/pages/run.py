@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from shlex import quote
 
 from bench.records.defaults import BUDGET, SEED
 from bench.records.numbers import counted
-from bench.records.repeated import together
 from bench.records.run import (
     CONTROL,
     NOT_THE_SAME,
@@ -21,7 +19,6 @@ from bench.records.run import (
     Ratio,
     Run,
 )
-from bench.records.undecided import in_short
 from bench.stats.verdict import ALPHA, TOLERANCE
 from reports.model.charts import Interval, Intervals
 from reports.model.download import Download
@@ -45,7 +42,6 @@ OPTIONS = {
     "seed": "seed",
 }
 USUAL = {"budget": BUDGET, "seed": str(SEED)}
-SENTENCES, WARNINGS = 2, 2  # on one screen: of an answer, of the run
 
 
 def run_page(run: Run, download: Download | None = None) -> Page:
@@ -64,6 +60,7 @@ def run_page(run: Run, download: Download | None = None) -> Page:
                 tuple(answer.sentences),
                 answer.asks,
                 measured=bool(_groups(answer.question, run)),
+                name=answer.question,
             )
             for answer in answers
             if answer.sentences
@@ -86,30 +83,6 @@ def _title(run: Run) -> str:
     if asked == {COMPARE}:
         return next((answer.asks for answer in run.answers if answer.question == COMPARE), "Two compared")
     return "What a multi-task network in MXNet costs"
-
-
-def brief(page: Page) -> Page:
-    """What fits on a screen: what to set, at most two sentences an answer, what to mind.
-
-    An answer that is the recommendation is not said twice, and what would decide what is undecided is left
-    to the whole report.
-    """
-    said = set(page.recommendation.sentences if page.recommendation else ())
-    shortened = (
-        replace(each, sentences=tuple(map(in_short, each.sentences[:SENTENCES]))) for each in page.answers
-    )
-    answers = tuple(each for each in shortened if not set(each.sentences) <= said)
-    warnings = together([*page.warnings, *(w for s in page.sections for w in s.warnings)])
-    more = len(warnings) - WARNINGS
-    left_out = (f"{counted(more, 'more warning')}: see the full report",) if more > 0 else ()
-    return Page(
-        title=page.title,
-        kind=page.kind,
-        verdict="",
-        recommendation=page.recommendation,
-        answers=answers,
-        warnings=(*warnings[:WARNINGS], *left_out),
-    )
 
 
 def _recommendation(run: Run) -> Recommendation | None:

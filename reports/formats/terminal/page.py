@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console, RenderableType
@@ -154,20 +154,15 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
     yield Text(f"{model.kind}: {model.title}", style="bold underline")
     if model.recommendation is not None:
         yield from _recommendation(model.recommendation, console)
-    for answered in model.answers:
-        if not answered.measured:
-            yield Text(f"\n{answered.asks} {' '.join(answered.sentences)}")
-            continue
-        yield Text(f"\n{answered.asks}", style="bold")
-        yield from (Text(sentence) for sentence in answered.sentences)
+    yield from _in_rows(model) if model.in_rows else _answers(model)
     if model.warnings:
-        yield Text("\nWhat to mind", style="bold")
+        yield Text("" if model.in_rows else "\nWhat to mind", style="bold")
         yield from _warnings(model.warnings)
     if model.headline is not None:
         yield plot(model.headline, console) or Text("")
     if model.facts:
         yield Text("\nWhere it was measured", style="bold")
-        yield _facts(model)
+        yield _beside((*fact, "dim") for fact in model.facts)
     for section in model.sections:
         yield from _section(section, console)
     if model.method:
@@ -178,6 +173,23 @@ def _page(model: Page, console: Console) -> Iterator[RenderableType]:
         yield from (Text(line) for command in model.reproduce for line in continued(command, console.width))
     if model.verdict:
         yield Text(f"\n{model.verdict}", style="bold")
+
+
+def _answers(model: Page) -> Iterator[RenderableType]:
+    """Each question as it is asked, a sentence of its answer a line."""
+    for answered in model.answers:
+        if not answered.measured:
+            yield Text(f"\n{answered.asks} {' '.join(answered.sentences)}")
+            continue
+        yield Text(f"\n{answered.asks}", style="bold")
+        yield from (Text(sentence) for sentence in answered.sentences)
+
+
+def _in_rows(model: Page) -> Iterator[RenderableType]:
+    """Each answer in a row beside its question's name."""
+    if model.answers:
+        yield Text("")
+        yield _beside((each.name, " ".join(each.sentences), "bold") for each in model.answers)
 
 
 def _recommendation(advice: Recommendation, console: Console) -> Iterator[RenderableType]:
@@ -207,12 +219,13 @@ def continued(command: str, width: int) -> list[str]:
     return lines
 
 
-def _facts(model: Page) -> RenderableType:
+def _beside(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
+    """Names in their styles, and beside each what is to be said of it."""
     grid = RichTable.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in model.facts:
-        grid.add_row(Text(name), Text(value))
+    for name, said, style in rows:
+        grid.add_row(Text(name, style=style), Text(said))
     return grid
 
 
