@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import mmap
 import multiprocessing
 import os
@@ -326,6 +327,23 @@ def test_a_pool_that_does_not_end_by_itself_is_ended(monkeypatch: pytest.MonkeyP
     next(iter(loader))
     loader.close()
     assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_pool_whose_workers_die_while_it_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a signal to the whole group does, one of whose workers held the lock that the pool waits for."""
+
+    def terminate(pool: Any) -> None:
+        for process in pool._pool:
+            process.kill()
+        threading.Event().wait()
+
+    monkeypatch.setattr("mtl_core.data.watching.LONGEST_END_S", math.inf)
+    monkeypatch.setattr("multiprocessing.pool.Pool.terminate", terminate)
+    loader = make(TutorialLoader, 50, 8, workers=2, last_batch="keep")
+    next(iter(loader))
+    pool = loader.loader._worker_pool
+    loader.close()
+    assert pool.abandoned
 
 
 class Ended:

@@ -20,6 +20,7 @@ from mtl_core.errors import UserError
 from mtl_core.platform.segments import SEGMENTS
 
 LONGEST_END_S = 20.0  # of a pool by itself; it takes a fraction of a second
+LONGEST_END_WITHOUT_S = 1.0  # of the same, since one of its workers has died, be it by the pool's own hand
 LOOKS = 10  # at exit codes, when a worker does not hand a batch over
 LOOK_EVERY_S = 0.1  # at exit codes, while a batch is not there; one that arrives ends the wait at once
 NOT_HANDED_OVER = (ConnectionError, EOFError, FileNotFoundError)  # what a batch ends in whose worker is gone
@@ -104,8 +105,8 @@ def _asked(apply_async: Any, processes: Sequence[Any], *arguments: Any, **option
 def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
     """As the pool ends itself, but where a worker died: it may have held a lock that this would wait for.
 
-    So may one that the pool itself ends while it hands a batch over: it is waited for no longer than
-    that takes.
+    So may one that dies only now, by the pool itself or by the signal that ends this program: it is waited for
+    no longer than that takes.
     """
     if pool._state == TERMINATE:
         return
@@ -115,8 +116,7 @@ def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
     if pool.ending is None:
         ending = threading.Thread(target=terminate, daemon=True)
         ending.start()
-        ending.join(LONGEST_END_S)
-        if not ending.is_alive():
+        if _is_over(ending, processes):
             return
     pool._state = pool._worker_handler._state = TERMINATE  # nobody is started any more
     pool._change_notifier.put(None)
@@ -126,6 +126,17 @@ def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
         process.join()
     pool._terminate.cancel()  # what would do it at the end of this program
     pool.abandoned = True
+
+
+def _is_over(ending: threading.Thread, processes: Sequence[Any]) -> bool:
+    """Whether the pool has ended itself in the time that it may take."""
+    deadline = time.monotonic() + LONGEST_END_S
+    without = False
+    while ending.is_alive() and time.monotonic() < deadline:
+        ending.join(LOOK_EVERY_S)
+        if not without and died(processes):
+            without, deadline = True, min(deadline, time.monotonic() + LONGEST_END_WITHOUT_S)
+    return not ending.is_alive()
 
 
 def _join(pool: Any, join: Any) -> None:
