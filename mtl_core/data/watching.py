@@ -105,8 +105,8 @@ def _asked(apply_async: Any, processes: Sequence[Any], *arguments: Any, **option
 def _end(pool: Any, processes: Sequence[Any], terminate: Any) -> None:
     """As the pool ends itself, but where a worker died: it may have held a lock that this would wait for.
 
-    So may one that dies only now, by the pool itself or by the signal that ends this program: it is waited for
-    no longer than that takes.
+    So may one that dies only now, by the pool itself or by the signal that ends this program: it is waited
+    for no longer than that takes.
     """
     if pool._state == TERMINATE:
         return
