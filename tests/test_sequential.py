@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.estimates import Floats, mean_of
+from bench.stats import sequential
+from bench.stats.estimates import Floats, Mean, mean_of
 from bench.stats.ratios import Effects
+from bench.stats.rest import AtRest
 from bench.stats.sequential import (
     Decision,
     Look,
@@ -28,7 +30,8 @@ from bench.stats.sequential import (
     times_the_budget,
 )
 from bench.stats.verdict import judge
-from tests.made_up import alike, from_rounds
+from tests.made_up import Hour, alike, at_rest_pairs, from_rounds
+from tests.scenarios import BURSTY, CALM, RESTLESS
 
 ALPHA, TOLERANCE = 0.05, 0.02
 EDGE = math.log1p(TOLERANCE)
@@ -253,3 +256,53 @@ def test_on_the_edge_itself_no_budget_decides() -> None:
     mean = mean_of(EDGE + np.array([-0.01, 0.0, 0.01]))
     decision = Decision("undecided", mean, 0.05, mean)
     assert times_the_budget(decision, TOLERANCE) is None
+
+
+def looking(monkeypatch: pytest.MonkeyPatch, *excesses: float) -> Callable[[float], Decision]:
+    """A comparison that is the same at rest at every look, and takes so much more now and then."""
+    at_rest = Mean(value=0.0, error=0.001, freedom=20.0, n=21)
+    said = iter(excesses)
+
+    def at(_: object, error_rate: float, __: float) -> Decision:
+        more = Mean(value=next(said), error=0.01, freedom=20.0, n=21)
+        clear = more.value > 0.1
+        verdict, cause = ("slower", "now and then") if clear else ("same", "at rest")
+        return Decision(verdict, at_rest, error_rate, now_and_then=more, cause=cause)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sequential, "at_look", at)
+    effects = alike(np.zeros(COUNTS[-1]))
+
+    def decided(share: float) -> Decision:
+        looks = tuple(Look(n, share * (i + 1) / len(excesses)) for i, n in enumerate(COUNTS[: len(excesses)]))
+        return decide(Stream(effects, looks, TOLERANCE), ALPHA)
+
+    return decided
+
+
+def test_what_looks_slower_now_and_then_goes_on_while_there_is_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert looking(monkeypatch, 0.05)(0.5).verdict == "undecided"
+    assert looking(monkeypatch, 0.05, 0.2)(1.0).cause == "now and then"
+    assert looking(monkeypatch, 0.05, 0.05)(1.0).verdict == "same"  # the budget is spent
+
+
+def test_what_does_not_look_slower_is_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert looking(monkeypatch, 0.5 * EDGE)(0.5).verdict == "same"
+    assert looking(monkeypatch, 0.5 * EDGE, 0.2)(1.0).verdict == "same"  # at its first look
+
+
+@pytest.mark.parametrize("hour", [CALM, BURSTY, RESTLESS], ids=lambda hour: hour.name)
+def test_occasional_work_is_called_and_nothing_else_is(hour: Hour) -> None:
+    """One step of twenty twice as long beside identical code, by looks at a third of a budget and later."""
+    rng = np.random.default_rng(20)
+    counts = (10, 15, 22, 33)
+    looks = tuple(Look(n, n / counts[-1]) for n in counts)
+
+    def decided(period: int) -> Decision:
+        pairs = at_rest_pairs(rng, hour, effect=0.0, set_ups=counts[-1], period=period)
+        return decide(Stream(AtRest(pairs), looks, TOLERANCE), ALPHA)
+
+    called = {period: [decided(period) for _ in range(30)] for period in (0, 20)}
+    assert not any(made.verdict in ("slower", "faster") for made in called[0])
+    assert sum(made.verdict == "slower" and made.cause == "now and then" for made in called[20]) >= 24

@@ -273,6 +273,7 @@ def _report(outcome: Outcome, full: bool, not_asked: Sequence[str] = ()) -> None
     Questions that were ``not_asked`` since nobody named them are told beside the results.
     """
     from reports.formats import write
+    from reports.formats.terminal.page import continued, here
     from reports.pages.brief import brief
     from reports.pages.run import run_page
 
@@ -291,6 +292,7 @@ def _report(outcome: Outcome, full: bool, not_asked: Sequence[str] = ()) -> None
         typer.echo(f"Not asked unless named: {', '.join(not_asked)} ({_command('run', not_asked[0])})")
     advice = outcome.run.advice
     if not full and advice is not None and advice.command is not None:
-        typer.echo(f"To set here: {advice.command}\n{advice.sentences[0]}")  # both have scrolled off by now
+        # Both have scrolled off by now.
+        typer.echo("\n".join(["To set here:", *continued(advice.command, here().width), advice.sentences[0]]))
     if not full:
         typer.echo(page.verdict)

@@ -86,6 +86,10 @@ class Decision(NamedTuple):
         """Whether too few set-ups were calm for a verdict on code at rest."""
         return self.totals is None and (not self.calm or self.mean.freedom + 1.0 < LEAST_CALM)
 
+    def leans(self, tolerance: float) -> bool:
+        """Whether the likelier guess is that it is slower now and then, though that is not clear."""
+        return self.now_and_then is not None and self.now_and_then.value > math.log1p(tolerance)
+
     @property
     def estimate(self) -> Estimate:
         """The repeated interval of the look."""
@@ -166,10 +170,16 @@ def _undecided(stream: Stream, alpha: float) -> Decision:
 
 
 def decide(stream: Stream, alpha: float) -> Decision:
-    """The decision of the first look that makes one; undecided with the last look's interval."""
+    """The decision of the first look that makes one; undecided with the last look's interval.
+
+    What is the same at rest but looks slower now and then is not done with while there is budget: occasional
+    work needs more units than a time at rest.
+    """
     decision = _undecided(stream, alpha)
     for look, error_rate in zip(stream.looks, levels(stream.looks, alpha), strict=True):
         decision = at_look(stream.effects.part(0, look.n), error_rate, stream.tolerance)
+        if decision.verdict == "same" and look.share < 1.0 and decision.leans(stream.tolerance):
+            decision = decision._replace(verdict="undecided")
         if decision.verdict != "undecided":
             return decision
     return decision
