@@ -3,8 +3,8 @@
     python docs/studies/occasional.py
 
 Made-up comparisons of four hours (``tests/scenarios.py``), looked at after 10, 15, 22 and 33 units, decided
-by the rule as it is and by one that stops at every "same". Prints a table of Markdown: of 150 each, how many are
-called slower at rest, slower now and then, same and undecided, and the units taken in the mean.
+by the rule as it is and by one that stops at every "same". Prints a table of Markdown: of 150 each, how many
+are called slower at rest, slower now and then, same and undecided, and the units taken in the mean.
 """
 
 from __future__ import annotations
