@@ -151,8 +151,8 @@ def test_a_run_is_watched_stopped_hung_up_on_and_goes_on_to_its_end(tmp_path: Pa
         said = b"".join(all_said(terminal))
         assert running.wait() == 0, said.decode(errors="replace")
     lines = ESCAPES.sub(b"", said).decode().partition("Benchmark run:")[2].splitlines()
-    asked = next(number for number, line in enumerate(lines) if line.startswith("What does hybridizing buy?"))
-    assert lines[asked + 1].startswith("Hybridized, the step takes ")
+    asked = next(number for number, line in enumerate(lines) if line.startswith("hybridize "))
+    assert lines[asked].startswith("hybridize  Hybridized, the step takes ")
     assert any(line.startswith("Results: result.json") for line in lines[asked:])
     assert len(lines) <= 45 and max(map(len, lines)) <= 80
     assert "comparison" in lines[-1]  # the verdict, last above the prompt
