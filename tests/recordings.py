@@ -17,7 +17,7 @@ from tests.scenarios import CALM, Hour
 ROUNDS = 40
 START = datetime(2026, 11, 26, 8, tzinfo=timezone.utc)
 STEP_S = 1.3e-3
-EFFECTS = {"identical": 0.0, "operator": 0.045, "small_operator": 0.02, "every_20": 0.0, "one_head": -0.11}
+EFFECTS = {"identical": 0.0, "operator": 0.045, "part_operator": 0.02, "every_20": 0.0, "one_head": -0.11}
 HEAD = Head(machine="m", rounds=ROUNDS, variants=(BASE, *EFFECTS))
 
 

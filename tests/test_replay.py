@@ -63,7 +63,7 @@ def test_nothing_tried_tells_nothing() -> None:
 
 
 def test_the_pieces_are_disjoint_and_within_the_budget() -> None:
-    made = list(comparisons(met(CALM_HOUR, "small_operator"), 60.0, 0.02))
+    made = list(comparisons(met(CALM_HOUR, "part_operator"), 60.0, 0.02))
     assert sum(each.units for each in made) <= len(CALM_HOUR)
     assert all(each.seconds == 4.0 * each.units <= 60.0 for each in made)
     assert max(each.units for each in made) == 15
@@ -161,8 +161,8 @@ def test_the_summary_has_each_condition_and_its_moods_apart(replayed: Trust) -> 
     for cell in trust.cells:
         assert [(c.budget_s, c.variant) for c in cell.calls] == [(b, n) for b in (30.0, 60.0) for n in names]
         by_name = {c.variant: c.tolerance for c in cell.calls}
-        assert (by_name["small_operator"], by_name["operator"]) == (0.005, 0.02)
-        assert [h.variant for h in cell.held] == ["identical", "operator", "small_operator", "one_head"]
+        assert (by_name["part_operator"], by_name["operator"]) == (0.005, 0.02)
+        assert [h.variant for h in cell.held] == ["identical", "operator", "part_operator", "one_head"]
     together = trust.cells[0].calls
     parts = [cell.calls for cell in trust.cells[1:-1]]
     for number, whole in enumerate(together):

@@ -11,7 +11,7 @@ import pytest
 
 from bench.records.declared import Declared
 from bench.trust.variants import VARIANTS, settings_of, subject_of
-from bench.workloads.slowed import SlowedStep, SlowedTask
+from bench.workloads.slowed import WEIGHTS, SlowedStep, SlowedTask
 from tests.test_network_command import NETWORK
 
 SMALL: dict[str, Any] = {"batch_size": 8}
@@ -38,7 +38,7 @@ def test_at_random_steps_are_done_twice_as_often_as_it_says() -> None:
     assert 410 <= steps_of(workload, 400) <= 432
 
 
-@pytest.mark.parametrize("operator", ["large", "small", "copy"])
+@pytest.mark.parametrize("operator", ["large", "part", "small", "copy"])
 def test_an_operator_more_changes_nothing_that_is_learned(operator: Any) -> None:
     plain, more = SlowedStep(**SMALL), SlowedStep(operator=operator, **SMALL)
     for workload in (plain, more):
@@ -50,6 +50,15 @@ def test_an_operator_more_changes_nothing_that_is_learned(operator: Any) -> None
 def test_the_operators_weights_are_those_of_the_first_two_layers() -> None:
     arrays = SlowedStep(**SMALL).step.parameter_arrays()
     assert (arrays[0].shape, arrays[2].shape) == ((128, 784), (64, 128))
+
+
+def test_a_part_of_the_weights_is_multiplied_in_place() -> None:
+    """A copy in place of a view would cost more, and multiply something else."""
+    workload = SlowedStep(**SMALL)
+    weights = workload.step.parameter_arrays()[0]
+    before, part = weights.asnumpy(), weights[: WEIGHTS["part"][1]]
+    part *= 2.0
+    np.testing.assert_array_equal(weights.asnumpy(), np.concatenate([2 * before[:50], before[50:]]))
 
 
 def test_work_may_change_between_rounds() -> None:
@@ -84,6 +93,6 @@ def test_a_declared_network_is_slowed_alike(network: Declared) -> None:
         assert steps_of(workload, 20) == {"every_7": 22, "every_20": 21}.get(name, 20) or "random" in name
         learned[name] = [array.asnumpy() for array in workload.step.parameter_arrays()]
         workload.close()
-    for name in ("operator", "small_operator", "copy"):
+    for name in ("operator", "part_operator", "copy"):
         for one, other in zip(learned["base"], learned[name], strict=True):
             np.testing.assert_array_equal(one, other)

@@ -32,6 +32,9 @@ VARIANTS = (
     Variant(IDENTICAL, "the same code", expected="nothing"),
     Variant("operator", "an operator more in every step, 784 x 128", {"operator": "large"}),
     Variant(
+        "part_operator", "an operator more in every step, 784 x 50", {"operator": "part"}, tolerance=0.005
+    ),
+    Variant(
         "small_operator", "an operator more in every step, 128 x 64", {"operator": "small"}, tolerance=0.005
     ),
     Variant("every_7", "one step of 7 done twice", {"every": 7}, "now and then"),
@@ -44,10 +47,14 @@ VARIANTS = (
     Variant("imperative", "the network not hybridized", {"mode": "imperative"}, "other code"),
 )
 BY_NAME = {variant.name: variant for variant in VARIANTS}
-USUAL = tuple(variant.name for variant in VARIANTS if variant.name not in ("copy", "imperative"))
+BY_NAME_ALONE = ("small_operator", "copy", "imperative")  # recorded where they are asked for
+USUAL = tuple(variant.name for variant in VARIANTS if variant.name not in BY_NAME_ALONE)
 QUICK = (BASE, IDENTICAL, "operator", "every_20", "one_head")  # fewer, so that ten minutes hold more units
 # Whose calm value an interval has to hold: what differs at rest, and identical code.
-HAVE_CALM_VALUE = (IDENTICAL, "operator", "small_operator", "one_head", "whole_graph", "copy", "imperative")
+HAVE_CALM_VALUE = (
+    *(IDENTICAL, "operator", "part_operator", "small_operator"),
+    *("one_head", "whole_graph", "copy", "imperative"),
+)
 
 
 def settings_of(name: str) -> dict[str, Setting]:
@@ -73,6 +80,7 @@ TUTORIAL = Subject(WORKLOAD, dict(STEP.settings), BY_NAME)
 # What a declared network has in place of layers of known sizes.
 SAYS = {
     "operator": "every parameter times 1, once more in every step",
+    "part_operator": "the largest parameter times 1, once more in every step",
     "small_operator": "the largest parameter times 1, once more in every step",
     "copy": "a copy of the inputs more in every step",
 }
@@ -89,6 +97,7 @@ def subject_of(task: Declared) -> Subject:
     """A declared network: its step in the best mode that it has, and what it can be recorded beside."""
     named, best = f"{task.network}, batches of {task.batch_size}", task.best_mode
     variants, first = in_words(named), f"{task.heads[0]} alone"
+    del variants["small_operator"]  # of a declared network the same as "part_operator"
     if task.takes_heads and len(task.heads) > 1 and first not in task.heads_impossible:
         one = replace(variants["one_head"], says=first, settings={"heads": [task.heads[0]]})
         variants["one_head"] = one

@@ -14,8 +14,9 @@ from bench.workloads.steps import StepWorkload
 from bench.workloads.task import TaskWorkload
 from mtl_core.task_step import DeviceBatch
 
-Operator = Literal["none", "large", "small", "copy"]
-WEIGHTS: dict[Operator, int] = {"large": 0, "small": 2}  # whose operator it is: 128 x 784, and 64 x 128
+Operator = Literal["none", "large", "part", "small", "copy"]
+# Whose weights are multiplied by 1, and how many of their rows (None: all): 128 x 784, 50 x 784, 64 x 128.
+WEIGHTS: dict[Operator, tuple[int, int | None]] = {"large": (0, None), "part": (0, 50), "small": (2, None)}
 
 
 class _Injects:
@@ -41,9 +42,9 @@ class SlowedStep(_Injects, StepWorkload):
     """The step, and more work in each of its steps or in some; which may change between rounds.
 
     ``operator``: an engine operator more in every step. "large" and "small" multiply the weights of the first
-    or second layer by 1, in place; "copy" copies the images once more. ``every``: one step of so many is done
-    twice; 0 for none. ``at_random``: the same at random, one step of so many in the mean, drawn anew for each
-    set-up.
+    or second layer by 1, in place, "part" the first 50 of the first layer's 128 rows; "copy" copies the
+    images once more. ``every``: one step of so many is done twice; 0 for none. ``at_random``: the same at
+    random, one step of so many in the mean, drawn anew for each set-up.
     """
 
     def __init__(
@@ -65,15 +66,18 @@ class SlowedStep(_Injects, StepWorkload):
         if self.operator == "copy":
             batch[0].copy()
         elif self.operator in WEIGHTS:
-            weights = self.step.parameter_arrays()[WEIGHTS[self.operator]]
+            layer, rows = WEIGHTS[self.operator]
+            weights = self.step.parameter_arrays()[layer]
+            if rows is not None:
+                weights = weights[:rows]  # a view: no copy, and multiplied in place
             weights *= 1.0
 
 
 class SlowedTask(_Injects, TaskWorkload):
     """A declared network's step, and more work in each of its steps or in some.
 
-    ``operator``: "large" multiplies every parameter that is learned by 1, in place, and "small" the largest
-    one; "copy" copies the inputs once more. The others are as for :class:`SlowedStep`.
+    ``operator``: "large" multiplies every parameter that is learned by 1, in place, and "part" or "small" the
+    largest one; "copy" copies the inputs once more. The others are as for :class:`SlowedStep`.
     """
 
     def __init__(
