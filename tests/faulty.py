@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -38,6 +40,9 @@ class Spin:
                 signal.pause()
             os.read(made, 1)
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.startswith("at exit "):  # what is to be told of the end is, and nothing after it
+            atexit.register(Path(self.fault.removeprefix("at exit ")).touch)
+            threading.Thread(target=signal.pause).start()
         if self.fault == "print":
             print("this must not disturb the protocol")
         end = time.perf_counter() + self.spin_s * iterations

@@ -51,6 +51,9 @@ def step_s(settings: dict[str, Any]) -> float:
     return STEP_S * len(heads) / len(HEADS) * wide * static
 
 
+PLAYED = ("__init__", "send", "receive", "let_go", "end")  # of a worker process
+
+
 class PlayedWorker:
     """What takes the place of a worker process's methods."""
 
@@ -66,8 +69,11 @@ class PlayedWorker:
     def receive(self) -> dict[str, Any]:
         return self.answer
 
-    def end(self) -> None:
+    def let_go(self) -> None:
         """There is no process."""
+
+    def end(self) -> None:
+        """Nor is there then."""
 
     def answered(self, do: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if do == "declare":
@@ -86,7 +92,7 @@ class PlayedWorker:
 
 def install() -> None:
     """Have every worker of this process be played from now on."""
-    for name in ("__init__", "send", "receive", "end"):
+    for name in PLAYED:
         setattr(pool.WorkerProcess, name, getattr(PlayedWorker, name))
     pool.WorkerProcess.answered = PlayedWorker.answered  # type: ignore[attr-defined]
     session.measure_ceilings = lambda environment: CEILINGS  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ from tests import played, reported
 def nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "measure_ceilings", None)
     monkeypatch.setattr(pool.WorkerProcess, "answered", None, raising=False)
-    for name in ("__init__", "send", "receive", "end"):
+    for name in played.PLAYED:
         monkeypatch.setattr(pool.WorkerProcess, name, None)
     played.install()
     monkeypatch.setattr(runs, "preflight", lambda *_: [])

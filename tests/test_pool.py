@@ -186,6 +186,28 @@ def test_a_worker_for_which_there_are_not_enough_files_leaves_nothing(tmp_path: 
     assert refused == 6
 
 
+def test_a_worker_ends_at_once_and_does_what_it_was_to_do_at_its_end(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    """Even with a thread that never ends, for which Python itself would wait."""
+    set_up(worker, fault=f"at exit {tmp_path / 'told'}")
+    worker.end()
+    assert worker.process.returncode == 0  # by itself: it was not killed
+    assert (tmp_path / "told").exists()
+
+
+def test_all_workers_are_let_go_before_any_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, order = WorkerPool(), list[str]()
+    pool.workers_for({"PYTHONPATH": str(ROOT)}, 2)
+    for name in ("let_go", "end"):
+        whole = getattr(WorkerProcess, name)
+        monkeypatch.setattr(
+            WorkerProcess, name, lambda worker, name=name, whole=whole: order.append(name) or whole(worker)
+        )
+    pool.end()
+    assert order[:3] == ["let_go", "let_go", "end"]
+
+
 def test_a_failed_worker_is_replaced() -> None:
     pool = WorkerPool(lambda environment: WorkerProcess({**environment, "PYTHONPATH": str(ROOT)}))
     try:

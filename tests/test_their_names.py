@@ -58,7 +58,7 @@ def departing(tmp_path_factory: pytest.TempPathFactory) -> tuple[ShownRun, Path]
 def played_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(session, "measure_ceilings", None)
     patch.setattr(pool.WorkerProcess, "answered", None, raising=False)
-    for name in ("__init__", "send", "receive", "end"):
+    for name in played.PLAYED:
         patch.setattr(pool.WorkerProcess, name, None)
     played.install()
     patch.setattr(runs, "preflight", lambda *_: [])

@@ -166,14 +166,18 @@ class WorkerProcess:
         self.send(do, **arguments)
         return self.receive()
 
+    def let_go(self) -> None:
+        """Close its input, upon which it ends by itself; several do so side by side."""
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):  # it is gone already, which is what was wanted
+                self.process.stdin.close()
+
     def end(self) -> None:
         """Close its input, give it a moment, then end its whole process group.
 
         Ctrl-C may come in the middle of it: called again, it does what is left.
         """
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):  # it is gone already, which is what was wanted
-                self.process.stdin.close()
+        self.let_go()
         with contextlib.suppress(subprocess.TimeoutExpired):  # ended by force below
             self.process.wait(timeout=2.0)
         self._kill_group()
@@ -337,7 +341,9 @@ class WorkerPool:
 
     def end(self) -> None:
         """End all workers: the invocation is over."""
-        for held in self.workers.values():
-            for worker in held:
-                worker.end()
+        every = [worker for held in self.workers.values() for worker in held]
+        for worker in every:
+            worker.let_go()  # all before any is waited for
+        for worker in every:
+            worker.end()
         self.workers.clear()

@@ -47,7 +47,7 @@ from reports.pages.trust import counted_as
 CHANGES: dict[str, dict[str, Any]] = {
     IDENTICAL: {"operator": "none", "every": 0},
     "operator": {"operator": "large", "every": 0},
-    "part_operator": {"operator": "small", "every": 0},
+    "part_operator": {"operator": "part", "every": 0},
     "every_20": {"operator": "none", "every": 20},
 }
 CONDITIONS = (ALONE, "busy")
