@@ -449,7 +449,7 @@ def test_a_declared_network_is_recorded_beside_what_it_has(
     monkeypatch.setattr("bench.trust.study.record", recorded)
     record_here(file, 1.0, variants=["identical", "operator"], subject=subject)
     assert read(file)
-    replayed = study(file, [60.0], 0.02, 0)
+    replayed = study([file], [60.0], 0.02, 0)
     assert replayed is not None and replayed.network == "acme.net:task, batches of 4"
     said = {calls.variant: calls.says for calls in replayed.cells[0].calls}
     assert said["operator"] == "every parameter times 1, once more in every step"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.records.trust import Trust
-from bench.results.recording_file import SCHEMA, Unit
+from bench.results.recording_file import SCHEMA, Head, Unit
 from bench.stats.proportions import clopper_pearson
 from bench.stats.verdict import ALPHA
 from bench.trust.replay import (
@@ -34,7 +35,7 @@ from mtl_core.errors import UserError
 from reports.formats import text
 from reports.model.screen import Screen
 from reports.pages.trust import trust_page
-from tests.recordings import HEAD, START, units
+from tests.recordings import HEAD, ROUNDS, START, kept_in, units
 from tests.scenarios import BURSTY, RESTLESS
 
 CALM_HOUR = units(120)
@@ -214,5 +215,43 @@ def test_a_recording_of_other_variants_than_there_are_costs_one_line(
     head = {"trust": SCHEMA, "machine": "m", "rounds": 20, "variants": ["base", "operator"], **changes}
     (tmp_path / "trust.jsonl").write_text(json.dumps(head) + "\n")
     with pytest.raises(UserError, match=re.escape(named)) as caught:
-        study(tmp_path / "trust.jsonl", [60.0], 0.02, 0)
+        study([tmp_path / "trust.jsonl"], [60.0], 0.02, 0)
     assert "\n" not in str(caught.value) and str(tmp_path / "trust.jsonl") in str(caught.value)
+
+
+def made(path: Path, recorded: Sequence[Unit], **head: Any) -> Path:
+    """A recording of these units in a file."""
+    variants = tuple(name for name in BY_NAME if name in recorded[0].us)
+    kept_in(path, Head(**{"machine": "m", "rounds": ROUNDS, "variants": variants, **head}), recorded)
+    return path
+
+
+def test_recordings_of_other_kinds_of_code_are_replayed_as_one(tmp_path: Path) -> None:
+    """Each kind is judged by the invocations that have it, and what all have by all of them."""
+    later = START + timedelta(hours=3)
+    first = units(24, effects={"identical": 0.0, "operator": 0.045})
+    second = units(24, effects={"identical": 0.0, "one_head": -0.11}, seed=1, start=later)
+    paths = [made(tmp_path / f"{number}.jsonl", each) for number, each in enumerate((first, second))]
+    both = study(paths, [60.0], 0.02, 0)
+    alone = [study([path], [60.0], 0.02, 0) for path in paths]
+    assert both is not None and both.units == 48
+    (cell, *_) = both.cells
+    assert [calls.variant for calls in cell.calls] == ["identical", "operator", "one_head"]
+    counted = {calls.variant: calls.comparisons for calls in cell.calls}
+    parts = [{c.variant: c.comparisons for c in each.cells[0].calls} for each in alone if each]
+    assert counted["identical"] == parts[0]["identical"] + parts[1]["identical"]
+    assert counted["operator"] == parts[0]["operator"] and counted["one_head"] == parts[1]["one_head"]
+    calm = {held.variant: held.calm.value for held in cell.held}
+    assert calm["one_head"] == pytest.approx(math.exp(-0.11), abs=0.01)
+    assert "24 invocations" not in text(trust_page(both), "markdown")
+
+
+def test_recordings_that_are_not_of_one_machine_are_not_replayed_as_one(tmp_path: Path) -> None:
+    recorded = units(4)
+    here = made(tmp_path / "here.jsonl", recorded)
+    for name, other in (("machine", "other"), ("network", "acme:net"), ("workers", "3.12")):
+        there = made(tmp_path / f"{name}.jsonl", recorded, **{name: other})
+        with pytest.raises(UserError, match=f"cannot replay .*{name}.jsonl with .*: {name} is {other}"):
+            study([here, there], [60.0], 0.02, 0)
+    with pytest.raises(UserError, match="the same file twice"):
+        study([here, tmp_path / ".." / tmp_path.name / "here.jsonl"], [60.0], 0.02, 0)

@@ -65,3 +65,43 @@ def test_the_spread_is_told_of_every_condition(
     lines = capsys.readouterr().out.splitlines()
     assert [line[:20].strip() for line in lines[2:]] == conditions
     assert set(json.loads((tmp_path / "spread.json").read_text())) == set(conditions)
+
+
+def test_what_the_command_said_of_known_changes_is_counted() -> None:
+    """By the command itself: a change is called as it is, or not; identical code is called or not."""
+    found = runpy.run_path(str(STUDIES / "by_commands.py"))
+
+    def outcome(change: str, verdict: str, cause: str | None = None) -> dict[str, Any]:
+        effect = {"value": 1.0, "low": 0.99, "high": 1.01, "n": 10}
+        comparison = {"verdict": verdict, "cause": cause, "effect": effect, "seconds": 40.0}
+        return {"at": "2026-11-27T20:00:00+00:00", "change": change, "said": {"comparisons": [comparison]}}
+
+    lines = found["table"](
+        [
+            *(outcome("identical", verdict) for verdict in ("same", "same", "faster", "undecided")),
+            *(outcome("operator", "slower", cause) for cause in ("at rest", "at rest", "now and then")),
+            outcome("every_20", "slower", "now and then"),
+        ]
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:5]]
+    assert [row[1].partition(" (")[0] for row in rows] == ["1 of 4", "2 of 3", "1 of 1"]
+    assert [row[2] for row in rows] == ["0 / 0 / 1 / 2 / 1", "2 / 1 / 0 / 0 / 0", "0 / 1 / 0 / 0 / 0"]
+    assert rows[0][3:] == ["1.00 %", "40"]
+    assert lines[-1].startswith("8 comparisons")
+
+
+def test_the_changes_of_that_study_still_fit_the_step(tmp_path: Path) -> None:
+    """Each is a commit on top of the same base, and compiles."""
+    found = runpy.run_path(str(STUDIES / "by_commands.py"))
+    clone = tmp_path / "clone"
+    (clone / "mtl_core").mkdir(parents=True)
+    for name in ("README.md", "mtl_core/step.py"):
+        (clone / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    found["git"](tmp_path, "init", "-q", str(clone))
+    found["git"](clone, "add", ".")
+    found["git"](clone, "commit", "-q", "-m", "base")
+    found["branches"](clone)
+    for name in found["CHANGES"]:
+        added = found["git"](clone, "diff", "--numstat", "base", name).split()
+        assert int(added[0]) >= 1 and added[1] == "0", name
+        compile(found["git"](clone, "show", f"{name}:mtl_core/step.py"), name, "exec")

@@ -48,7 +48,10 @@ def trust(
         bool, typer.Option("--quick", help="A first answer in ten minutes, of few kinds of code.")
     ] = False,
     replay: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Record nothing; replay what is in the file.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Record nothing; replay what is in the file; several are replayed as one."
+        ),
     ] = None,
     budget: Annotated[
         list[str], typer.Option(metavar="TIME", help="Budget of a comparison; may be repeated.")
@@ -105,7 +108,7 @@ def trust(
 
       python -m bench trust --replay FILE --budget 30s --tolerance 3%
 
-      python -m bench trust --replay FILE --draws 2000 --format markdown
+      python -m bench trust --replay FILE --replay FILE --draws 2000
     """
     from bench.commands.formats import format_named
     from bench.gate.tolerances import parse_tolerance
@@ -115,12 +118,12 @@ def trust(
     from reports.formats import write
     from reports.pages.trust import trust_page
 
-    if replay is not None:
+    if replay:
         _check_replay(context)
     budgets = [parse_duration(text) for text in budget]
     edge, chosen_format = parse_tolerance(tolerance, "--tolerance"), format_named(form)
-    path = replay or file or (QUICK_FILE if quick else FILE)
-    if replay is None:
+    path = file or (QUICK_FILE if quick else FILE)
+    if not replay:
         use_python(python)
         seconds = parse_duration(duration or (QUICK_TIME if quick else TIME), "--time")
         check_place(path, "--file", grows=True)
@@ -130,17 +133,21 @@ def trust(
         quickly = tuple(name for name in QUICK if name in subject.variants)
         names = chosen(variant, subject) if variant else (quickly if quick and not resume else ())
         path = _record(path, seconds, conditions, names, seed, resume, subject)
-    replayed = study(path, budgets, edge, draws)
+    paths = replay or [path]
+    named = " and ".join(map(str, paths))
+    replayed = study(paths, budgets, edge, draws)
     if replayed is None:
+        holds = "holds" if len(paths) == 1 else "hold"
         raise NothingMeasuredError(
-            f"measured nothing: {path} holds less than two invocations; record longer, by --resume"
+            f"measured nothing: {named} {holds} less than two invocations; record longer, by --resume"
         )
     write(trust_page(replayed), chosen_format)
-    if chosen_format.name == "terminal":
+    if chosen_format.name == "terminal" and len(paths) == 1:
+        (path,) = paths
         typer.echo(f"\nRecording: {path}; go on with it by {_resume(path)}, or replay it by --replay")
     if not replayed.comparisons:
         raise NothingMeasuredError(
-            f"measured nothing: not one comparison fits into {path}; record longer, by --resume"
+            f"measured nothing: not one comparison fits into {named}; record longer, by --resume"
         )
 
 

@@ -68,8 +68,13 @@ class Made(NamedTuple):
 
 def calm_share_of(units: Sequence[Unit]) -> float:
     """The share of calm rounds of the base and, where it was recorded, of the same code."""
-    names = [name for name in (BASE, IDENTICAL) if all(name in unit.us for unit in units)]
-    return calm_share([[seconds(unit, name) for unit in units] for name in names])
+    sides = [[seconds(unit, name) for unit in having(units, name)] for name in (BASE, IDENTICAL)]
+    return calm_share([side for side in sides if side])
+
+
+def having(units: Sequence[Unit], variant: str) -> list[Unit]:
+    """The units in which this variant was recorded: recordings need not have the same ones."""
+    return [unit for unit in units if variant in unit.us]
 
 
 def stretches(units: Sequence[Unit]) -> list[Stretch]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from bench.gate.task_side import ASKS
 from bench.harness.pool import silence_for
@@ -20,7 +21,7 @@ from bench.stats.rest import tail_mean
 from bench.stats.verdict import ALPHA
 from bench.trust.neighbours import ALONE, CONDITIONS, WORDS
 from bench.trust.recorder import Recorder, record
-from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, held, stretches
+from bench.trust.replay import MOODS, Stretch, calls, calm_share_of, calm_value, having, held, stretches
 from bench.trust.variants import (
     BASE,
     BY_NAME,
@@ -125,10 +126,31 @@ def head_of(path: Path) -> Head:
     return head
 
 
-def study(path: Path, budgets: Sequence[float], tolerance: float, draws: int) -> Trust | None:
-    """Replay a recording; None of one that is too short to say anything at all."""
-    head, units = head_of(path), read(path)
+def study(paths: Sequence[Path], budgets: Sequence[float], tolerance: float, draws: int) -> Trust | None:
+    """Replay recordings as one; None of what is too short to say anything at all.
+
+    Raises UserError for a file that is no recording, is given twice, or is of another machine or network.
+    """
+    head, units = together(paths), [unit for path in paths for unit in read(path)]
     return summary(head, units, budgets, tolerance, draws) if len(units) > 1 else None
+
+
+def together(paths: Sequence[Path]) -> Head:
+    """What several recordings are of: all must be alike but for the kinds of code in them."""
+    heads = [head_of(path) for path in paths]
+    places = [path.resolve() for path in paths]
+    if len(set(places)) < len(places):
+        raise UserError("--replay is given the same file twice; its invocations would count twice")
+    first = heads[0]
+    for path, head in zip(paths, heads, strict=True):
+        for name in (field for field in Head.__struct_fields__ if field != "variants"):
+            if getattr(head, name) != getattr(first, name):
+                raise UserError(
+                    f"cannot replay {path} with {paths[0]}: {name} is {getattr(head, name)}, was "
+                    f"{getattr(first, name)}; replay each by itself"
+                )
+    recorded = {name for head in heads for name in head.variants}
+    return replace(first, variants=tuple(name for name in BY_NAME if name in recorded))
 
 
 def summary(
@@ -138,7 +160,7 @@ def summary(
     hours = stretches(units)
     longest = [unit for unit in units if unit.condition == ALONE] or units
     names = [name for name in HAVE_CALM_VALUE if name in head.variants]
-    calm = {name: calm_value(longest, name) for name in names}
+    calm = {name: calm_value(there, name) for name in names if (there := having(longest, name))}
     cells = []
     for condition in dict.fromkeys(hour.condition for hour in hours):
         of_it = [hour for hour in hours if hour.condition == condition]
@@ -173,24 +195,25 @@ def cell(
     draws: int,
 ) -> Cell:
     """The counts over these hours."""
-    pieces = [hour.units for hour in hours]
-    every = [unit for piece in pieces for unit in piece]
+    every = [unit for hour in hours for unit in hour.units]
     words = in_words(head.network)
-    others = [words[name] for name in head.variants if name != BASE]
+    others = [words[name] for name in head.variants if name != BASE and having(every, name)]
+    pieces = {v.name: [there for hour in hours if (there := having(hour.units, v.name))] for v in others}
     return Cell(
         condition=WORDS.get(hours[0].condition, hours[0].condition),
         mood=mood if mood != ALL_HOURS or len(hours) > 1 else hours[0].mood,
         units=len(every),
         hours=len(hours),
         calm_share=calm_share_of(every),
-        held=[held(pieces, v, calm[v.name], budgets[0], draws) for v in others if v.name in calm],
-        calls=[calls(pieces, v, b, v.tolerance or tolerance, draws) for b in budgets for v in others],
+        held=[held(pieces[v.name], v, calm[v.name], budgets[0], draws) for v in others if v.name in calm],
+        calls=[calls(pieces[v.name], v, b, v.tolerance or tolerance, draws) for b in budgets for v in others],
     )
 
 
 def _recommendations(hours: Sequence[Stretch], budget_s: float, gate: int) -> list[Recommended]:
     """For the step alone, and as the first of the gate's benchmarks, which share the error rate (Holm)."""
-    alone = [hour.units for hour in hours if hour.condition == ALONE] or [hour.units for hour in hours]
+    pieces = [hour.units for hour in hours if hour.condition == ALONE] or [hour.units for hour in hours]
+    alone = [there for piece in pieces if (there := having(piece, IDENTICAL))]
     return [
         Recommended(
             benchmarks=count, budget_s=budget_s, tolerance=recommended(alone, budget_s, ALPHA / count)

@@ -104,7 +104,9 @@ def held_table(several: list[Held]) -> Table:
         (short(h.variant), h.calm, count(h.held, h.drawn), percent(h.half_width), percent(h.wide))
         for h in several
     )
-    return Table(f"95 % intervals of {several[0].units} invocations hold the calm value", columns, rows)
+    fewest, most = min(h.units for h in several), max(h.units for h in several)
+    units = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    return Table(f"95 % intervals of {units} invocations hold the calm value", columns, rows)
 
 
 def calls_table(several: list[Tally]) -> Table:

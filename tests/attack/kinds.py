@@ -84,7 +84,7 @@ def _golden_pages(path: Path) -> list[Page]:
 
 
 def _replayed(path: Path) -> list[Page]:
-    replayed = study(path, [10.0], 0.02, 0)
+    replayed = study([path], [10.0], 0.02, 0)
     return [] if replayed is None else [trust_page(replayed)]
 
 
