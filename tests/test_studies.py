@@ -72,7 +72,7 @@ def test_what_the_command_said_of_known_changes_is_counted() -> None:
     found = runpy.run_path(str(STUDIES / "by_commands.py"))
 
     def outcome(change: str, verdict: str, cause: str | None = None) -> dict[str, Any]:
-        effect = {"value": 1.0, "low": 0.99, "high": 1.01, "n": 10}
+        effect = {"ratio": 1.0, "low": 0.99, "high": 1.01, "n": 10}
         comparison = {"verdict": verdict, "cause": cause, "effect": effect, "seconds": 40.0}
         return {"at": "2026-11-27T20:00:00+00:00", "change": change, "said": {"comparisons": [comparison]}}
 

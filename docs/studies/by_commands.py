@@ -135,7 +135,7 @@ def _right(change: Change, outcome: dict[str, Any]) -> bool:
 
 def _half_width(outcome: dict[str, Any]) -> float | None:
     effect = _comparison(outcome)["effect"]
-    return None if effect is None else (effect["high"] - effect["low"]) / 2 / effect["value"]
+    return None if effect is None else (effect["high"] - effect["low"]) / 2 / effect["ratio"]
 
 
 def table(outcomes: Sequence[dict[str, Any]]) -> list[str]:
