@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.records.shared import BATCH_SIZE, EPOCH, STEPS
+from bench.records.shared import BATCH_SIZE
+from bench.workloads.alike import Epochs, LoadingAlone, Pieces
 from bench.workloads.steps import device_named, training_split
 from mtl_core.config import Mode, NetworkConfig, StepConfig
 from mtl_core.data.dataset import Split
 from mtl_core.data.loaders import Batch, FastLoader, TutorialLoader
 from mtl_core.platform.mxnet import mx
-from mtl_core.platform.proportional import proportional_bytes
 from mtl_core.step import TrainingStep, denormal_share
 
 Way = Literal["tutorial", "fast"]
@@ -40,7 +40,7 @@ def images_for(images: int, batch_size: int) -> int:
     return max(images, min(MOST_IMAGES, images * math.ceil(batch_size / BATCH_SIZE)))
 
 
-class LoadingWorkload:
+class LoadingWorkload(LoadingAlone):
     """Passes over the images with nothing done to them."""
 
     def __init__(
@@ -62,33 +62,13 @@ class LoadingWorkload:
             if start:
                 self.first_batch_s, start = time.perf_counter() - start, 0.0
 
-    @property
-    def iteration_steps(self) -> int:
-        """Batches in an iteration."""
-        return len(self.loader)
-
-    def prepare(self) -> None:
-        """Every pass starts alike."""
-
     def run(self, iterations: int) -> None:
         for _ in range(iterations):
             for batch in self.loader:
                 batch.images.wait_to_read()
 
-    def synchronise(self) -> None:
-        mx.nd.waitall()
 
-    def round_facts(self) -> dict[str, float]:
-        return {}
-
-    def facts(self) -> dict[str, float]:
-        return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_bytes())}
-
-    def close(self) -> None:
-        self.loader.close()
-
-
-class EpochWorkload:
+class EpochWorkload(Epochs):
     """An epoch of training, its time split into waiting for data, computing, and reading metrics.
 
     ``split`` synchronises after each step so that the parts can be told apart; the unsplit control
@@ -118,22 +98,7 @@ class EpochWorkload:
         self.epochs = 0
         self.spent = {"waiting_s": 0.0, "computing_s": 0.0, "synchronising_s": 0.0}
 
-    @property
-    def iteration_steps(self) -> int:
-        """Training steps in an iteration."""
-        return len(self.loader)
-
-    def prepare(self) -> None:
-        self.step.restore(self.start)
-        self.epochs = 0
-        self.spent = dict.fromkeys(self.spent, 0.0)
-
-    def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            self._epoch()
-
-    def _epoch(self) -> None:
-        self.epochs += 1
+    def epoch(self) -> None:
         metrics = (mx.metric.Accuracy(), mx.metric.Accuracy())
         batches = iter(self.loader)
         while True:
@@ -153,25 +118,11 @@ class EpochWorkload:
             self.spent["computing_s"] += computed - loaded
             self.spent["synchronising_s"] += time.perf_counter() - computed
 
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        """Seconds an epoch, and shares of it; those of a lead-in are epochs like the others."""
-        if not self.split:
-            return {}
-        whole = sum(self.spent.values()) or 1.0
-        shares = {f"{name[:-2]}_share": s / whole for name, s in self.spent.items()}
-        return {name: s / max(1, self.epochs) for name, s in self.spent.items()} | shares
-
     def facts(self) -> dict[str, float]:
         return {"denormal_share": denormal_share(self.step)}
 
-    def close(self) -> None:
-        self.loader.close()
 
-
-class TrainingRun:
+class TrainingRun(Pieces):
     """A real training run on in-memory batches: each round is the next piece of an epoch, counted in steps.
 
     Nothing is reset, since the course of time is what is measured. With ``again`` the first epoch is
@@ -194,42 +145,20 @@ class TrainingRun:
         self.loader = FastLoader(split, batch_size, mx.cpu(), shuffle=True, seed=seed)
         self.step = TrainingStep(NetworkConfig(), StepConfig(seed=seed), mx.cpu())
         self.start = self.step.snapshot()
-        self.pieces, self.again = pieces, again
+        self.whole, self.pieces, self.again = len(self.loader), pieces, again
         self.done = self.steps = 0
         self.batches: Iterator[Batch] = iter(())
 
-    def prepare(self) -> None:
-        """Begin an epoch where one is over: the next, or the first again."""
-        if self.done % self.pieces:
-            return
+    def begin_epoch(self) -> None:
         if self.again:
             self.step.restore(self.start)
             self.loader.epoch = 0
         self.batches = iter(self.loader)
 
-    def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            self.prepare()
-            piece, whole = self.done % self.pieces, len(self.loader)
-            self.steps = whole * (piece + 1) // self.pieces - whole * piece // self.pieces
-            for number, batch in enumerate(islice(self.batches, self.steps)):
-                self.step(batch.images, batch.digits, batch.odd_even)
-                if number % 50 == 49:
-                    mx.nd.waitall()  # a queue without bound would measure memory
-            self.done += 1
-
-    @property
-    def iteration_steps(self) -> int:
-        """Training steps in the last piece."""
-        return self.steps
-
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        """The steps of the last piece, and the epoch, from 1, that it belongs to."""
-        epoch = (self.done - 1) // self.pieces + 1.0
-        return {"denormal_share": denormal_share(self.step), EPOCH: epoch, STEPS: float(self.steps)}
+    def stepped(self, steps: int) -> Iterator[None]:
+        for batch in islice(self.batches, steps):
+            self.step(batch.images, batch.digits, batch.odd_even)
+            yield
 
     def facts(self) -> dict[str, float]:
         return {"denormal_share": denormal_share(self.step)}

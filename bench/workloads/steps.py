@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from bench.workloads.alike import OneAfterTheOther, Stepped
 from bench.workloads.counting import Countable
 from mtl_core.config import HEADS, Head, Mode, NetworkConfig, StepConfig
 from mtl_core.cost import cost
@@ -19,7 +20,6 @@ from mtl_core.step import TrainingStep, denormal_share
 
 Part = Literal["forward", "forward_backward", "step"]
 BATCHES = 20  # that rotate, so that no batch is learned by heart
-STEPS_BEFORE_RESET = 200  # far below the 700 steps after which a fixed batch makes denormals
 
 
 def device_named(name: str) -> Any:
@@ -65,7 +65,7 @@ def facts_of(workload: Countable) -> dict[str, float]:
     }
 
 
-class StepWorkload:
+class StepWorkload(Stepped):
     """One network stepped on rotating batches; parameters and Adam return to a snapshot."""
 
     def __init__(
@@ -101,58 +101,20 @@ class StepWorkload:
     def _to_device(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(array.as_in_context(self.device) for array in batch)
 
-    def prepare(self) -> None:
-        if self.done > STEPS_BEFORE_RESET:
-            self.step.restore(self.start)
-            self.done = 0
-
     def run(self, iterations: int) -> None:
         self.done += iterations
         for batch in islice(self.batches, iterations):
             self.call(*(self._to_device(batch) if self.copy_each_batch else batch))
 
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        return {}
-
     def facts(self) -> dict[str, float]:
         return facts_of(self)
 
-    def close(self) -> None:
-        mx.nd.waitall()
 
-
-class SeparateNetworks:
+class SeparateNetworks(OneAfterTheOther):
     """One network a head, stepped one after the other on the same images: no multi-task learning."""
 
     def __init__(self, **settings: Any) -> None:
         self.parts = [StepWorkload(**{**settings, "heads": [head]}) for head in HEADS]
-        self.images = self.parts[0].images
-
-    @property
-    def training_steps(self) -> list[TrainingStep]:
-        return [part.step for part in self.parts]
-
-    def prepare(self) -> None:
-        for part in self.parts:
-            part.prepare()
-
-    def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            for part in self.parts:
-                part.run(1)
-
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        return {}
 
     def facts(self) -> dict[str, float]:
         return facts_of(self)
-
-    def close(self) -> None:
-        for part in self.parts:
-            part.close()

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.workloads.alike import OneAfterTheOther, Stepped
 from bench.workloads.declared import build, told_as
-from bench.workloads.steps import BATCHES, STEPS_BEFORE_RESET, Part, device_named
+from bench.workloads.steps import BATCHES, Part, device_named
 from mtl_core.config import Mode
 from mtl_core.platform.mxnet import mx
 from mtl_core.step import SMALLEST_NORMAL
@@ -56,7 +57,7 @@ def parameters(step: TaskStep) -> int:
     return sum(int(parameter.data().size) for _, parameter in step.learned())
 
 
-class TaskWorkload:
+class TaskWorkload(Stepped):
     """One declared network stepped on rotating batches; all that a step changes returns to a snapshot."""
 
     def __init__(
@@ -91,27 +92,13 @@ class TaskWorkload:
     def training_steps(self) -> list[TaskStep]:
         return [self.step]
 
-    def prepare(self) -> None:
-        if self.done > STEPS_BEFORE_RESET:
-            self.step.restore(self.start)
-            self.done = 0
-
     def run(self, iterations: int) -> None:
         self.done += iterations
         for batch in islice(self.batches, iterations):
             self.call(batch.to(self.device) if self.copy_each_batch else batch)
 
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        return {}
-
     def facts(self) -> dict[str, float]:
         return facts_of(self.training_steps)
-
-    def close(self) -> None:
-        mx.nd.waitall()
 
 
 def facts_of(steps: list[TaskStep]) -> dict[str, float]:
@@ -124,35 +111,11 @@ def facts_of(steps: list[TaskStep]) -> dict[str, float]:
     return {**facts, "training_flop": sum(flop)} if all(flop) else facts
 
 
-class SeparateTasks:
+class SeparateTasks(OneAfterTheOther):
     """One network a head, stepped one after the other on batches of the same kind."""
 
     def __init__(self, *, heads: list[str], **settings: Any) -> None:
         self.parts = [TaskWorkload(**settings, heads=[head]) for head in heads]
-        self.images = self.parts[0].images
-
-    @property
-    def training_steps(self) -> list[TaskStep]:
-        return [part.step for part in self.parts]
-
-    def prepare(self) -> None:
-        for part in self.parts:
-            part.prepare()
-
-    def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            for part in self.parts:
-                part.run(1)
-
-    def synchronise(self) -> None:
-        mx.nd.waitall()
-
-    def round_facts(self) -> dict[str, float]:
-        return {}
 
     def facts(self) -> dict[str, float]:
         return facts_of(self.training_steps)
-
-    def close(self) -> None:
-        for part in self.parts:
-            part.close()
