@@ -205,7 +205,7 @@ def gpu_wheels(session: nox.Session) -> None:
 @nox.session(python=DEFAULT)
 def peers_tests(session: nox.Session) -> None:
     """Run PyTorch and JAX for real in the tests' place: their environments have 1.5 GB on disk."""
-    install_with_mxnet(session, "peers", "test")
+    install_with_mxnet(session, "peers", "onnx", "test")
     session.run("python", "-m", "bench", "peers", "--install")
     session.run("python", "-m", "pytest", "-m", "real_peers", "tests/test_real_peers.py", *session.posargs)
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("safetensors")
 
-from bench.workloads.inference import exporting  # noqa: E402  # after the libraries that they need
+from bench.__main__ import app  # noqa: E402  # after the libraries that they need
+from bench.workloads.inference import exporting  # noqa: E402
 from bench.workloads.inference.onnx_export import names_onnx_dropped, operators_of_mxnet, write_onnx  # noqa: E402
 from bench.workloads.inference.onnx_network import OnnxNetwork  # noqa: E402
 from bench.workloads.state_dict import fixed_scales, not_carried, state_dict, torch_name  # noqa: E402
@@ -67,6 +69,7 @@ TRAPS: dict[str, Callable[[], tuple[Any, tuple[int, ...]]]] = {
     "fixed scale": lambda: (network(conv(), nn.BatchNorm(scale=False), image=(3, 8, 8)), (3, 8, 8)),
     "flatten": lambda: (network(conv(), nn.Dense(5), image=(3, 8, 8)), (3, 8, 8)),
     "no flatten": lambda: (network(nn.Dense(5, flatten=False), image=(4, 6)), (4, 6)),
+    "global pool": lambda: (network(conv(), nn.GlobalAvgPool2D(), image=(3, 8, 8)), (3, 8, 8)),
     "ceil": lambda: (network(conv(), nn.MaxPool2D(2, 2, ceil_mode=True), image=(3, 9, 9)), (3, 9, 9)),
     "split": lambda: (network(Halves(), image=(6,)), (6,)),
     "ceil of a mean": lambda: (network(nn.AvgPool2D(3, 2, 1, ceil_mode=True), image=(3, 8, 8)), (3, 8, 8)),
@@ -193,7 +196,13 @@ def test_two_parameters_never_share_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("trap", "said"),
-    [("epsilon", "eps=0.3"), ("flatten", "flattens"), ("no flatten", ""), ("ceil", "ceil_mode=True")],
+    [
+        ("epsilon", "eps=0.3"),
+        ("flatten", "flattens"),
+        ("no flatten", ""),
+        ("ceil", "ceil_mode=True"),
+        ("global pool", ""),
+    ],
 )
 def test_what_parameters_do_not_carry_is_told(trap: str, said: str) -> None:
     block, image = TRAPS[trap]()
@@ -251,6 +260,39 @@ def test_bad_input_costs_a_line_each(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert said in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_is_written_over_what_is_read_or_over_another(saved: Path, tmp_path: Path) -> None:
+    before, both = saved.read_bytes(), str(tmp_path / "both")
+    symbol, of_an_epoch = tmp_path / "net-symbol.json", tmp_path / "net-0010.params"
+    for file in (symbol, of_an_epoch):
+        file.write_text("{}")
+    for arguments, said in (
+        ((str(saved), "--safetensors", str(saved)), "is what is read"),
+        ((str(saved), "--onnx", both, "--safetensors", both), "is --onnx's file too"),
+        ((str(symbol), "--input-shape", "4", "--onnx", str(of_an_epoch)), "is what is read"),
+        ((str(saved), "--input-shape", "3,32,32", "--onnx", both), "--input-shape is for NAME-symbol.json"),
+    ):
+        done = CliRunner().invoke(app, ["export", *arguments])
+        assert isinstance(done.exception, UserError) and said in str(done.exception), done.output
+    assert saved.read_bytes() == before and not Path(both).exists()
+
+
+@pytest.mark.filterwarnings("ignore:Cannot decide type")  # MXNet's own, as it reads a graph
+def test_parameters_of_any_epoch_are_found_and_several_are_named(tmp_path: Path) -> None:
+    block, image = TRAPS["epsilon"]()
+    exporting.trace(block, [exporting.Input(image)])
+    block.export(str(tmp_path / "net"), epoch=10)
+    block.export(str(tmp_path / "net-other"), epoch=3)  # whose name begins alike
+    source = tmp_path / "net-symbol.json"
+    assert exporting.source(source, image).parameters
+    block.export(str(tmp_path / "net"), epoch=20)
+    with pytest.raises(UserError, match=r"several epochs beside it: net-0010.params, net-0020.params"):
+        exporting.source(source, image)
+    source.with_name("net-0010.params").unlink()
+    source.with_name("net-0020.params").unlink()
+    with pytest.raises(UserError, match=r"net-0000.params is not there"):
+        exporting.source(source, image)
 
 
 def test_what_is_not_installed_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

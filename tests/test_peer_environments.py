@@ -28,7 +28,7 @@ from bench.harness.peers import (
     start_worker,
 )
 from bench.harness.pool import WorkerFailedError
-from bench.questions.peers import PEERS
+from bench.questions.peers import PEERS, peers_command
 from bench.questions.workload import PEER
 from mtl_core.errors import UserError
 from mtl_core.platform.cache import cache
@@ -68,6 +68,32 @@ def test_an_environment_is_made_once_and_its_size_is_told_before() -> None:
     assert first == folder_of(JAX) / "bin" / "python" == python_of(JAX)
     assert install(JAX, said.append, made) == first
     assert len(made.commands) == 2 and len(said) == 1
+
+
+def test_all_virtual_environments_of_a_python_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of nox's sessions has its own: what one of them made is there for the others."""
+    here = folder_of(JAX)
+    monkeypatch.setattr(sys, "executable", "/another/virtual/environment/bin/python")
+    monkeypatch.setattr(sys, "prefix", "/another/virtual/environment")
+    assert folder_of(JAX) == here
+    monkeypatch.setattr(sys, "base_prefix", "/another/python")
+    assert folder_of(JAX) != here
+
+
+def test_commands_are_told_as_one_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert peers_command() == "python -m bench peers"
+    assert peers_command("--remove") == "python -m bench peers --remove"
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "bench")
+    assert peers_command() == "uvx nox -s peers"
+    assert peers_command("--install", "jax") == "uvx nox -s peers -- --install jax"
+
+
+def test_what_is_refused_is_refused_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(under_test, "install", lambda peer, say: fetched.append(peer.name))
+    done = CliRunner().invoke(app, ["run", "peers", "--batch-size", "4096"])
+    assert isinstance(done.exception, UserError), done.output
+    assert "expected at most 2048" in str(done.exception) and not fetched
 
 
 def test_what_failed_leaves_nothing_and_is_not_used() -> None:
@@ -179,7 +205,12 @@ def test_a_peers_worker_has_its_own_python_and_our_code_behind_its_packages() ->
         hello = worker.ask("hello")
         assert hello["mxnet"] is None
         assert hello["bench"] == str(under_test.ROOT / "bench" / "__init__.py")
-        assert worker.ask("set_up", workload="tests.faulty:Spin", settings={}, seed=1)["images"] == 1
+        played = {"workload": "tests.peers_played:peer", "seed": 1}
+        assert worker.ask("set_up", settings={}, **played)["images"] == 8
+        assert worker.ask("round", iterations=2)["ns"] > 0
+        worker.ask("tear_down")
+        other = worker.ask("set_up", settings={"wrong": "another epsilon"}, **played)
+        assert other["refused"].startswith("not the same work: after")
     finally:
         worker.end()
 
@@ -206,6 +237,16 @@ def test_a_worker_needs_no_package_that_a_peer_lacks() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plain_install_brings_no_other_framework() -> None:
+    """Nor what makes their environments: all that is an extra, or made on first use."""
+    project = tomllib.loads((under_test.ROOT / "pyproject.toml").read_text())["project"]
+    needs = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
+    names = {Requirement(need.partition("#")[0]).name for need in needs}
+    others = {"torch", "jax", "jaxlib", "optax", "onnx", "onnxruntime", "safetensors", "uv"}
+    assert not names & others
+    assert len(names) <= 20, names  # a new one is a choice, told in docs/dependencies.md
 
 
 def test_every_lock_pins_every_package_and_the_framework_for_this_python() -> None:

@@ -105,3 +105,20 @@ def test_the_changes_of_that_study_still_fit_the_step(tmp_path: Path) -> None:
         added = found["git"](clone, "diff", "--numstat", "base", name).split()
         assert int(added[0]) >= 1 and added[1] == "0", name
         compile(found["git"](clone, "show", f"{name}:mtl_core/step.py"), name, "exec")
+
+
+def test_moments_at_rest_are_told_by_their_length() -> None:
+    """One core at rest for 10 ms of every 20, the other all the time but for 2 ms in the middle of each."""
+    found = runpy.run_path(str(STUDIES / "spells.py"))
+    began = np.arange(0.0, 2.0, 5e-5)
+    within = began % 0.02
+    cores = [within >= 0.01, (within >= 0.004) & (within < 0.006)]
+    recorded = [found["Loops"](began, np.where(slow, 1e-4, 5e-5)) for slow in cores]
+    both = found["spells"](np.logical_and.reduce(found["at_rest"](recorded)))
+    assert both.share == pytest.approx(0.4, abs=0.02)
+    assert both.lengths_s[1:-1] == pytest.approx(0.004, abs=2e-4)
+    lines = found["table"]([0, 1], recorded)
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["core 0", "core 1", "all at once"]
+    assert [cell.strip() for cell in lines[4].strip("|").split("|")][1:] == [
+        *("40%", "4.0", "100%", "0%", "0%", "0%")
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.answers.words import interval, milliseconds, ratio_of, verdict_of
+from bench.questions.peers import peers_command
 from bench.questions.question import Results, Settings
 from bench.records.run import CONTROL, Measured, Ratio
 
@@ -36,21 +37,25 @@ def too_large(settings: Settings) -> str | None:
 
 
 def moving(results: Results) -> list[str]:
-    """Each framework against MXNet as the tutorial has it; what a move makes of the time comes last."""
+    """Each framework against MXNet as the tutorial has it; what a move makes of the time comes last.
+
+    What could not be compared comes first, since a screen has room for two sentences, and MXNet's own modes
+    after the frameworks.
+    """
     compared = {name: m for name, m in results["step"].items() if name != CONTROL}
     said = [
         f"{versioned(m)} takes {interval(m.effect.estimate)} the time of {PLAIN['mxnet_hybridized']}: "
         f"{verdict_of(m.effect)}."
-        for name, m in compared.items()
+        for name, m in sorted(compared.items(), key=lambda named: named[0].startswith("mxnet"))
         if m.effect is not None
     ]
     said += at_one_thread(results.get("one_thread", {}))
     return [
+        *missing(compared),
         *said,
         threads(compared),
         *first_calls(compared),
         *agreement(compared),
-        *missing(compared),
         move(compared),
     ]
 
@@ -121,7 +126,8 @@ def missing(compared: dict[str, Measured]) -> list[str]:
     ]
     if not gone:
         return []
-    return [f"Not compared: {' and '.join(gone)}; python -m bench peers tells what is installed."]
+    nothing = "" if moves(compared) else ", so that nothing can be said of moving"
+    return [f"Not compared: {' and '.join(gone)}{nothing}; {peers_command()} tells what is installed."]
 
 
 def move(compared: dict[str, Measured]) -> str:

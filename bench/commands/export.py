@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from mtl_core.errors import UserError, visible
 from mtl_core.platform.on_disk import check_file
 from mtl_core.program.files import check_place
 
+SYMBOL = "-symbol.json"  # what Gluon's export ends a network's file with
 NEEDS = {"--onnx": ("onnx", "onnxruntime"), "--safetensors": ("safetensors",)}
 
 
@@ -56,6 +58,9 @@ def export(
     declared = _declared(source, network, shape)
     if source is not None:
         check_file(source, "expected a checkpoint, or NAME-symbol.json of a network's export()")
+        if shape is not None and not source.name.endswith(SYMBOL):
+            raise UserError(f"--input-shape is for NAME-symbol.json; {source} tells its own")
+    _check_apart(source, targets)
     for option, path in targets.items():
         missing = why_missing(*NEEDS[option])
         if missing:
@@ -81,6 +86,20 @@ def _declared(source: Path | None, option: str | None, shape: list[int] | None) 
     if shape is not None:
         raise UserError("--input-shape is for NAME-symbol.json; a declared network draws its own batches")
     return network.name
+
+
+def _check_apart(source: Path | None, targets: dict[str, Path]) -> None:
+    """Raise UserError where a file would be written over another one of them, or over what is read."""
+    read = {}
+    if source is not None:
+        stem = source.name.removesuffix(SYMBOL)
+        beside = source.parent.glob("*.params") if source.name.endswith(SYMBOL) else ()
+        parameters = [path for path in beside if path.name.startswith(f"{stem}-")]
+        read = {os.path.realpath(path): "is what is read" for path in (source, *parameters)}
+    for option, path in targets.items():
+        said = read.setdefault(os.path.realpath(path), f"is {option}'s file too")
+        if said != f"is {option}'s file too":  # it was there before
+            raise UserError(f"{option} {path} {said}; give another file")
 
 
 def _shape(given: str | None) -> list[int] | None:

@@ -187,6 +187,8 @@ def run(
         modules = list(asked_of(theirs, theirs_asked))
         asked = asked_for(theirs, asked, modules[0].task)
     for module in modules:
+        if not module.QUESTION.skipped():  # before hundreds of megabytes are fetched for it
+            module.QUESTION.check(asked)
         module.QUESTION.make_ready(lambda line: typer.echo(line, err=True))
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):

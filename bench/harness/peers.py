@@ -35,9 +35,12 @@ Say = Callable[[str], None]
 
 
 def folder_of(peer: Peer) -> Path:
-    """Where a peer's environment lies: another one for other versions and another Python."""
+    """Where a peer's environment lies: another one for other versions and another Python.
+
+    All virtual environments of a Python share it, as those of nox's sessions are.
+    """
     digest = hashlib.sha256(peer.lock.read_bytes())
-    digest.update(f"{sys.version} {sys.executable}".encode())
+    digest.update(f"{sys.version} {Path(sys.base_prefix).resolve()}".encode())
     return cache("peers") / f"{peer.name}-{digest.hexdigest()[:16]}"
 
 

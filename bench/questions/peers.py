@@ -51,10 +51,10 @@ PEERS = {
             name="torch",
             plain="PyTorch",
             package="torch",
-            size="some 230 MB to download, 0.8 GB on disk",
+            size="some 230 MB to download, 0.9 GB on disk",
             backend="cpu",
         ),
-        Peer(name="jax", plain="JAX", package="jax", size="some 150 MB to download, 0.5 GB on disk"),
+        Peer(name="jax", plain="JAX", package="jax", size="some 150 MB to download, 0.6 GB on disk"),
         Peer(
             name="torch-cuda",
             plain="PyTorch",
@@ -73,10 +73,16 @@ PEERS = {
 }
 
 
+def peers_command(*options: str) -> str:
+    """``bench peers`` with these options, to paste: through nox for who came through nox."""
+    if "NOX_CURRENT_SESSION" in os.environ:
+        return " ".join(["uvx nox -s peers", *(["--", *options] if options else [])])
+    return " ".join(["python -m bench peers", *options])
+
+
 def install_command(name: str) -> str:
-    """What makes an environment, to paste: through nox for who came through nox."""
-    through = "uvx nox -s peers --" if "NOX_CURRENT_SESSION" in os.environ else "python -m bench peers"
-    return f"{through} --install {name}"
+    """What makes an environment, to paste."""
+    return peers_command("--install", name)
 
 
 WORKLOAD = "bench.workloads.peers.workload:peer"

@@ -89,7 +89,8 @@ def _by_hand(node: dict[str, Any]) -> list[str]:
         return [f"{name}: eps={epsilon:g}"] if epsilon != TORCH_EPSILON else []
     if operator == "FullyConnected" and _said(node, "flatten", "True") == "True":
         return [f"{name}: flattens what it reads, (B, ...) to (B, inputs); Linear does not"]
-    if operator == "Pooling" and _said(node, "pooling_convention", "valid") == "full":
+    rounds_up = _said(node, "pooling_convention", "valid") == "full"
+    if operator == "Pooling" and rounds_up and _said(node, "global_pool", "False") == "False":
         return [f"{name}: ceil_mode=True"]
     return []
 

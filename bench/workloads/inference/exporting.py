@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ BATCHES = 100  # that an exported network is checked on
 SIZES = (1, 2, 3, 7, 8, 32, 33, 128)  # images of a batch, in turn
 WITHIN = 1e-5  # of the largest output, or of 1 where all are smaller
 SYMBOL, PARAMETERS = "-symbol.json", "-0000.params"  # what Gluon's export writes
+EPOCH = re.compile(r"-\d{4,}\.params")  # of another epoch
 
 
 class Input(NamedTuple):
@@ -121,11 +123,8 @@ def traced_task(network: str) -> Traced:
 
 
 def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
-    """What Gluon's ``export`` wrote: ``NAME-symbol.json`` with ``NAME-0000.params`` beside it."""
-    beside = path.with_name(path.name.removesuffix(SYMBOL) + PARAMETERS)
-    for file in (path, beside):
-        if not file.is_file():
-            raise UserError(f"{file} is not there; expected both files that a network's export() writes")
+    """What Gluon's ``export`` wrote: ``NAME-symbol.json`` with ``NAME-0000.params``, or another epoch's."""
+    beside = _parameters_of(path)
     try:
         symbol, parameters = mx.sym.load(str(path)), _loaded(beside)
     except mx.base.MXNetError:
@@ -147,6 +146,26 @@ def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
 
     network(np.zeros((1, *image), np.float32))
     return Traced(symbol, parameters, {}, (Input(image),), network, lambda: drawn(image))
+
+
+def _parameters_of(path: Path) -> Path:
+    """The one file of parameters beside a network's. Raises UserError where there is none, or several are."""
+    stem = path.name.removesuffix(SYMBOL)
+    found = sorted(
+        file
+        for file in path.parent.glob("*.params")
+        if file.name.startswith(f"{stem}-") and EPOCH.fullmatch(file.name.removeprefix(stem))
+    )
+    if not path.is_file() or not found:
+        lacking = path if not path.is_file() else path.with_name(stem + PARAMETERS)
+        raise UserError(f"{lacking} is not there; expected both files that a network's export() writes")
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise UserError(
+            f"{path} has the parameters of several epochs beside it: {names}; copy it with the one to write "
+            "into a folder of their own"
+        )
+    return found[0]
 
 
 def _loaded(path: Path) -> dict[str, Any]:

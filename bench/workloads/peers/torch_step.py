@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,27 @@ WAYS = ("eager", "fused", "compiled")
 
 
 class Network(nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    """The trunk and the heads; from a batch to both mean losses."""
+    """The trunk and the heads; from a batch to both mean losses. Named as ``bench export`` writes them."""
 
     def __init__(self) -> None:
         super().__init__()
         config = NetworkConfig()
         widths = (config.inputs, *config.trunk)
-        layers = ((nn.Linear(*pair), nn.ReLU()) for pair in zip(widths, config.trunk, strict=False))
-        self.trunk = nn.Sequential(*chain.from_iterable(layers))
-        self.heads = nn.ModuleList(nn.Linear(widths[-1], HEAD_UNITS[head]) for head in config.heads)
+        self.trunk = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, config.trunk, strict=False))
+        self.heads = config.heads
+        for head in config.heads:
+            self.add_module(head, nn.Linear(widths[-1], HEAD_UNITS[head]))
+
+    def outputs(self, images: Any) -> list[Any]:
+        """Of images (B, 784) the logits of each head, (B, units)."""
+        shared = images
+        for layer in self.trunk:
+            shared = functional.relu(layer(shared))
+        return [self.get_submodule(head)(shared) for head in self.heads]
 
     def forward(self, images: Any, digits: Any, odd: Any) -> tuple[Any, Any]:
         """Mean cross-entropies of images (B, 784), digits (B,) and odd (B,)."""
-        shared = self.trunk(images)  # (B, 10)
-        of_digits, of_odd = (head(shared) for head in self.heads)
+        of_digits, of_odd = self.outputs(images)
         return (
             functional.cross_entropy(of_digits, digits),
             functional.binary_cross_entropy_with_logits(of_odd[:, 0], odd),

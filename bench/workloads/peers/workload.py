@@ -89,7 +89,7 @@ def peer(
     step: PeerStep = build(problem, way, device)
     if version and step.version.partition("+")[0] != version:
         raise UserError(
-            f"{framework} is {step.version}, {version} is locked; remove its environment to make it anew: "
-            f"python -m bench peers --remove"
+            f"{framework} is {step.version}, {version} is locked: remove its environment by --remove of "
+            "bench peers, and run again"
         )
     return PeerWorkload(step, problem)
