@@ -14,6 +14,7 @@ from bench.questions.workload import CheckedWorkload, NotTheSameWorkError
 from bench.worker.answers import checked
 from bench.worker.process import Worker
 from bench.workloads.peers import problem_file
+from bench.workloads.peers.mxnet_step import MXNetStep
 from bench.workloads.peers.parity import check_numbers, check_time
 from bench.workloads.peers.problem import ALLOWED, FEWER, Check, Problem, departure, rounded, train
 from bench.workloads.peers.problem_file import place_of, problem_for, read, write
@@ -89,6 +90,16 @@ def test_a_peer_that_does_not_wait_is_refused() -> None:
     clock = Clock()
     with pytest.raises(NotTheSameWorkError, match="does not wait for its work"):
         check_time(Timed(clock, waits=False), clock)
+
+
+def test_mxnet_that_does_not_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one: its engine still works on the step when it is said to be done."""
+    whole = MXNetStep(problem(), "whole_graph")
+    check_time(whole)
+    monkeypatch.setattr(whole, "wait", lambda: None)
+    with pytest.raises(NotTheSameWorkError, match=r"does not wait for its work|does not grow"):
+        for _ in range(3):  # each set-up of a run asks anew
+            check_time(whole)
 
 
 def test_a_peer_whose_time_does_not_grow_with_its_steps_is_refused() -> None:
