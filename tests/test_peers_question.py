@@ -140,7 +140,10 @@ def test_versions_threads_first_calls_and_the_proof_are_told() -> None:
     assert "control" not in told
 
 
-def test_a_framework_that_is_not_there_is_named_with_where_it_says_why() -> None:
+def test_a_framework_that_is_not_there_is_named_with_where_it_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NOX_CURRENT_SESSION", raising=False)
     told = said({BASELINE: 1.0, "numpy": 1.6})
     assert told[0] == (
         "Not compared: PyTorch and JAX, so that nothing can be said of moving; "

@@ -151,21 +151,21 @@ def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
 def _parameters_of(path: Path) -> Path:
     """The one file of parameters beside a network's. Raises UserError where there is none, or several are."""
     stem = path.name.removesuffix(SYMBOL)
-    found = sorted(
+    there = sorted(
         file
         for file in path.parent.glob("*.params")
         if file.name.startswith(f"{stem}-") and EPOCH.fullmatch(file.name.removeprefix(stem))
     )
-    if not path.is_file() or not found:
+    if not path.is_file() or not there:
         lacking = path if not path.is_file() else path.with_name(stem + PARAMETERS)
         raise UserError(f"{lacking} is not there; expected both files that a network's export() writes")
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
+    if len(there) > 1:
+        names = ", ".join(file.name for file in there)
         raise UserError(
             f"{path} has the parameters of several epochs beside it: {names}; copy it with the one to write "
             "into a folder of their own"
         )
-    return found[0]
+    return there[0]
 
 
 def _loaded(path: Path) -> dict[str, Any]:
