@@ -30,13 +30,13 @@ from bench.trust.replay import (
     stretches,
 )
 from bench.trust.study import recommended, study, summary
-from bench.trust.variants import BY_NAME, USUAL, VARIANTS
+from bench.trust.variants import BASE, BY_NAME, USUAL, VARIANTS
 from mtl_core.errors import UserError
 from reports.formats import text
 from reports.model.screen import Screen
 from reports.pages.trust import trust_page
 from tests.recordings import HEAD, ROUNDS, START, kept_in, units
-from tests.scenarios import BURSTY, RESTLESS
+from tests.scenarios import BURSTY, NEVER_CALM, RESTLESS
 
 CALM_HOUR = units(120)
 
@@ -113,13 +113,14 @@ def test_drawn_comparisons_are_as_many_as_asked_for_and_reproducible() -> None:
 
 def test_intervals_hold_the_calm_value_of_the_whole_recording() -> None:
     calm = calm_value(CALM_HOUR, "one_head")
-    assert calm.value == pytest.approx(-0.11, abs=0.005)
+    assert calm is not None and calm.value == pytest.approx(-0.11, abs=0.005)
     counted = held([CALM_HOUR], BY_NAME["one_head"], calm, 60.0, draws=40)
     assert (counted.units, counted.held.share.n, counted.drawn.comparisons) == (15, 8, 40)
     assert counted.held.hits >= 7
     assert counted.half_width is not None and counted.wide is not None
     assert 0.0 < counted.half_width <= counted.wide < 0.02
     far = calm_value(CALM_HOUR, "operator")
+    assert far is not None
     assert held([CALM_HOUR], BY_NAME["one_head"], far, 60.0).held.hits == 0
     assert holds(calm, calm)
 
@@ -255,3 +256,14 @@ def test_recordings_that_are_not_of_one_machine_are_not_replayed_as_one(tmp_path
             study([here, there], [60.0], 0.02, 0)
     with pytest.raises(UserError, match="the same file twice"):
         study([here, tmp_path / ".." / tmp_path.name / "here.jsonl"], [60.0], 0.02, 0)
+
+
+def test_a_kind_of_code_that_was_never_at_rest_has_no_calm_value() -> None:
+    """Intervals of such hours are held by anything: none is counted as holding it."""
+    never, effects = units(30, NEVER_CALM, effects={"identical": 0.0, "operator": 0.045}), ("operator",)
+    assert calm_value(never, "operator") is None
+    assert calm_value(CALM_HOUR, "every_7") is None  # which was not recorded
+    (cell,) = summary(
+        Head(machine="m", rounds=ROUNDS, variants=(BASE, *effects)), never, [60.0], 0.02, 0
+    ).cells
+    assert cell.held == [] and [calls.variant for calls in cell.calls] == ["operator"]

@@ -39,8 +39,8 @@ def too_large(settings: Settings) -> str | None:
 def moving(results: Results) -> list[str]:
     """Each framework against MXNet as the tutorial has it; what a move makes of the time comes last.
 
-    What could not be compared comes first, since a screen has room for two sentences, and MXNet's own modes
-    after the frameworks.
+    What could not be compared or said comes first, since a screen has room for two sentences, and MXNet's own
+    modes after the frameworks.
     """
     compared = {name: m for name, m in results["step"].items() if name != CONTROL}
     said = [
@@ -50,13 +50,16 @@ def moving(results: Results) -> list[str]:
         if m.effect is not None
     ]
     said += at_one_thread(results.get("one_thread", {}))
+    of_moving = [move(compared)]
+    first, last = ([], of_moving) if moves(compared) else (of_moving, [])
     return [
         *missing(compared),
+        *first,
         *said,
         threads(compared),
         *first_calls(compared),
         *agreement(compared),
-        move(compared),
+        *last,
     ]
 
 
@@ -126,8 +129,7 @@ def missing(compared: dict[str, Measured]) -> list[str]:
     ]
     if not gone:
         return []
-    nothing = "" if moves(compared) else ", so that nothing can be said of moving"
-    return [f"Not compared: {' and '.join(gone)}{nothing}; {peers_command()} tells what is installed."]
+    return [f"Not compared: {' and '.join(gone)}; {peers_command()} tells what is installed."]
 
 
 def move(compared: dict[str, Measured]) -> str:

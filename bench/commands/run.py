@@ -186,10 +186,6 @@ def run(
     if theirs is not None:
         modules = list(asked_of(theirs, theirs_asked))
         asked = asked_for(theirs, asked, modules[0].task)
-    for module in modules:
-        if not module.QUESTION.skipped():  # before hundreds of megabytes are fetched for it
-            module.QUESTION.check(asked)
-        module.QUESTION.make_ready(lambda line: typer.echo(line, err=True))
     reasons = {module.QUESTION.name: module.QUESTION.skipped() for module in modules}
     if all(reasons.values()):
         for name, reason in reasons.items():
@@ -197,7 +193,10 @@ def run(
         if json_file:
             typer.echo(f"--json {json_file} was not written: nothing was measured", err=True)
         return
-    _refuse([module for module in modules if not reasons[module.QUESTION.name]], asked, files)
+    here = [module for module in modules if not reasons[module.QUESTION.name]]
+    _refuse(here, asked, files)
+    for module in here:  # only now, since hundreds of megabytes may be fetched for it
+        module.QUESTION.make_ready(lambda line: typer.echo(line, err=True))
     outcome = measure(modules, budget_s, asked, seed, files, project=project, keep_diff=keep_diff)
     _end(outcome, full, [] if names or theirs is not None else asked_by_name())
 

@@ -7,7 +7,7 @@ from bench.comparison.changes import Place, add_change, judged
 from bench.records.comparison import QuestionMean, RunPair
 from bench.records.run import CONTROL, Run
 from bench.stats.estimates import Mean, combined, exponential, mean_of
-from bench.stats.ratios import against_baseline, averaged
+from bench.stats.ratios import Effects, against_baseline, averaged
 
 
 def changed_means(runs: dict[str, Run], pairs: list[RunPair], tolerance: float) -> list[QuestionMean]:
@@ -59,7 +59,10 @@ def _question_mean(run: Run, keys: list[Key]) -> Mean | None:
 
 
 def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
-    """Set-ups count alike: every one of their ratios is in the mean, so that nobody is left to weigh it."""
+    """By the rule of its rounds: at rest set-ups count by how calm they were, with how far that may be off.
+
+    By medians they count alike: every one of their ratios is in the mean, so that nobody is left to weigh it.
+    """
     complete = [block for block in run.blocks[group] if all(v in block.set_ups for v in variants)]
     baseline = run.measured[group][variants[0]].effect
     assert baseline is not None
@@ -67,4 +70,5 @@ def _group_mean(run: Run, group: str, variants: list[str]) -> Mean | None:
     effects = [against_baseline(complete, variant, name) for variant in variants]
     if not complete or not len(effects[0]):
         return None
-    return mean_of(averaged(effects).values)
+    together = averaged(effects)
+    return mean_of(together.values) if isinstance(together, Effects) else together.mean()

@@ -204,12 +204,12 @@ def _now_and_then(decision: Decision) -> list[str]:
             f"{decision.mean.n} invocations fitted into the budget, and a verdict takes {LEAST_CALM} "
             "calm ones at the least: give a larger --budget"
         )
-    elif decision.few_calm:
+    elif decision.few_calm and decision.verdict == "undecided":
         lines.append(
-            "hardly any set-up was calm, so that nothing is decided: repeat it in a calmer hour or with a "
+            "hardly anything was calm, so that nothing is decided: repeat it in a calmer hour or with a "
             "larger --budget"
         )
-    excess = decision.now_and_then.interval() if decision.now_and_then else None
+    excess = decision.excess
     interval = f"{excess.value:.1%} ({excess.low:.1%} to {excess.high:.1%})" if excess else ""
     if decision.cause == "now and then":
         lines.append(f"no slower at rest that this run can tell, but slower now and then: {interval} on top")
@@ -235,7 +235,7 @@ def comparison(trial: BenchmarkTrial, decision: Decision) -> Comparison:
         detectable=seen(decision, tolerance),
         times_the_budget=times_the_budget(decision, tolerance),
         sums=exponential(decision.totals.interval()) if decision.held_back and decision.totals else None,
-        now_and_then=decision.now_and_then.interval() if decision.now_and_then else None,
+        now_and_then=decision.excess,
         cause=decision.cause if decision.verdict == "slower" else None,
         typical=exponential(typical(trial.blocks, HEAD, BASE).interval()),
         notes=few_slow_rounds(decision),

@@ -91,6 +91,13 @@ class Decision(NamedTuple):
         return self.now_and_then is not None and self.now_and_then.value > math.log1p(tolerance)
 
     @property
+    def excess(self) -> Estimate | None:
+        """The repeated interval of what happens now and then, at its own part of the error rate."""
+        if self.now_and_then is None:
+            return None
+        return self.now_and_then.interval(1.0 - self.error_rate * NOW_AND_THEN / (1.0 - NOW_AND_THEN))
+
+    @property
     def estimate(self) -> Estimate:
         """The repeated interval of the look."""
         return self.mean.interval(1.0 - self.error_rate)
@@ -145,9 +152,9 @@ def _at_rest(effects: AtRest, error_rate: float, tolerance: float) -> Decision:
     """
     at_rest, beside = (1.0 - NOW_AND_THEN) * error_rate, NOW_AND_THEN * error_rate
     mean, excess = effects.mean(), effects.now_and_then()
-    enough_calm = mean.freedom + 1.0 >= LEAST_CALM
+    enough_calm = effects.calm and mean.freedom + 1.0 >= LEAST_CALM
     verdict = _judged(mean, at_rest, tolerance) if enough_calm else "undecided"
-    more = excess is not None and excess.freedom + 1.0 >= LEAST_CALM
+    more = effects.calm and excess is not None and excess.freedom + 1.0 >= LEAST_CALM
     more = more and excess is not None and excess.interval(1.0 - beside).low > math.log1p(tolerance)
     decision = Decision(verdict, mean, at_rest, now_and_then=excess, calm=effects.calm)
     if more and verdict == "faster":

@@ -212,9 +212,14 @@ def _median(values: Sequence[float]) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def calm_value(units: Sequence[Unit], variant: str) -> Estimate:
-    """The log ratio at rest by all units together, with its 95 % interval."""
-    return against_base(units, variant).mean().interval()
+def calm_value(units: Sequence[Unit], variant: str) -> Estimate | None:
+    """The log ratio at rest by all units that have it, with its 95 % interval.
+
+    None where hardly a round was calm: an interval that reaches anywhere is held by anything.
+    """
+    those = having(units, variant)
+    together = against_base(those, variant)
+    return together.mean().interval() if those and together.calm else None
 
 
 def held(

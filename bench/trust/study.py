@@ -160,7 +160,7 @@ def summary(
     hours = stretches(units)
     longest = [unit for unit in units if unit.condition == ALONE] or units
     names = [name for name in HAVE_CALM_VALUE if name in head.variants]
-    calm = {name: calm_value(there, name) for name in names if (there := having(longest, name))}
+    calm = {name: value for name in names if (value := calm_value(longest, name))}
     cells = []
     for condition in dict.fromkeys(hour.condition for hour in hours):
         of_it = [hour for hour in hours if hour.condition == condition]
