@@ -12,6 +12,7 @@ from bench.records.run import Block, Case, Round, Run, SetUp
 from bench.stats.measured import measured
 from bench.stats.rest import AtRest
 from bench.stats.sequential import at_look
+from mtl_core.errors import UserError
 from tests.made_up import Hour, at_rest_pairs
 from tests.scenarios import BURSTY, NEVER_CALM, RESTLESS
 
@@ -38,9 +39,9 @@ def test_what_comes_now_and_then_is_told_by_the_interval_that_judges_it() -> Non
     assert decision.excess.low < decision.now_and_then.interval().low
 
 
-def run_in(hour: Hour, seed: int, effect: float) -> Run:
-    """A run of two variants, 12 set-ups of 40 rounds."""
-    pairs = at_rest_pairs(np.random.default_rng(seed), hour, effect=effect, set_ups=12)
+def run_in(hour: Hour, seed: int, effect: float, rounds: int = 40, name: str = "a.json") -> Run:
+    """A run of two variants, 12 set-ups of so many rounds."""
+    pairs = at_rest_pairs(np.random.default_rng(seed), hour, effect=effect, set_ups=12, rounds=rounds)
     cases = {
         name: Case(question="hybridize", part="step", variant=name, workload="w", settings={})
         for name in ("imperative", "a")
@@ -70,7 +71,7 @@ def run_in(hour: Hour, seed: int, effect: float) -> Run:
     ]
     known = measured(cases, "imperative", blocks)
     return Run(
-        name="a.json",
+        name=name,
         machine=None,
         ceilings=None,
         blocks={"hybridize/step": blocks},
@@ -90,3 +91,10 @@ def test_the_mean_over_a_question_is_at_rest_where_its_ratios_are(hour: Hour) ->
         assert (mean.low, mean.high) == pytest.approx((single.estimate.low, single.estimate.high))
         held += mean.low <= math.exp(truth) <= mean.high
     assert held >= 33
+
+
+def test_what_is_read_by_unlike_rules_is_not_compared() -> None:
+    """An earlier file of few rounds is read by their medians, which are no times at rest."""
+    earlier, now = run_in(RESTLESS, 0, 0.1, rounds=16, name="earlier.json"), run_in(RESTLESS, 1, 0.1)
+    with pytest.raises(UserError, match=r"the rule of its rounds is 'medians' in earlier.json and 'at rest'"):
+        compare([earlier, now])

@@ -66,6 +66,7 @@ def case_differences(one: Measured, other: Measured) -> Iterable[tuple[str, str,
     """(field, its value in each) where two cases of one name are not the same thing."""
     yield from _unequal("images", one.images, other.images)
     yield from _unequal("workload", one.case.workload, other.case.workload)
+    yield from _unequal("the rule of its rounds", one.rule, other.rule)
     for part in ("settings", "environment"):
         mine, theirs = getattr(one.case, part), getattr(other.case, part)
         for name in sorted({*mine, *theirs}):
