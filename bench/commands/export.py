@@ -11,11 +11,11 @@ import typer
 from bench.commands.network import NetworkOption, network_of
 from bench.harness.pool import WorkerFailedError, WorkerProcess
 from bench.machine.libraries import why_missing
+from bench.workloads.inference.exported_files import SYMBOL, parameters_beside
 from mtl_core.errors import UserError, visible
 from mtl_core.platform.on_disk import check_file
 from mtl_core.program.files import check_place
 
-SYMBOL = "-symbol.json"  # what Gluon's export ends a network's file with
 NEEDS = {"--onnx": ("onnx", "onnxruntime"), "--safetensors": ("safetensors",)}
 
 
@@ -58,7 +58,7 @@ def export(
     declared = _declared(source, network, shape)
     if source is not None:
         check_file(source, "expected a checkpoint, or NAME-symbol.json of a network's export()")
-        if shape is not None and not source.name.endswith(SYMBOL):
+        if shape is not None and not _is_graph(source):
             raise UserError(f"--input-shape is for NAME-symbol.json; {source} tells its own")
     _check_apart(source, targets)
     for option, path in targets.items():
@@ -90,16 +90,18 @@ def _declared(source: Path | None, option: str | None, shape: list[int] | None) 
 
 def _check_apart(source: Path | None, targets: dict[str, Path]) -> None:
     """Raise UserError where a file would be written over another one of them, or over what is read."""
-    read = {}
-    if source is not None:
-        stem = source.name.removesuffix(SYMBOL)
-        beside = source.parent.glob("*.params") if source.name.endswith(SYMBOL) else ()
-        parameters = [path for path in beside if path.name.startswith(f"{stem}-")]
-        read = {os.path.realpath(path): "is what is read" for path in (source, *parameters)}
+    read = () if source is None else (source, *(parameters_beside(source) if _is_graph(source) else ()))
+    taken = {os.path.realpath(path): "what is read" for path in read}
     for option, path in targets.items():
-        said = read.setdefault(os.path.realpath(path), f"is {option}'s file too")
-        if said != f"is {option}'s file too":  # it was there before
-            raise UserError(f"{option} {path} {said}; give another file")
+        place = os.path.realpath(path)
+        if place in taken:
+            raise UserError(f"{option} {path} is {taken[place]}; give another file")
+        taken[place] = f"{option}'s file too"
+
+
+def _is_graph(source: Path) -> bool:
+    """Whether it is one of the two files of a network's export, and no checkpoint."""
+    return source.name.endswith(SYMBOL)
 
 
 def _shape(given: str | None) -> list[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -103,7 +104,7 @@ class LoadingAlone(Passes):
         return {"first_batch_s": self.first_batch_s, "pss_bytes": float(proportional_bytes())}
 
 
-class Epochs(Passes):
+class Epochs(Passes, ABC):
     """Whole epochs of training, their time told apart where they are ``split``."""
 
     step: Any  # with ``restore``
@@ -122,9 +123,9 @@ class Epochs(Passes):
             self.epochs += 1
             self.epoch()
 
+    @abstractmethod
     def epoch(self) -> None:
         """One epoch; what it is spent on is added to ``spent``."""
-        raise NotImplementedError
 
     def round_facts(self) -> dict[str, float]:
         """Seconds an epoch, and shares of it; those of a lead-in are epochs like the others."""
@@ -135,7 +136,7 @@ class Epochs(Passes):
         return {name: s / max(1, self.epochs) for name, s in self.spent.items()} | shares
 
 
-class Pieces(Synchronised):
+class Pieces(Synchronised, ABC):
     """Training that goes on: each round is the next piece of an epoch, counted in steps."""
 
     done: int  # pieces so far
@@ -148,13 +149,13 @@ class Pieces(Synchronised):
         if self.done % self.pieces == 0:
             self.begin_epoch()
 
+    @abstractmethod
     def begin_epoch(self) -> None:
         """Have :meth:`stepped` go on with its first batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stepped(self, steps: int) -> Iterator[None]:
         """Train on the next batches of the epoch, one at a time."""
-        raise NotImplementedError
 
     def run(self, iterations: int) -> None:
         for _ in range(iterations):
@@ -171,9 +172,9 @@ class Pieces(Synchronised):
         """Training steps in the last piece."""
         return self.steps
 
+    @abstractmethod
     def facts(self) -> dict[str, float]:
         """The share of denormals."""
-        raise NotImplementedError
 
     def round_facts(self) -> dict[str, float]:
         """The steps of the last piece, and the epoch, from 1, that it belongs to."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.workloads.inference.exported_files import PARAMETERS, SYMBOL, parameters_beside
 from bench.workloads.state_dict import fixed_scales, not_carried, state_dict
 from mtl_core.config import NetworkConfig, StepConfig
 from mtl_core.errors import UserError
@@ -26,8 +26,6 @@ Network = Callable[..., list[Array]]  # of one NumPy array an input, (B, ...)
 BATCHES = 100  # that an exported network is checked on
 SIZES = (1, 2, 3, 7, 8, 32, 33, 128)  # images of a batch, in turn
 WITHIN = 1e-5  # of the largest output, or of 1 where all are smaller
-SYMBOL, PARAMETERS = "-symbol.json", "-0000.params"  # what Gluon's export writes
-EPOCH = re.compile(r"-\d{4,}\.params")  # of another epoch
 
 
 class Input(NamedTuple):
@@ -150,14 +148,10 @@ def traced_file(path: Path, image: tuple[int, ...]) -> Traced:
 
 def _parameters_of(path: Path) -> Path:
     """The one file of parameters beside a network's. Raises UserError where there is none, or several are."""
-    stem = path.name.removesuffix(SYMBOL)
-    there = sorted(
-        file
-        for file in path.parent.glob("*.params")
-        if file.name.startswith(f"{stem}-") and EPOCH.fullmatch(file.name.removeprefix(stem))
-    )
+    there = parameters_beside(path)
     if not path.is_file() or not there:
-        lacking = path if not path.is_file() else path.with_name(stem + PARAMETERS)
+        usual = path.with_name(path.name.removesuffix(SYMBOL) + PARAMETERS)
+        lacking = usual if path.is_file() else path
         raise UserError(f"{lacking} is not there; expected both files that a network's export() writes")
     if len(there) > 1:
         names = ", ".join(file.name for file in there)

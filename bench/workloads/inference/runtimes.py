@@ -16,7 +16,8 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from bench.questions.workload import NotPossibleError
-from bench.workloads.inference.exporting import PARAMETERS, SYMBOL, Array, Input, as_arrays, for_onnx, trace
+from bench.workloads.inference.exported_files import PARAMETERS, SYMBOL
+from bench.workloads.inference.exporting import Array, Input, as_arrays, for_onnx, trace
 from bench.workloads.inference.input_names import in_order
 from bench.workloads.steps import BATCHES, training_split
 from bench.workloads.task import rotating, step_of
